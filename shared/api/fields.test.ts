@@ -25,7 +25,17 @@ Deno.test("what cannot be stored or read back is refused with the reason", () =>
 
 Deno.test("a name that is given is plain: it moves no cursor, starts no line, sets no direction", () => {
   for (
-    const bad of ["a\nb", "a\u001b[2J", "a\u0085", "a\u202e", "a\u2066b", "a\u200f", "\u061ca", " ", ""]
+    const bad of [
+      "a\nb",
+      "a\u001b[2J",
+      "a\u0085",
+      "a\u202e",
+      "a\u2066b",
+      "a\u200f",
+      "\u061ca",
+      " ",
+      "",
+    ]
   ) {
     assert.equal(name(200).safeParse(bad).success, false, JSON.stringify(bad));
   }

@@ -1,7 +1,7 @@
 -- A source that states a window again with less than what has been invoiced waits for an operator: a
 -- login of a source credits nobody by itself.
 begin;
-select plan(37);
+select plan(49);
 update public.billing_settings set operator_emails = '{ops@example.test}';
 
 -- June: 1,000 calls of 100 input tokens each, 10 a window, at 3.00 a million: 0.30, and one call
@@ -75,6 +75,13 @@ select is((select sum(total_minor) from public.invoices where status = 'open'), 
 select is(pg_temp.push(pg_temp.window(6, 3, '{"input_tokens": 1000}')),
   '0 corrected input_tokens', 'more is no operator''s business');
 select is(pg_temp.tokens(), 6000::numeric, 'and counts');
+-- What would be quarantined would take back all.
+select is(pg_temp.push(pg_temp.window(6, 4, more)),
+  '0 held less than what has been invoiced: an operator decides', more::text)
+from (values ('{"input_tokens": 9000000000000000}'::jsonb),
+  ('{"other_features": {"pages": 5, "requests": 1}}'),
+  ('{"other_features": {"pages": 5, "new": 1}}'), ('{"output_tokens": 1}')) v(more);
+select is(pg_temp.push(pg_temp.window(6, 5)), '0 duplicate', 'stated right it waits no more');
 
 -- What is not invoiced is not held.
 select is(pg_temp.push(pg_temp.window(1, 1, of_day => '2026-07-03')), '0 inserted', 'in July');
@@ -85,7 +92,7 @@ select is(pg_temp.push(pg_temp.window(1, 2, '{"calls": 0}', '2026-07-03')), '0 r
 select matches((select detail from billing.health where part = 'reconcile'),
   '5 windows of source plane wait for a decision', 'health shows what waits');
 select matches(message, '^5 windows say less than what has been invoiced and are held: '
-  || '2026-06-03 10:01 of source plane \(0 instead of 10 calls\); .*release_windows', 'told in one')
+  || '2026-06-03 10:01 of source plane \(FAR\); .*release_windows', 'told in one')
 from _billing.held_windows_notice();
 set local billing.as_of = '2026-07-02 10:00+00';
 select billing.queue_usage_alerts('2026-07-02 10:00+00');
@@ -127,7 +134,29 @@ select billing.run_monthly('2026-07-03 09:00+00');
 select is((select sum(total_minor) from public.credit_notes), 2900::numeric,
   'then the run credits what was taken back');
 
--- What they are made of.
+-- What they are made of. Tokens of a cache are part of the input where the provider counts so.
+select is(_billing.billed_units(l), units, 'of ' || model)
+from (values ('m', '{"requests": 10, "input_tokens": 600, "output_tokens": 20, "pages": 5,
+    "cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'::jsonb),
+  ('claude-sonnet', '{"requests": 10, "input_tokens": 1000, "output_tokens": 20, "pages": 5,
+    "cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'))
+  v(model, units)
+cross join lateral jsonb_populate_record(null::public.agent_usage_logs, jsonb_build_object(
+  'model', v.model, 'calls', 10, 'input_tokens', 1000, 'output_tokens', 50, 'web_searches', 0,
+  'other_features', '{"pages": 5, "none": 0}'::jsonb, 'metadata',
+  '{"cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'::jsonb)) l;
+select is(_billing.lowers_window(jsonb_populate_record(l, said), l), lower,
+  format('%s: %s', l.model, said))
+from (values
+  ('m', '{"input_tokens": 1010, "metadata": {"cache_read_tokens": 305}}'::jsonb, false),
+  ('m', '{"input_tokens": 1010, "metadata": {"cache_read_tokens": 320}}', true),
+  ('m', '{"input_tokens": 1010, "metadata": {"cache_read_tokens": 299}}', true),
+  ('claude-sonnet', '{"input_tokens": 1010, "metadata": {"cache_read_tokens": 5000}}', false),
+  ('claude-sonnet', '{"metadata": {"cache_read_tokens": "x"}}', true)) v(model, said, lower)
+cross join lateral jsonb_populate_record(null::public.agent_usage_logs, jsonb_build_object(
+  'model', v.model, 'calls', 10, 'input_tokens', 1000, 'output_tokens', 0, 'web_searches', 0,
+  'input_cost', 0, 'output_cost', 0, 'feature_cost', 0, 'total_cost', 0, 'other_features',
+  '{}'::jsonb, 'metadata', '{"cache_read_tokens": 300}'::jsonb)) l;
 select is(_billing.lowers_window(_billing.with_counts(l, _billing.window_counts(l) || said), l),
   lower, said::text)
 from (select * from public.agent_usage_logs where "timestamp" = '2026-06-03 10:02+00') l

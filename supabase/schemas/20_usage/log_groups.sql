@@ -76,6 +76,7 @@ declare
     from billing.usage_watermark w);
   default_client constant uuid := (select s.default_client_id from public.billing_settings s);
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
+  most_counted constant numeric := most_units;
   assigned constant text[] := array(select distinct a.agent from public.agent_assignments a);
   holding constant boolean := exists (select from billing.held_logs);
   dismissing constant boolean := exists (select from billing.dismissed_logs);
@@ -111,8 +112,10 @@ begin
             and (abs(l.calls) = 1 or greatest(abs(l.input_tokens), abs(l.output_tokens),
               abs(l.web_searches)) > 1000 * most_units)
           then 'too_many_units'
-        when l.says_more and greatest(abs(l.cache_read), abs(l.cache_write), abs(l.reasoning))
-            > case when abs(l.calls) = 1 then 1 else 1000 end * most_units
+        when l.says_more and (greatest(l.cache_read, l.cache_write, l.reasoning) > most_counted
+              or least(l.cache_read, l.cache_write, l.reasoning) < -most_counted)
+            and (abs(l.calls) = 1 or greatest(abs(l.cache_read), abs(l.cache_write),
+              abs(l.reasoning)) > 1000 * most_counted)
           then 'too_many_units'
         -- Where nothing is held this is not asked of any row.
         when holding and ((l.id, o.client_id) in (

@@ -21,9 +21,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     format('%s windows say less than what has been invoiced and are held: %s. Look at them in '
       || 'billing.held_windows, then select billing.release_windows(source, ''why'') or '
       || 'billing.refuse_windows(source).', count(*),
-      _billing.first_few(array_agg(distinct format('%s of source %s (%s instead of %s calls)',
-        to_char(l."timestamp" at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), h.source_id,
-        h.counts ->> 'calls', l.calls)), 10, '; '))
+      _billing.first_few(array_agg(distinct format('%s of source %s (%s)',
+        to_char(l."timestamp" at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), h.source_id, l.agent)),
+        10, '; '))
   from billing.held_windows h join public.agent_usage_logs l on l.id = h.log_id
   having count(*) > 0;
 $$;

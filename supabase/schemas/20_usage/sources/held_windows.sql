@@ -44,23 +44,58 @@ begin
 end $$;
 comment on function _billing.with_counts is 'A log row with other counts and costs.';
 
--- Whether a version bills less. Tokens of a cache and of reasoning may be part of others and cost
--- less than they: any change of these may.
+-- What a row is billed by, as the rollup counts it; null where it would be quarantined.
+create function _billing.billed_units(w public.agent_usage_logs)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_object_agg(u.metric, u.units) filter (where u.units <> 0)
+  from (select billing.counting_of(w.metadata) as counting,
+      billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
+      billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
+      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning) k
+  left join public.models m on m.id = w.model
+  left join public.providers p on p.id = m.provider
+  cross join lateral (select
+    _billing.part_within(k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)
+      as read_within,
+    _billing.part_within(k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output)
+      as thought_within) x
+  cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
+    k.counting, p.cache_write_within_input) as written_within) y
+  cross join lateral (
+    values ('requests', w.calls::numeric), ('web_searches', w.web_searches),
+      ('input_tokens', w.input_tokens - x.read_within - y.written_within),
+      ('output_tokens', w.output_tokens - x.thought_within),
+      ('cache_read_tokens', _billing.own_part(
+        k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)),
+      ('cache_write_tokens', _billing.own_part(k.cache_write, w.input_tokens - x.read_within,
+        k.counting, p.cache_write_within_input)),
+      ('reasoning_tokens', _billing.own_part(
+        k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output))
+    union all
+    select f.key, billing.metadata_count(w.other_features, f.key)
+    from jsonb_object_keys(w.other_features) f(key)
+  ) u(metric, units)
+  where k.counting is distinct from 'invalid'
+    and least(k.cache_read, k.cache_write, k.reasoning) >= 0
+    and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
+    and billing.feature_reason(w.other_features) is null
+    and not _billing.has_more_units(w, (select s.max_units_per_event
+      from public.billing_settings s));
+$$;
+comment on function _billing.billed_units is
+  'Units of a log row by metric, each counted once; null where the row cannot be counted.';
+
+-- Whether a version may bill less. A kind of units that is new counts as less, too: on a day that
+-- has no room for more keys the whole row would be held.
 create function _billing.lowers_window(said public.agent_usage_logs,
   standing public.agent_usage_logs)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select least(said.calls - standing.calls, said.input_tokens - standing.input_tokens,
-      said.output_tokens - standing.output_tokens, said.web_searches - standing.web_searches,
-      said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
+  select least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
       said.feature_cost - standing.feature_cost, said.total_cost - standing.total_cost) < 0
-    or exists (select from unnest(_billing.counts_in_metadata()) k
-      where billing.metadata_count(said.metadata, k)
-        is distinct from billing.metadata_count(standing.metadata, k))
-    or exists (select from jsonb_object_keys(standing.other_features) f(key)
-      where billing.metadata_count(said.other_features, f.key)
-        is distinct from billing.metadata_count(standing.other_features, f.key)
-        and not coalesce(billing.metadata_count(said.other_features, f.key)
-          > billing.metadata_count(standing.other_features, f.key), false));
+    or exists (
+      select from jsonb_each_text(_billing.billed_units(said)) s
+      full join jsonb_each_text(_billing.billed_units(standing)) t using (key)
+      where s.value is null or t.value is null or s.value::numeric < t.value::numeric);
 $$;
 comment on function _billing.lowers_window is
   'Whether a version of a window may be billed with less than the row that counts.';
