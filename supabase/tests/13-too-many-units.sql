@@ -51,11 +51,12 @@ select pg_temp.log('M-WINDOW', 1, '{}', '{"cache_read_tokens": 1000000000001}', 
 select _billing.rollup();
 select is(pg_temp.waiting(), 'B-INPUT,C-FEATURE,D-READ,E-WRITE,F-THOUGHT,G-OUTPUT,H-SEARCHES,'
   || 'I-LARGEST,K-WINDOW,L-WINDOW,M-WINDOW', 'what is beyond the bound waits, each kind of it');
-select is(pg_temp.counted('requests'), 3::numeric, 'one call at the bound and two in a window count');
+select is(pg_temp.counted('requests'), 3::numeric,
+  'one call at the bound and two in a window count');
 select is(pg_temp.counted('pages'), 1001000000000::numeric, 'with their features');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
-select is((select rows from _billing.summarize_quarantine() where reason = 'too_many_units'), 11::bigint,
-  'they are summed by their reason');
+select is((select rows from _billing.summarize_quarantine() where reason = 'too_many_units'),
+  11::bigint, 'they are summed by their reason');
 select matches((select detail from billing.health where part = 'quarantine'),
   '11 too_many_units', 'health names them');
 select billing.rebuild_usage();
@@ -86,7 +87,7 @@ select is(billing.dismiss_quarantined('nobody''s', reason => 'too_many_units', a
   1::bigint, 'an operator may dismiss it');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 
--- A bound that is raised lets go what waited; what was decided stays.
+-- A bound that is raised lets go what waited (_billing.change_unit_limit); what was decided stays.
 select is(_billing.has_more_units(l, 1000000000), true, 'a row beyond the bound')
 from public.agent_usage_logs l where agent = 'C-FEATURE';
 select is(_billing.has_more_units(l, 1000000001), false, 'is none of a larger one')
@@ -112,7 +113,7 @@ select lives_ok('update public.billing_settings set max_units_per_event = 100000
 select _billing.rollup();
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 select is(pg_temp.counted('pages'), 1001000000000::numeric, 'what fits counts as before');
-select throws_ok('update public.billing_settings set max_units_per_event = 9300000000000000', '23514',
-  null, 'there is a largest bound');
+select throws_ok('update public.billing_settings set max_units_per_event = 9300000000000000',
+  '23514', null, 'there is a largest bound');
 select * from finish();
 rollback;

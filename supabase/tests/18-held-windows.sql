@@ -1,7 +1,7 @@
--- A source that states a window again with less than what has been invoiced waits for an operator: a
--- login of a source credits nobody by itself.
+-- A source that states a window again with less than what has been invoiced waits for an
+-- operator: a login of a source credits nobody by itself.
 begin;
-select plan(49);
+select plan(50);
 update public.billing_settings set operator_emails = '{ops@example.test}';
 
 -- June: 1,000 calls of 100 input tokens each, 10 a window, at 3.00 a million: 0.30, and one call
@@ -49,6 +49,9 @@ select billing.run_monthly('2026-07-01 09:00+00');
 -- 5,900 tokens are 59.00, 30 pages 30.00.
 select is((select sum(total_minor) from public.invoices where status = 'open'), 8900::numeric,
   'June is invoiced');
+
+select ok(bool_and(_billing.is_settled_log(l.id)), 'with what its windows have counted')
+from public.agent_usage_logs l where l.corrects_id is null;
 
 -- Less waits, whatever of it is less.
 select is(pg_temp.push(pg_temp.window(1, 2, '{"calls": 0}')),
@@ -135,8 +138,8 @@ select is((select sum(total_minor) from public.credit_notes), 2900::numeric,
   'then the run credits what was taken back');
 
 -- What they are made of. Tokens of a cache are part of the input where the provider counts so.
-select is(_billing.billed_units(l), units, 'of ' || model)
-from (values ('m', '{"requests": 10, "input_tokens": 600, "output_tokens": 20, "pages": 5,
+select is(_billing.billed_units(l), v.units, 'of ' || v.model)
+from (values ('m', '{"requests": 10, "input_tokens": 700, "output_tokens": 20, "pages": 5,
     "cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'::jsonb),
   ('claude-sonnet', '{"requests": 10, "input_tokens": 1000, "output_tokens": 20, "pages": 5,
     "cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'))

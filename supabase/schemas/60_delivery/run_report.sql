@@ -23,12 +23,14 @@ cross join lateral (
 ) b
 cross join lateral (
   select coalesce(array_agg(_billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
-    e ->> 'period_start', e ->> 'invoice')) order by e ->> 'client', e ->> 'period_start'), '{}') as voided
+    e ->> 'period_start', e ->> 'invoice')) order by e ->> 'client', e ->> 'period_start'), '{}')
+    as voided
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
   select coalesce(array_agg(_billing.plain_line(format('%s%s: %s', e ->> 'client',
-    ' from ' || (e ->> 'period_start'), e ->> 'message')) order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
+    ' from ' || (e ->> 'period_start'), e ->> 'message'))
+    order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
   from jsonb_array_elements(r.summary -> 'held') e
 ) h
 cross join lateral (

@@ -1,5 +1,5 @@
 -- Versions of windows that would take back what has been invoiced. A correction that credits a
--- client is an operator's act: such a version waits for a decision, whoever pushes it.
+-- client is an operator's act: such a version waits for a decision, also of the secret key.
 
 create table billing.held_windows (
   log_id uuid primary key,
