@@ -353,6 +353,7 @@ export type Database = {
           "id": boolean;
           "invoice_footer": string | null;
           "log_retention_months": number | null;
+          "max_units_per_event": number;
           "max_usage_keys_per_day": number;
           "number_series": string;
           "operator_emails": (string)[];
@@ -375,6 +376,7 @@ export type Database = {
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
+          "max_units_per_event"?: number;
           "max_usage_keys_per_day"?: number;
           "number_series"?: string;
           "operator_emails"?: (string)[];
@@ -396,6 +398,7 @@ export type Database = {
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
+          "max_units_per_event"?: number;
           "max_usage_keys_per_day"?: number;
           "number_series"?: string;
           "operator_emails"?: (string)[];
@@ -2400,6 +2403,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id": string | null;
           "stripe_invoice_id": string;
+          "summed_note_ids": (string)[];
           "taken_minor": number;
         };
         ComputedFields: never;
@@ -2413,6 +2417,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id": string;
+          "summed_note_ids"?: (string)[];
           "taken_minor"?: number;
         };
         Update: {
@@ -2425,6 +2430,7 @@ export type Database = {
           "status"?: string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id"?: string;
+          "summed_note_ids"?: (string)[];
           "taken_minor"?: number;
         };
         Relationships: [];
