@@ -9,7 +9,8 @@ returns text language sql as $$
     of_features);
 $$;
 select lives_ok(pg_temp.log(repeat('/', 1000), '{}'), 'an endpoint of 1,000 characters');
-select throws_ok(pg_temp.log(repeat('/', 1001), '{}'), '23514', null, 'and no more');
+select throws_ok(pg_temp.log(repeat('/', 1001), '{}'), '23514', null,
+  'an endpoint that is longer is refused');
 select lives_ok(pg_temp.log(null, jsonb_build_object('note', repeat('x', 65000))),
   'metadata of 65,000 bytes');
 select throws_ok(pg_temp.log(null, jsonb_build_object('note', repeat('x', 65536))), '23514', null,
