@@ -353,6 +353,7 @@ export type Database = {
           "id": boolean;
           "invoice_footer": string | null;
           "log_retention_months": number | null;
+          "max_units_per_event": number;
           "max_usage_keys_per_day": number;
           "number_series": string;
           "operator_emails": (string)[];
@@ -375,6 +376,7 @@ export type Database = {
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
+          "max_units_per_event"?: number;
           "max_usage_keys_per_day"?: number;
           "number_series"?: string;
           "operator_emails"?: (string)[];
@@ -396,6 +398,7 @@ export type Database = {
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
+          "max_units_per_event"?: number;
           "max_usage_keys_per_day"?: number;
           "number_series"?: string;
           "operator_emails"?: (string)[];

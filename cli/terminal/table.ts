@@ -15,7 +15,7 @@ const ISOLATE = ["\u2068", "\u2069"] as const;
  */
 export function tableLines(columns: readonly Column[], given: readonly string[][]): string[] {
   const rows = given.map((cells) =>
-    cells.map((text) => text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, " "))
+    cells.map((text) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, " "))
   );
   const widths = columns.map(({ title }, index) =>
     Math.max(...[title, ...rows.map((row) => row[index] ?? "")].map(displayWidth))

@@ -3,7 +3,8 @@ import { type World, worldSchema } from "../../shared/rater/world.ts";
 
 /** Reads the raw rows that decide invoices; everything as text, so that it stays exact. */
 export async function readWorld(sql: Sql): Promise<World> {
-  const [settings] = await sql`select default_client_id from public.billing_settings`;
+  const [settings] = await sql`
+    select default_client_id, max_units_per_event::text from public.billing_settings`;
   const unbilled = await sql`select metric from billing.unbilled_metrics`;
   return worldSchema.parse({
     clients: await sql`
@@ -17,6 +18,7 @@ export async function readWorld(sql: Sql): Promise<World> {
     assignments: await sql`
       select agent, client_id, starts_at::text, ends_at::text from public.agent_assignments`,
     default_client_id: settings?.default_client_id,
+    max_units_per_event: settings?.max_units_per_event,
     models: await sql`
       select id, family, provider, long_context_above::text, long_context_2_above::text,
         long_context_3_above::text

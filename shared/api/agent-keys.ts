@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Id, Instant, nothing, pageOf, paging, ShownInstant, words } from "./fields.ts";
+import { Id, Instant, name, nothing, pageOf, paging, ShownInstant, words } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 /** A span of time as PostgreSQL and ISO 8601 read it. */
@@ -63,7 +63,7 @@ export const createAgentKey = {
   path: "/billing/agent-keys",
   summary: "Make a key for an agent; its token is told in this answer and never again",
   body: z.strictObject({
-    name: words(200),
+    name: name(200),
     kind: Kind.default("token"),
     agent: words(200).nullable().default(null),
     /** Null: all clients. */

@@ -5,6 +5,8 @@ import {
   Day,
   Id,
   JsonObject,
+  line,
+  name,
   nothing,
   pageOf,
   paging,
@@ -20,7 +22,7 @@ const Locale = z.string().regex(
 ).refine(isLocale, "an unknown language");
 
 /** A part of an address: one line. */
-const addressPart = words(200).regex(/^\P{Cc}+$/u, "holds a control character");
+const addressPart = name(200);
 
 /** An address in parts; the country by its two letters. */
 export const PostalAddress = z.strictObject({
@@ -36,12 +38,12 @@ const Email = z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@exam
   .refine((email) => text(254).safeParse(email).success, "cannot be stored");
 
 const writable = {
-  name: words(200),
-  external_id: words(200).nullable(),
+  name: name(200),
+  external_id: name(200).nullable(),
   email: Email.nullable(),
-  address: z.array(text(200)).max(8),
+  address: z.array(line(200)).max(8),
   postal_address: PostalAddress.nullable(),
-  tax_id: text(50).nullable(),
+  tax_id: line(50).nullable(),
   locale: Locale,
   paper: z.enum(["A4", "Letter"]),
   time_zone: words(64),

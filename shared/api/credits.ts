@@ -6,6 +6,7 @@ import {
   Id,
   listOf,
   Minor,
+  name,
   nothing,
   pageOf,
   paging,
@@ -51,8 +52,8 @@ export const NewCreditGrant = z.strictObject({
   models: Scope.optional(),
   agents: Scope.optional(),
   cost_minor: z.int().min(0).max(9e14).optional(),
-  method: words(50).default("manual"),
-  reference: words(200),
+  method: name(50).default("manual"),
+  reference: name(200),
   note: text(500).optional(),
 });
 

@@ -61,9 +61,19 @@ export function isFeatureName(name: string): boolean {
  */
 export const Counting = z.enum(["inclusive", "exclusive"]);
 
+/** Bytes that the metadata of one event may have as JSON. */
+export const MAX_METADATA_BYTES = 16_384;
+
 const Counted = z.looseObject({ counting: Counting.nullish() });
 /** Filled by the agent; the keys that billing reads must be readable. */
 const Metadata = JsonObject.superRefine((metadata, context) => {
+  const bytes = new TextEncoder().encode(JSON.stringify(metadata)).length;
+  if (bytes > MAX_METADATA_BYTES) {
+    context.addIssue({
+      code: "custom",
+      message: `has ${bytes} bytes; the metadata of an event may have ${MAX_METADATA_BYTES}`,
+    });
+  }
   const issues = Counted.safeParse(metadata).error?.issues ?? [];
   if (!issues.some(({ path }) => path[0] === "counting")) return;
   context.addIssue({

@@ -19,6 +19,22 @@ export function words(length: number) {
   return text(length).min(1).refine((value) => value.trim() !== "", "is blank");
 }
 
+/** Neither control characters nor those that set the direction of text. */
+const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u;
+
+/** One line of text, free of characters that move a cursor or turn around what follows them. */
+export function line(length: number) {
+  return text(length).regex(PLAIN, "holds a control or direction character");
+}
+
+/**
+ * A name that is given here. What refers to a name of the logs (an agent, a model, a metric) takes
+ * it as it was logged.
+ */
+export function name(length: number) {
+  return words(length).regex(PLAIN, "holds a control or direction character");
+}
+
 export const Id = z.uuid();
 
 /** A client, by its id or its external id. */

@@ -10,6 +10,7 @@ import {
   listOf,
   Minor,
   Month,
+  name,
   nothing,
   pageOf,
   paging,
@@ -271,8 +272,8 @@ export const recordPayment = {
   body: z.strictObject({
     amount_minor: z.int().min(1).max(9e14),
     paid_at: Instant.optional(),
-    method: words(50).default("manual"),
-    reference: words(200),
+    method: name(50).default("manual"),
+    reference: name(200),
   }),
 } as const satisfies Route;
 

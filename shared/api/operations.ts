@@ -27,6 +27,9 @@ const base = {
   status: 200,
 } as const;
 
+/** Waiting log rows that a question for health counts at most: a flood does not slow it. */
+export const MOST_COUNTED = 100_000;
+
 /** Usage that is not billed, and why. */
 export const QuarantineRow = z.strictObject({
   reason: z.string(),
@@ -274,7 +277,9 @@ export const health = {
     counted_at: ShownInstant,
     last_run_at: ShownInstant.nullable(),
     blocked_periods: z.int(),
-    quarantined_rows: z.int(),
+    quarantined_rows: z.int().meta({
+      description: "Log rows that wait; 100,000 stands for that many or more.",
+    }),
   }),
 } as const satisfies Route;
 

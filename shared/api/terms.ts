@@ -7,6 +7,7 @@ import {
   ExactDecimal,
   Id,
   Instant,
+  name,
   nothing,
   pageOf,
   paging,
@@ -51,7 +52,7 @@ const percent = z.string().regex(/^\d{1,3}(\.\d{1,4})?$/, "a percentage like 12.
 
 /** A tax; `applies_to` names metrics (or `minimum`, `one_off`) it holds for, absent for all. */
 export const Tax = z.strictObject({
-  name: words(60),
+  name: name(60),
   rate_percent: percent,
   behavior: z.enum(["exclusive", "inclusive", "reverse_charge"]),
   note: text(300).nullable().optional(),

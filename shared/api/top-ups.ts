@@ -4,12 +4,12 @@ import {
   Currency,
   Id,
   Minor,
+  name,
   nothing,
   pageOf,
   paging,
   ShownInstant,
   text,
-  words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
 
@@ -44,7 +44,7 @@ export const NewTopUp = z.strictObject({
   amount_minor: Amount,
   currency: Currency.optional(),
   expires_after_days: Days.optional(),
-  reference: words(200),
+  reference: name(200),
   note: text(500).optional(),
 });
 

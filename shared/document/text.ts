@@ -15,6 +15,12 @@ export function cleanText(raw: string): string {
     .replace(/ {2,}/g, " ").trim();
 }
 
+/** A message as it is sent: lines and spaces stay, all else that moves or turns text goes. */
+export function plainMessage(raw: string): string {
+  return raw.toWellFormed().split(LINE_BREAK)
+    .map((line) => line.replace(REORDERING, "").replace(CONTROL, " ")).join("\n");
+}
+
 /** A text of several lines, each clean; empty lines at either end are dropped. */
 export function cleanLines(raw: string): string[] {
   const lines = raw.split(LINE_BREAK).map(cleanText);

@@ -140,6 +140,27 @@ Deno.test("a value that is no count cannot be billed", () => {
   assert.equal(units({ timestamp: "1969-12-31 23:59:59+00" }), "invalid_timestamp");
 });
 
+Deno.test("more units than an event may have are not counted; a row of several calls may have more", () => {
+  const most = 1_000_000_000;
+  const pages = (count: number) => ({ other_features: JSON.stringify({ pages: count }) });
+  assert.notEqual(units({ input_tokens: `${most}`, ...pages(most) }), "too_many_units");
+  assert.equal(units({ output_tokens: `${most + 1}` }), "too_many_units");
+  assert.equal(units({ web_searches: `${most + 1}` }), "too_many_units");
+  assert.equal(units(pages(most + 0.5)), "too_many_units");
+  assert.equal(units({ metadata: `{"reasoning_tokens": ${most + 1}}` }), "too_many_units");
+  assert.equal(
+    units({
+      input_tokens: `-${most + 1}`,
+      calls: "-1",
+      corrects_id: "00000000-0000-4000-8000-000000000001",
+      metadata: '{"negates": "x"}',
+    }),
+    "too_many_units",
+  );
+  assert.notEqual(units({ input_tokens: `${most * 1000}`, calls: "2" }), "too_many_units");
+  assert.equal(units({ input_tokens: `${most * 1000 + 1}`, calls: "9" }), "too_many_units");
+});
+
 Deno.test("a row that takes another back is its mirror, also where a part exceeds its whole", () => {
   const negates = { corrects_id: "00000000-0000-4000-8000-000000000001", model: "gpt-4o" };
   assert.deepEqual(

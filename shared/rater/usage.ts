@@ -36,7 +36,8 @@ export type UnbillableReason =
   | "invalid_timestamp"
   | "invalid_metadata"
   | "invalid_feature"
-  | "too_many_features";
+  | "too_many_features"
+  | "too_many_units";
 
 export interface UsageOfLogs {
   readonly usage: readonly Usage[];
@@ -59,6 +60,8 @@ const LONGEST_NUMBER = 30;
 const LONGEST_NAME = 200;
 /** Features that one call may have. */
 const MOST_FEATURES = 50;
+/** A row of several calls may have as many times the units of one. */
+const CALLS_OF_WINDOW = 1000n;
 /** What a log counts in columns and metadata. */
 const BUILT_IN: ReadonlySet<string> = new Set([
   "input_tokens",
@@ -94,10 +97,11 @@ export function usageOfLogs(world: World): UsageOfLogs {
   const attribute = attributor(world);
   const providerOf = providers(world);
   const classOf = rateClassifier(world);
+  const mostUnits = BigInt(world.max_units_per_event);
   const totals = new Map<string, Usage>();
   const unbillable = new Map<UnbillableReason, number>();
   for (const log of world.logs) {
-    const units = unitsOf(log, attribute(log), providerOf(log.model), classOf);
+    const units = unitsOf(log, attribute(log), providerOf(log.model), classOf, mostUnits);
     if ("reason" in units) {
       unbillable.set(units.reason, (unbillable.get(units.reason) ?? 0) + 1);
       continue;
@@ -160,6 +164,8 @@ interface Tokens {
   readonly units: Units;
   /** All that the model read, cached or not. */
   readonly wholeInput: Fraction;
+  /** As the log has them, whatever they are part of. */
+  readonly logged: readonly Fraction[];
 }
 
 type Billable = Extract<Attribution, { client: unknown }> & { readonly units: ClassedUnits };
@@ -169,6 +175,7 @@ function unitsOf(
   attribution: Attribution,
   provider: Counting | undefined,
   classOf: RateClassifier,
+  mostUnits: bigint,
 ): Billable | { readonly reason: UnbillableReason } {
   if ("reason" in attribution) return attribution;
   const at = parseInstant(log.timestamp);
@@ -178,8 +185,15 @@ function unitsOf(
   const features = featuresOf(log);
   if (features === undefined) return { reason: "invalid_feature" };
   if (features.length > MOST_FEATURES) return { reason: "too_many_features" };
+  const searches = whole(BigInt(log.web_searches));
+  const isWindow = !["1", "-1"].includes(log.calls);
+  const most = whole(isWindow ? mostUnits * CALLS_OF_WINDOW : mostUnits);
+  const counts = [...tokens.logged, searches, ...features.map(([, count]) => count)];
+  if (counts.some((count) => compare(max(count, subtract(ZERO, count)), most) > 0)) {
+    return { reason: "too_many_units" };
+  }
   const others: Units = [
-    ["web_searches", whole(BigInt(log.web_searches))],
+    ["web_searches", searches],
     ["requests", whole(BigInt(log.calls))],
   ];
   const inFeatures = features.filter(([metric]) => INPUT_FEATURES.has(metric));
@@ -204,7 +218,11 @@ function tokensOf(log: LogRow, provider: Counting | undefined): Tokens | undefin
   const input = whole(BigInt(log.input_tokens));
   const output = whole(BigInt(log.output_tokens));
   if (log.metadata === "{}") {
-    return { units: [["input_tokens", input], ["output_tokens", output]], wholeInput: input };
+    return {
+      units: [["input_tokens", input], ["output_tokens", output]],
+      wholeInput: input,
+      logged: [input, output],
+    };
   }
   const metadata = parseExactJson(log.metadata);
   const read = countIn(metadata, "cache_read_tokens");
@@ -236,6 +254,7 @@ function tokensOf(log: LogRow, provider: Counting | undefined): Tokens | undefin
   return {
     units: units.map(([metric, quantity]) => [`${prefix}${metric}`, quantity] as const),
     wholeInput: add(add(own, cached), written),
+    logged: [input, output, read, write, reasoning],
   };
 }
 

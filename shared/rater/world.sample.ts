@@ -16,6 +16,7 @@ export function sampleWorld(parts: Partial<World> = {}): World {
     zones: [],
     assignments: [],
     default_client_id: null,
+    max_units_per_event: "1000000000",
     models: [
       { id: "claude-sonnet", family: "claude-sonnet", provider: "anthropic" },
       { id: "gpt-4o", family: "gpt-4o", provider: "openai" },

@@ -246,15 +246,37 @@ return pg_current_xact_id();
 comment on function billing.storing_transaction is 'Id of the transaction that stores a row.';
 grant execute on function billing.storing_transaction() to service_role;
 
+-- 00_foundation/plain_text.sql
+
+-- Texts to people hold names that others chose: agents, models, clients. Control characters could
+-- forge a line of a message, and characters that set the direction of text could make an amount or
+-- an account read backwards.
+
+create function _billing.plain_text(value text)
+returns text language sql immutable parallel safe
+return regexp_replace(
+  regexp_replace(value, '[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'),
+  '[\x01-\x09\x0b-\x1f\x7f-\x9f]+', ' ', 'g');
+comment on function _billing.plain_text is
+  'A text of several lines without direction characters; other control characters become spaces.';
+
+create function _billing.plain_line(value text)
+returns text language sql immutable parallel safe
+return regexp_replace(_billing.plain_text(value), '\n+', ' ', 'g');
+comment on function _billing.plain_line is 'A text, plain and on one line.';
+
 -- 00_foundation/lists.sql
 
 -- Texts of lists.
 
--- What lists are cut to where their length is not ours to choose: messages, reports.
+-- What lists are cut to where their length is not ours to choose: messages, reports. Each entry
+-- stays on its line, whatever the names in it hold.
 create function _billing.first_few(list text[], most integer default 10,
   separator text default ', ')
 returns text language sql immutable parallel safe
-return array_to_string(list[:most], separator)
+return array_to_string(
+    array(select _billing.plain_line(e.entry)
+      from unnest(list[:most]) with ordinality e(entry, place) order by e.place), separator)
   || case when cardinality(list) > most then format('%sand %s more', separator,
     cardinality(list) - most) else '' end;
 comment on function _billing.first_few is
@@ -394,8 +416,12 @@ end $$;
 -- Clients, the settings of the seller, and who may see which client.
 create table public.clients (
   id uuid primary key default gen_random_uuid(),
-  external_id text unique constraint clients_external_id_not_blank check (btrim(external_id) <> ''),
-  name text not null constraint clients_name_not_blank check (btrim(name) <> ''),
+  external_id text unique constraint clients_external_id_not_blank check (btrim(external_id) <> '')
+    constraint clients_external_id_plain check (length(external_id) <= 200
+      and external_id !~ '[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'),
+  name text not null constraint clients_name_not_blank check (btrim(name) <> '')
+    constraint clients_name_plain check (length(name) <= 200
+      and name !~ '[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'),
   email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
   address text[] not null default '{}',
   postal_address jsonb
@@ -667,6 +693,9 @@ create table public.billing_settings (
   default_client_id uuid references public.clients (id),
   max_usage_keys_per_day integer not null default 10000
     constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
+  max_units_per_event bigint not null default 1000000000
+    constraint billing_settings_units_in_range check (
+      max_units_per_event between 1 and 9200000000000000),
   operator_emails text[] not null default '{}',
   delivery_attempts integer not null default 32
     constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
@@ -689,6 +718,9 @@ comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
 comment on column public.billing_settings.max_usage_keys_per_day is
   'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
+comment on column public.billing_settings.max_units_per_event is
+  'Most units of a kind that one call may have; a log row of several calls may have 1,000 times as
+   many. Rows with more are quarantined.';
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is
@@ -764,7 +796,8 @@ end $$;
 -- Which client an agent works for, when; which model belongs to which family and provider.
 create table public.agent_assignments (
   id uuid primary key default gen_random_uuid(),
-  agent text not null,
+  agent text not null
+    constraint agent_assignments_agent_length check (length(agent) <= 200),
   client_id uuid not null references public.clients (id) on delete cascade,
   starts_at timestamptz not null default '-infinity',
   ends_at timestamptz not null default 'infinity',
@@ -1398,6 +1431,11 @@ create table public.agent_usage_logs (
   -- Names are keys of usage_records: longer than an index row can be, one would stop the rollup.
   constraint agent_usage_logs_agent_length check (length(agent) <= 200),
   constraint agent_usage_logs_model_length check (length(model) <= 200),
+  -- The Data API takes whatever the table takes: without a bound one row could hold a gigabyte.
+  constraint agent_usage_logs_endpoint_length check (length(endpoint) <= 1000),
+  constraint agent_usage_logs_metadata_size check (
+    pg_column_size(metadata) <= 65536 or corrects_id is not null),
+  constraint agent_usage_logs_features_size check (pg_column_size(other_features) <= 65536),
   constraint agent_usage_logs_other_features_not_negative check (
     other_features = '{}' or corrects_id is not null
     or not other_features @? '$.* ? (@ < 0)'
@@ -1519,7 +1557,8 @@ create table billing.quarantined_logs (
   reason text not null
     constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
       'invalid_timestamp', 'before_retention', 'future_timestamp', 'invalid_metadata',
-      'invalid_feature', 'too_many_features', 'too_many_keys', 'dismissed')),
+      'invalid_feature', 'too_many_features', 'too_many_units', 'too_many_keys',
+      'dismissed')),
   agent text not null,
   model text not null,
   occurred_at timestamptz not null,
@@ -1776,6 +1815,19 @@ comment on function billing.feature_reason is
 -- What the view calls, it calls as its reader.
 grant execute on function billing.feature_reason(jsonb) to service_role;
 
+-- The largest count among features, whatever its sign; null where there is none. What is no number
+-- has a reason of its own.
+create function billing.most_units(features jsonb)
+returns numeric language sql immutable parallel safe
+return (select max(abs(case when length(ltrim(e.value::text, '-')) <= 30
+    then e.value::text::numeric end))
+  from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
+  where jsonb_typeof(e.value) = 'number');
+comment on function billing.most_units is 'The largest count in other_features.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.most_units(jsonb) to service_role;
+
 -- 20_usage/rate_classes.sql
 
 -- Rate classes: at which of its rates a provider charges a call (ADR 37). A class is a property of
@@ -1987,6 +2039,14 @@ cross join lateral (
       then 'invalid_metadata'
     else coalesce(
       case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
+      -- A correction is judged as what it takes back: by size.
+      case when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches),
+          t.highest, -t.lowest,
+          case when l.other_features <> '{}' then billing.most_units(l.other_features) end)
+          -- A row of several calls is a window that its writer has summed.
+          > case when abs(l.calls) = 1 then 1 else 1000 end
+            * (select s.max_units_per_event from public.billing_settings s)
+        then 'too_many_units' end,
       -- What corrects a row that is held is held with it.
       -- By its id: all that is held of a client may be much.
       case when exists (select from (select h.client_id from billing.held_logs h
@@ -2037,7 +2097,8 @@ grant usage on schema public, billing to billing_agent;
 create table _billing.agent_keys (
   id uuid primary key default gen_random_uuid(),
   name text not null constraint agent_keys_name_length check (
-    btrim(name) <> '' and length(name) <= 200 and name !~ '[\x01-\x1f\x7f-\x9f]'),
+    btrim(name) <> '' and length(name) <= 200
+    and name !~ '[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'),
   kind text not null constraint agent_keys_kind_known check (kind in ('token', 'jwt')),
   agent text constraint agent_keys_agent_length check (
     btrim(agent) <> '' and length(agent) <= 200),
@@ -2580,7 +2641,7 @@ comment on function _billing.counts_are_invalid is
 create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
-  class integer, counting text, is_unmapped boolean, logs bigint, calls numeric,
+  class integer, counting text, is_unmapped boolean, is_window boolean, logs bigint, calls numeric,
   total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
   output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
@@ -2597,6 +2658,8 @@ declare
   kept_from constant timestamptz := (select greatest(w.kept_from, '1970-01-01 00:00+00')
     from billing.usage_watermark w);
   default_client constant uuid := (select s.default_client_id from public.billing_settings s);
+  most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
+  most_counted constant numeric := most_units;
   assigned constant text[] := array(select distinct a.agent from public.agent_assignments a);
   holding constant boolean := exists (select from billing.held_logs);
   dismissing constant boolean := exists (select from billing.dismissed_logs);
@@ -2627,6 +2690,16 @@ begin
         when l.says_more and _billing.counts_are_invalid(l.counting,
           billing.is_negation(l.corrects_id, l.metadata), l.cache_read, l.cache_write, l.reasoning)
           then 'invalid_metadata'
+        -- Features are judged by group.
+        when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches)) > most_units
+            and (abs(l.calls) = 1 or greatest(abs(l.input_tokens), abs(l.output_tokens),
+              abs(l.web_searches)) > 1000 * most_units)
+          then 'too_many_units'
+        when l.says_more and (greatest(l.cache_read, l.cache_write, l.reasoning) > most_counted
+              or least(l.cache_read, l.cache_write, l.reasoning) < -most_counted)
+            and (abs(l.calls) = 1 or greatest(abs(l.cache_read), abs(l.cache_write),
+              abs(l.reasoning)) > 1000 * most_counted)
+          then 'too_many_units'
         -- Where nothing is held this is not asked of any row.
         when holding and ((l.id, o.client_id) in (
             select h.log_id, h.client_id from billing.held_logs h)
@@ -2636,9 +2709,10 @@ begin
           then 'dismissed'
       end as reason,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      -- The way of counting in two bits, whether it is unknown in another, above them the class.
+      -- The way of counting in two bits, whether it is unknown in another, whether features are
+      -- those of a window in a fourth, above them the class.
       case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
-        8 * case when abs(l.calls) = 1 and long_above ? l.model
+        16 * case when abs(l.calls) = 1 and long_above ? l.model
             and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
               l.model = any (reading), l.cache_write, l.model = any (writing))) > least_long
           then _billing.rate_class_code(l.metadata, billing.thresholds_passed(
@@ -2650,6 +2724,7 @@ begin
         + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then 4 else 0 end
+        + case when l.features is not null and abs(l.calls) <> 1 then 8 else 0 end
         else 0 end as kind,
       -- What a provider counts within something else is not counted there a second time.
       case when l.says_more then _billing.own_part(
@@ -2682,12 +2757,13 @@ begin
     select l.*, case when l.reason is null then l.client_id end as owner,
       case when l.reason is null then l.usage_day end as day,
       case when l.reason is null then l.model end as of_model,
-      case when l.reason is null then l.kind else 0 end as of_kind
+      case when l.reason is null then l.kind else l.kind & 8 end as of_kind
     from owned l
   )
   -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 8,
+  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 16,
     case l.of_kind & 3 when 1 then 'inclusive' when 2 then 'exclusive' end, l.of_kind & 4 <> 0,
+    l.of_kind & 8 <> 0,
     count(*), count(*) + coalesce(sum(l.calls - 1) filter (where l.calls <> 1), 0),
     sum(l.total_cost),
     sum(l.input_tokens), count(l.input_cost), sum(l.input_cost),
@@ -2726,12 +2802,18 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
+declare
+  most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
 begin
   return query
   with groups as materialized (
     select g.*, r.id as rate_class, case when g.is_unmapped then 'unmapped_' else '' end as prefix,
-      case when g.reason not in ('too_many_keys', 'dismissed') or g.features is null then g.reason
-        else coalesce(billing.feature_reason(g.features::jsonb), g.reason) end as why,
+      case when g.reason not in ('too_many_units', 'too_many_keys', 'dismissed')
+          or g.features is null then g.reason
+        else coalesce(billing.feature_reason(g.features::jsonb),
+          case when billing.most_units(g.features::jsonb)
+            > case when g.is_window then 1000 else 1 end * most_units then 'too_many_units' end,
+          g.reason) end as why,
       g.input
         - case when billing.is_within(g.cache_read, g.counting, p.cache_read_within_input)
           then g.cache_read else 0 end
@@ -3927,7 +4009,7 @@ returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as
 begin
   return exists (select from billing.attributed_logs a
       where a.id = standing.id and (a.reason like 'invalid\_%'
-        or a.reason in ('too_many_features', 'future_timestamp')))
+        or a.reason in ('too_many_features', 'too_many_units', 'future_timestamp')))
     or exists (select from billing.dismissed_logs d where d.log_id = standing.id)
     -- That reason is not named where the row is nobody's as well.
     or jsonb_typeof(standing.other_features) <> 'object'
@@ -4116,6 +4198,75 @@ comment on function billing.retract_log is
    taken back already (or never counted).';
 grant execute on function billing.retract_log(uuid, text) to service_role;
 
+-- 20_usage/unit_limit.sql
+
+-- How many units of a kind one event may have (billing_settings.max_units_per_event): a slip of an
+-- agent, or malice, is not a month's usage in a row. attributed_logs and log_groups judge each row;
+-- what is beyond waits in quarantine as `too_many_units`.
+
+-- Whether a row of a log is beyond a limit, whatever it is counted as.
+create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
+      abs(billing.metadata_count(log.metadata, 'cache_read_tokens')),
+      abs(billing.metadata_count(log.metadata, 'cache_write_tokens')),
+      abs(billing.metadata_count(log.metadata, 'reasoning_tokens')),
+      billing.most_units(log.other_features))
+    > case when abs(log.calls) = 1 then 1 else 1000 end * most;
+$$;
+comment on function _billing.has_more_units is
+  'Whether any count of a log row is larger than a limit allows.';
+
+-- A limit that is raised lets rows go that waited. One that is lowered may not take back what has
+-- been counted: that would credit invoices.
+create function _billing.change_unit_limit() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: rebuild_requests is written by nobody but billing's own functions.
+declare
+  standing uuid;
+begin
+  -- A rollup that is under way decides before.
+  perform from billing.usage_watermark for update;
+  if new.max_units_per_event < old.max_units_per_event then
+    -- A row that was taken back and what takes it back leave together.
+    select l.id into standing
+    from public.agent_usage_logs l
+    where _billing.has_more_units(l, new.max_units_per_event)
+      and not billing.is_negation(l.corrects_id, l.metadata)
+      and not exists (select from public.agent_usage_logs c
+        where c.corrects_id = coalesce(l.corrects_id, l.id)
+          and c.metadata ->> 'negates' = l.id::text)
+      and exists (select from billing.attributed_logs a where a.id = l.id and a.reason is null)
+    limit 1;
+    if standing is not null then
+      perform billing.raise_error('invalid_argument',
+        format('log %s is counted and has more units', standing),
+        'correct or retract it first (billing.correct_log, billing.retract_log)');
+    end if;
+  end if;
+  insert into billing.rebuild_requests (agents, from_day, until_day)
+  select array_agg(distinct x.agent), (min(x.at) at time zone 'UTC')::date - 4,
+    (max(x.at) at time zone 'UTC')::date + 5
+  from (
+    select q.agent, q.occurred_at as at from billing.quarantined_logs q
+    where q.reason = 'too_many_units'
+    union all
+    select l.agent, l."timestamp" from public.agent_usage_logs l
+    where new.max_units_per_event < old.max_units_per_event
+      and _billing.has_more_units(l, new.max_units_per_event)
+      and l."timestamp" >= '1970-01-01 00:00+00' and l."timestamp" < '2200-01-01 00:00+00'
+  ) x
+  having count(*) > 0;
+  return new;
+end $$;
+comment on function _billing.change_unit_limit is
+  'Asks for a rebuild where a changed limit of units changes what is counted; refuses to take back
+   what has been.';
+
+create trigger change_unit_limit before update of max_units_per_event on public.billing_settings
+  for each row when (old.max_units_per_event <> new.max_units_per_event)
+  execute function _billing.change_unit_limit();
+
 -- 20_usage/correction_guard.sql
 
 -- What may be stored as a correction, by whatever way it comes: the mirror of a row of that log, or
@@ -4251,7 +4402,8 @@ begin
       and (dismiss_quarantined.reason is null or q.reason = dismiss_quarantined.reason)
       and (dismiss_quarantined.agent is null or q.agent = dismiss_quarantined.agent)
       and (dismiss_quarantined.model is null or q.model = dismiss_quarantined.model)
-      and (before is null or q.occurred_at < before)
+      -- No time lies before infinity but every other one; a row may be dated so.
+      and (before is null or q.occurred_at < before or before = 'infinity')
   ), roots as materialized (
     select distinct coalesce(l.corrects_id, l.id) as id
     from chosen c join public.agent_usage_logs l on l.id = c.log_id
@@ -4518,6 +4670,121 @@ $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
 
+-- 20_usage/sources/held_windows.sql
+
+-- Versions of windows that would take back what has been invoiced. A correction that credits a
+-- client is an operator's act: such a version waits for a decision, also of the secret key.
+
+create table billing.held_windows (
+  log_id uuid primary key,
+  source_id text not null references billing.usage_sources (id),
+  version integer not null,
+  -- What is known of the window besides is in the log.
+  counts jsonb not null,
+  held_at timestamptz not null default clock_timestamp()
+);
+comment on table billing.held_windows is
+  'Windows stated again with less than what has been invoiced, by the row of the log that they
+   correct; billing.release_windows and billing.refuse_windows decide.';
+comment on column billing.held_windows.counts is
+  'What the held version says: calls, counts and costs; counts of metadata in parts.';
+create index held_windows_source_id on billing.held_windows (source_id);
+alter table billing.held_windows enable row level security;
+revoke all on billing.held_windows from public;
+grant select on billing.held_windows to service_role;
+
+-- What a version of a window says, without its key.
+create function _billing.window_counts(w public.agent_usage_logs)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object('calls', w.calls, 'input_tokens', w.input_tokens,
+    'output_tokens', w.output_tokens, 'web_searches', w.web_searches,
+    'input_cost', w.input_cost, 'output_cost', w.output_cost, 'feature_cost', w.feature_cost,
+    'total_cost', w.total_cost, 'other_features', w.other_features,
+    'parts', (select coalesce(jsonb_object_agg(k, w.metadata -> k), '{}')
+      from unnest(_billing.counts_in_metadata()) k where w.metadata ? k));
+$$;
+comment on function _billing.window_counts is 'Counts and costs of a window''s row.';
+
+-- The row that counts, with what a held version says instead.
+create function _billing.with_counts(standing public.agent_usage_logs, counts jsonb)
+returns public.agent_usage_logs language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  said public.agent_usage_logs;
+begin
+  select r.* into said from jsonb_populate_record(standing, counts - 'parts') r;
+  said.metadata := _billing.own_metadata(said.metadata) - _billing.counts_in_metadata()
+    || (counts -> 'parts');
+  return said;
+end $$;
+comment on function _billing.with_counts is 'A log row with other counts and costs.';
+
+-- What a row is billed by, as the rollup counts it; null where it would be quarantined.
+create function _billing.billed_units(w public.agent_usage_logs)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_object_agg(u.metric, u.units) filter (where u.units <> 0)
+  from (select billing.counting_of(w.metadata) as counting,
+      billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
+      billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
+      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning) k
+  left join public.models m on m.id = w.model
+  left join public.providers p on p.id = m.provider
+  cross join lateral (select
+    _billing.part_within(k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)
+      as read_within,
+    _billing.part_within(k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output)
+      as thought_within) x
+  cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
+    k.counting, p.cache_write_within_input) as written_within) y
+  cross join lateral (
+    values ('requests', w.calls::numeric), ('web_searches', w.web_searches),
+      ('input_tokens', w.input_tokens - x.read_within - y.written_within),
+      ('output_tokens', w.output_tokens - x.thought_within),
+      ('cache_read_tokens', _billing.own_part(
+        k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)),
+      ('cache_write_tokens', _billing.own_part(k.cache_write, w.input_tokens - x.read_within,
+        k.counting, p.cache_write_within_input)),
+      ('reasoning_tokens', _billing.own_part(
+        k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output))
+    union all
+    select f.key, billing.metadata_count(w.other_features, f.key)
+    from jsonb_object_keys(w.other_features) f(key)
+  ) u(metric, units)
+  where k.counting is distinct from 'invalid'
+    and least(k.cache_read, k.cache_write, k.reasoning) >= 0
+    and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
+    and billing.feature_reason(w.other_features) is null
+    and not _billing.has_more_units(w, (select s.max_units_per_event
+      from public.billing_settings s));
+$$;
+comment on function _billing.billed_units is
+  'Units of a log row by metric, each counted once; null where the row cannot be counted.';
+
+-- Whether a version may bill less. A kind of units that is new counts as less, too: on a day that
+-- has no room for more keys the whole row would be held.
+create function _billing.lowers_window(said public.agent_usage_logs,
+  standing public.agent_usage_logs)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
+      said.feature_cost - standing.feature_cost, said.total_cost - standing.total_cost) < 0
+    or exists (
+      select from jsonb_each_text(_billing.billed_units(said)) s
+      full join jsonb_each_text(_billing.billed_units(standing)) t using (key)
+      where s.value is null or t.value is null or s.value::numeric < t.value::numeric);
+$$;
+comment on function _billing.lowers_window is
+  'Whether a version of a window may be billed with less than the row that counts.';
+
+-- Whether what a row counts for has been invoiced, or its period skipped.
+create function _billing.is_settled_log(log_id uuid)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (select from billing.attributed_logs a
+    join public.billing_periods p on p.client_id = a.client_id
+      and p.period_start <= a.usage_day and a.usage_day < p.period_end
+    where a.id = log_id and a.reason is null and p.settled_at is not null);
+$$;
+comment on function _billing.is_settled_log is
+  'Whether the period that a log row counts in has been invoiced or skipped.';
+
 -- 20_usage/sources/restate_window.sql
 
 -- What becomes of a window that is not stored anew: it is there already, or there is nothing to
@@ -4557,7 +4824,8 @@ comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
    conflict; the columns that differ or the version that counts.';
 
--- A window that is not stored anew. Only what is corrected is locked, and judged again then.
+-- A window that is not stored anew. Only what is corrected is locked, and judged again then. What
+-- would take back what has been invoiced is held.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
   version integer, source text)
 returns table (result text, detail text) language plpgsql
@@ -4578,7 +4846,20 @@ begin
   if exists (select from public.agent_usage_logs l where l.id = log_id) then
     standing := _billing.standing_log(log_id);
   end if;
+  if result in ('corrected', 'retracted') and standing.id is not null
+    and _billing.lowers_window(said, standing) and _billing.is_settled_log(standing.id) then
+    insert into billing.held_windows as h (log_id, source_id, version, counts)
+    values (log_id, source, version, _billing.window_counts(said))
+    on conflict on constraint held_windows_pkey do update set version = excluded.version,
+      counts = excluded.counts
+    where h.version <= excluded.version;
+    result := 'held';
+    detail := 'less than what has been invoiced: an operator decides';
+    return next;
+    return;
+  end if;
   if result not in ('conflict', 'superseded') then
+    delete from billing.held_windows h where h.log_id = log_id and h.version <= version;
     insert into _billing.window_versions as v (log_id, version)
     select log_id, version where version > 1
     on conflict on constraint window_versions_pkey do update set version = excluded.version
@@ -4715,9 +4996,88 @@ comment on function billing.push_windows is
   'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
    of the window, key what tells rows apart that are alike otherwise, version 1 or more; 1,000 of
    them at most. Per window:
-   inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
-   it changes nothing.';
+   inserted, duplicate, corrected, retracted, held (it says less than what has been invoiced),
+   superseded, conflict or invalid, and why. Pushed again it changes nothing.';
 grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;
+
+-- 20_usage/sources/decide_windows.sql
+
+-- Decisions on held windows: by their ids, or of a source all.
+
+-- Corrects or takes back what these windows say, as the push would have. Returns how many.
+create function billing.release_windows(source text, why text, log_ids uuid[] default null)
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may decide on what is held, and store no correction of their own.
+declare
+  held billing.held_windows;
+  standing public.agent_usage_logs;
+  said public.agent_usage_logs;
+  reason text;
+  changed_from timestamptz;
+  released bigint := 0;
+begin
+  perform billing.require_second_factor();
+  if btrim(coalesce(why, '')) = '' then
+    perform billing.raise_error('invalid_argument', 'a release needs a reason (why)');
+  end if;
+  perform _billing.lock_source(source);
+  for held in
+    delete from billing.held_windows h
+    where h.source_id = source and (log_ids is null or h.log_id = any (log_ids))
+    returning h.*
+  loop
+    perform pg_advisory_xact_lock(hashtextextended('log ' || held.log_id, 0));
+    standing := _billing.standing_log(held.log_id);
+    continue when standing.id is null;
+    reason := format('version %s of source %s, released: %s', held.version, source, why);
+    said := _billing.with_counts(standing, held.counts);
+    if said.calls > 0 then
+      perform _billing.restate_log(held.log_id, standing, said, reason);
+    else
+      perform _billing.negate_log(held.log_id, standing, reason, true);
+    end if;
+    insert into _billing.window_versions as v (log_id, version)
+    values (held.log_id, held.version)
+    on conflict on constraint window_versions_pkey do update set version = excluded.version
+    where v.version < excluded.version;
+    changed_from := least(changed_from, standing."timestamp");
+    released := released + 1;
+  end loop;
+  update billing.usage_source_states s set equal_until = greatest(changed_from, s.equal_from)
+  where s.source_id = source and s.equal_until > changed_from;
+  return released;
+end $$;
+comment on function billing.release_windows is
+  'Lets held windows of a source correct what has been invoiced, all or those of some ids, and says
+   why; returns how many.';
+grant execute on function billing.release_windows(text, text, uuid[]) to service_role;
+
+-- The version stands as known: pushed again it is a conflict, and comparisons tell of it.
+create function billing.refuse_windows(source text, log_ids uuid[] default null)
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  refused bigint;
+begin
+  perform billing.require_second_factor();
+  perform _billing.lock_source(source);
+  with gone as (
+    delete from billing.held_windows h
+    where h.source_id = source and (log_ids is null or h.log_id = any (log_ids))
+    returning h.log_id, h.version
+  ), known as (
+    insert into _billing.window_versions as v (log_id, version)
+    select g.log_id, g.version from gone g
+    on conflict on constraint window_versions_pkey do update set version = excluded.version
+    where v.version < excluded.version
+  )
+  select count(*) into refused from gone;
+  return refused;
+end $$;
+comment on function billing.refuse_windows is
+  'Drops held windows of a source, all or those of some ids: what was counted stays. Returns how
+   many.';
+grant execute on function billing.refuse_windows(text, uuid[]) to service_role;
 
 -- 20_usage/sources/window_totals.sql
 
@@ -4805,7 +5165,7 @@ end $$;
 comment on function _billing.note_comparison is
   'Notes when a source was compared, within which time its windows are equal, and what differs.';
 
--- Sources without an equal comparison within their time, and why.
+-- Sources without an equal comparison within their time, or with windows that wait, and why.
 create function _billing.source_problems(at timestamptz default clock_timestamp())
 returns table (source_id text, since timestamptz, problem text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -4817,10 +5177,16 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       end
   from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
   where coalesce(t.differences, 0) > 0
-    or coalesce(t.compared_at, s.created_at) < at - s.compared_within;
+    or coalesce(t.compared_at, s.created_at) < at - s.compared_within
+  union all
+  select h.source_id, min(h.held_at),
+    format('%s windows of source %s wait for a decision: they say less than what has been invoiced',
+      count(*), h.source_id)
+  from billing.held_windows h group by h.source_id;
 $$;
 comment on function _billing.source_problems is
-  'Sources that differ from the log or have not been compared with it within their time.';
+  'Sources that differ from the log, have not been compared with it within their time, or have
+   windows that wait for a decision.';
 
 -- The first source whose windows of some days (UTC) are not known to be equal to the log's.
 create function _billing.uncompared_source(from_day date, until_day date)
@@ -14909,6 +15275,7 @@ create policy "operators read deliveries" on public.deliveries
 -- 60_delivery/queue/notices.sql
 
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
+-- Names in it are plain: no character of them moves a cursor or turns what follows around.
 create function billing.queue_operator_alert(key text, priority text, subject text, message text,
   client_id uuid default null, invoice_id uuid default null)
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -14919,8 +15286,10 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       queue_operator_alert.invoice_id, s.delivery_attempts, x.payload
     from public.billing_settings s
     cross join lateral (values
-      ('hermes', jsonb_build_object('message', message, 'priority', priority)),
-      ('email', jsonb_build_object('to', s.operator_emails, 'subject', subject, 'text', message))
+      ('hermes', jsonb_build_object('message', _billing.plain_text(message),
+        'priority', priority)),
+      ('email', jsonb_build_object('to', s.operator_emails,
+        'subject', _billing.plain_line(subject), 'text', _billing.plain_text(message)))
     ) x(kind, payload)
     where x.kind = 'hermes' or s.operator_emails <> '{}'
     on conflict (dedupe_key) do nothing
@@ -14984,9 +15353,10 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   left join public.invoices i on i.id = d.invoice_id
   left join public.clients c on c.id = d.client_id
   cross join public.billing_settings s
-  cross join lateral (select format('Delivery %s (%s, %s%s%s) gave up after %s %s: %s',
+  cross join lateral (select _billing.plain_text(format(
+    'Delivery %s (%s, %s%s%s) gave up after %s %s: %s',
     d.id, d.kind, d.event, ', ' || i.number, ', ' || c.name, d.attempts,
-    case d.attempts when 1 then 'try' else 'tries' end, d.last_error) as text) m
+    case d.attempts when 1 then 'try' else 'tries' end, d.last_error)) as text) m
   cross join lateral (values
     ('hermes', jsonb_build_object('message', m.text, 'priority', 'high')),
     ('email', jsonb_build_object('to', s.operator_emails, 'subject', 'A delivery gave up',
@@ -15446,18 +15816,20 @@ cross join lateral (
 ) t
 cross join lateral (
   select coalesce((r.summary ->> 'blocked_count')::integer, count(*)::integer) as blocked,
-    array_agg(format('%s from %s: %s', e ->> 'client',
-    e ->> 'period_start', e ->> 'message') order by e ->> 'client') as blocked_reasons
+    array_agg(_billing.plain_line(format('%s from %s: %s', e ->> 'client',
+    e ->> 'period_start', e ->> 'message')) order by e ->> 'client') as blocked_reasons
   from jsonb_array_elements(r.summary -> 'blocked') e
 ) b
 cross join lateral (
-  select coalesce(array_agg(format('%s from %s, invoice %s', e ->> 'client', e ->> 'period_start',
-    e ->> 'invoice') order by e ->> 'client', e ->> 'period_start'), '{}') as voided
+  select coalesce(array_agg(_billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
+    e ->> 'period_start', e ->> 'invoice')) order by e ->> 'client', e ->> 'period_start'), '{}')
+    as voided
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
-  select coalesce(array_agg(format('%s%s: %s', e ->> 'client', ' from ' || (e ->> 'period_start'),
-    e ->> 'message') order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
+  select coalesce(array_agg(_billing.plain_line(format('%s%s: %s', e ->> 'client',
+    ' from ' || (e ->> 'period_start'), e ->> 'message'))
+    order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
   from jsonb_array_elements(r.summary -> 'held') e
 ) h
 cross join lateral (
@@ -15481,7 +15853,7 @@ grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select concat_ws(E'\n',
+  select _billing.plain_text(concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
@@ -15497,7 +15869,7 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
     format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
       else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
         || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end
-      end)
+      end))
   from billing.run_report r where r.id = run_id;
 $$;
 comment on function billing.run_report_text is 'A run''s report as text, for mail and HERMES.';
@@ -15683,7 +16055,8 @@ grant execute on function billing.budget_use(timestamptz) to service_role;
 
 -- 60_delivery/held_notice.sql
 
--- What operators are told of held drafts: one message of all, with amounts.
+-- What operators are told of what is held: of drafts one message of all, with amounts; of windows
+-- one.
 
 create function _billing.held_notice()
 returns table (names text, message text)
@@ -15697,6 +16070,22 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from billing.held_invoices h having count(*) > 0;
 $$;
 comment on function _billing.held_notice is 'One message of all held drafts.';
+
+create function _billing.held_windows_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select md5(string_agg(concat_ws(' ', h.log_id, h.version), ',' order by h.log_id)),
+    format('%s windows say less than what has been invoiced and are held: %s. Look at them in '
+      || 'billing.held_windows, then select billing.release_windows(source, ''why'') or '
+      || 'billing.refuse_windows(source).', count(*),
+      _billing.first_few(array_agg(distinct format('%s of source %s (%s)',
+        to_char(l."timestamp" at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), h.source_id, l.agent)),
+        10, '; '))
+  from billing.held_windows h join public.agent_usage_logs l on l.id = h.log_id
+  having count(*) > 0;
+$$;
+comment on function _billing.held_windows_notice is
+  'One message of all windows of sources that wait for a decision.';
 
 -- 60_delivery/proposal_notice.sql
 
@@ -15907,7 +16296,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select md5(string_agg(n.agent, ',' order by n.agent)),
     case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
         || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
-        n.agent, n.rows))
+        _billing.plain_line(n.agent), n.rows))
       else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
         || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
         _billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)
@@ -15991,6 +16380,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     union all
     select 'held', 'high', 'Drafts are held', h.names, h.message, null
     from _billing.held_notice() h
+    union all
+    select 'held_windows', 'high', 'Windows of a source are held', w.names, w.message, null
+    from _billing.held_windows_notice() w
     union all
     select 'proposals', 'normal', 'Prices to be decided on', p.names, p.message, null
     from _billing.proposal_notice() p

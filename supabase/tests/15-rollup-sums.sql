@@ -1,6 +1,6 @@
 -- What the logs sum up to is what the view attributed_logs says of each of them, whatever it holds.
 begin;
-select plan(39);
+select plan(42);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-01-01', 'America/New_York'),
@@ -24,6 +24,7 @@ insert into public.agent_assignments (agent, client_id, starts_at, ends_at) valu
 
 -- Rows that no correction could be are summed alike as well.
 alter table public.agent_usage_logs disable trigger refuse_correction;
+alter table public.billing_settings disable trigger change_unit_limit;
 -- Whatever may stand in a row, each with each; of 63,360 rows a fifth, drawn by their hash.
 insert into public.agent_usage_logs (agent, model, metadata, "timestamp", client_id, corrects_id,
   other_features, input_tokens, output_tokens, web_searches, input_cost, output_cost, total_cost)
@@ -178,6 +179,22 @@ from public.agent_usage_logs where seq % 4 = 0 or corrects_id is not null;
 select pg_temp.same('with rows that are held');
 select ok(exists (select from marks m, _billing.sum_logs(m.before, m.now) s
   where s.reason = 'too_many_keys'), 'of which there are some');
+-- Few units: rows of several calls may have 1,000 times as many, features and all.
+update public.billing_settings set max_units_per_event = 1;
+insert into public.agent_usage_logs (agent, model, input_tokens, calls, other_features, metadata,
+  "timestamp", client_id)
+select 'SCHOLAR', 'claude-sonnet', tokens, calls, features, metadata, '2026-06-11 12:00+00',
+  '00000000-0000-0000-0000-00000000000d'
+from unnest('{1,2,1000,1001}'::bigint[]) tokens
+cross join unnest('{1,2}'::bigint[]) calls
+cross join (values ('{}'::jsonb), ('{"pages": 1}'), ('{"pages": 1000}'), ('{"pages": 1000.5}'))
+  f(features)
+cross join (values ('{}'::jsonb), ('{"cache_read_tokens": 1000}'), ('{"cache_read_tokens": 1001}'))
+  m(metadata);
+update marks set now = _billing.watermark_now(before);
+select pg_temp.same('with few units');
+select ok(exists (select from marks m, _billing.sum_logs(m.before, m.now) s
+  where s.reason = 'too_many_units'), 'of which there are too many');
 update billing.usage_watermark set kept_from = '2026-06-11 00:00+00';
 select pg_temp.same('of a time whose logs are gone');
 

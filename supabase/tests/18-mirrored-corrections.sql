@@ -103,12 +103,13 @@ select billing.rebuild_usage();
 select is_empty($$select * from pg_temp.recorded() where starts_with(agent, 'A')$$,
   'nor once providers count the other way round');
 
--- At the edge of what can be read: 30 digits, and a sign beside them.
+-- At the edge of what can be counted: 16 digits, and a sign beside them.
+update public.billing_settings set max_units_per_event = 9200000000000000;
 insert into public.agent_usage_logs (id, agent, model, other_features, metadata, client_id,
   "timestamp")
 values ('00000000-0000-4000-8000-000000000001', 'EDGE', 'gpt-4o',
-  '{"images": 123456789012345678901234567890}',
-  '{"cache_write_tokens": 123456789012345678901234567890}',
+  '{"images": 1234567890123456}',
+  '{"cache_write_tokens": 1234567890123456}',
   '00000000-0000-0000-0000-00000000000a', '2026-06-10 12:00Z'),
   ('00000000-0000-4000-8000-000000000002', 'EDGE', 'gpt-4o', '{"images": 1}',
   '{"retracts": true, "negates": "x", "restates": "y"}', '00000000-0000-0000-0000-00000000000a',
@@ -119,9 +120,8 @@ select lives_ok($$select billing.correct_log('00000000-0000-4000-8000-0000000000
 select _billing.rollup();
 select results_eq($$select metric, quantity from pg_temp.recorded() where agent = 'EDGE'
     order by 1$$,
-  $$values ('cache_write_tokens', 123456789012345678901234567890::numeric),
-    ('images', 123456789012345678901234567894), ('requests', 2)$$,
-    '30 digits and a correction of such a log are counted exactly');
+  $$values ('cache_write_tokens', 1234567890123456::numeric),
+    ('images', 1234567890123460), ('requests', 2)$$, '16 digits and a correction of such a log are counted exactly');
 select billing.retract_log(l.id, 'a test') from public.agent_usage_logs l
 where l.agent = 'EDGE' and l.corrects_id is null;
 select _billing.rollup();

@@ -10,11 +10,12 @@ select id, 0, case when name = 'Allowance' then 50 end from public.clients where
 create function pg_temp.client(wanted text) returns uuid language sql as $$
   select id from public.clients where name = wanted;
 $$;
+update public.billing_settings set max_units_per_event = 9200000000000000;
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id,
   other_features, "timestamp") values
   ('S', 'claude-sonnet', 10000000, pg_temp.client('Good'), '{}', '2026-06-10'),
   ('S', 'claude-sonnet', 10000000, pg_temp.client('Allowance'), '{}', '2026-06-10'),
-  ('S', 'claude-sonnet', 0, pg_temp.client('Huge'), '{"pdf_processing": 9e28}', '2026-06-10'),
+  ('S', 'claude-sonnet', 0, pg_temp.client('Huge'), '{"pdf_processing": 9e15}', '2026-06-10'),
   ('S', 'claude-sonnet', 1, pg_temp.client('Foreign item'), '{}', '2026-06-10'),
   ('S', 'mystery-1', 1, pg_temp.client('No price'), '{}', '2026-06-10');
 -- 30.00 less half is 15.00: an allowance of 20.00 leaves less than nothing.

@@ -85,6 +85,7 @@ select c || '.' || f, v.class from (values
   ('none', 'public.service_intervals', 'start_reason end_reason'),
   ('none', 'public.billing_periods', 'state reason message'),
   ('none', 'public.agent_usage_logs', 'model other_features'),
+  ('none', 'billing.held_windows', 'source_id counts'),
   ('none', 'public.usage_records', 'model metric rate_class'),
   ('none', 'billing.rate_classes', 'id what'),
   ('none', 'billing.rate_class_conditions', 'rate_class metadata'),

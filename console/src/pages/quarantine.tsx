@@ -32,6 +32,7 @@ const REASONS = [
   "invalid_metadata",
   "invalid_feature",
   "too_many_features",
+  "too_many_units",
   "too_many_keys",
 ];
 

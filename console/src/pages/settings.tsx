@@ -24,7 +24,12 @@ const PARTS: readonly (readonly [string, readonly string[]])[] = [
     "reminder_days",
     "spend_jump_factor",
   ]],
-  ["Usage", ["default_client_id", "max_usage_keys_per_day", "log_retention_months"]],
+  ["Usage", [
+    "default_client_id",
+    "max_usage_keys_per_day",
+    "max_units_per_event",
+    "log_retention_months",
+  ]],
   ["Safety", ["require_aal2", "audit_addresses"]],
 ];
 

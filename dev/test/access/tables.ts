@@ -117,6 +117,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   health: "select",
   held_invoices: "select",
   held_logs: "select",
+  held_windows: "select",
   invoice_holds: "select",
   invoice_links: "select",
   jobs: "select",

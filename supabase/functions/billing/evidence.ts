@@ -150,6 +150,8 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
           from public.agent_assignments a where a.client_id = c.id),
         'default_client_id', (select s.default_client_id from public.billing_settings s
           where s.default_client_id = c.id),
+        'max_units_per_event', (select s.max_units_per_event::text
+          from public.billing_settings s),
         'models', (select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'family', m.family,
             'provider', m.provider, 'long_context_above', m.long_context_above::text,
             'long_context_2_above', m.long_context_2_above::text,

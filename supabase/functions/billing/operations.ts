@@ -85,8 +85,8 @@ export const operationEndpoints = [
       select jsonb_build_object('counted_at', w.moved_at, 'parts', h.parts,
           'blocked_periods', (select count(*) from public.billing_periods p
             where p.state = 'blocked'),
-          'quarantined_rows', (select count(*) from billing.quarantined_logs q
-            where not q.dismissed),
+          'quarantined_rows', (select count(*) from (select from billing.quarantined_logs q
+            where not q.dismissed limit ${routes.MOST_COUNTED}) few),
           'last_run_at', (select max(r.finished_at) from billing.monthly_runs r)) as item,
         h.attention
       from billing.usage_watermark w

@@ -1,7 +1,8 @@
 -- Which client an agent works for, when; which model belongs to which family and provider.
 create table public.agent_assignments (
   id uuid primary key default gen_random_uuid(),
-  agent text not null,
+  agent text not null
+    constraint agent_assignments_agent_length check (length(agent) <= 200),
   client_id uuid not null references public.clients (id) on delete cascade,
   starts_at timestamptz not null default '-infinity',
   ends_at timestamptz not null default 'infinity',

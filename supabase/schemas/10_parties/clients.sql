@@ -1,8 +1,12 @@
 -- Clients, the settings of the seller, and who may see which client.
 create table public.clients (
   id uuid primary key default gen_random_uuid(),
-  external_id text unique constraint clients_external_id_not_blank check (btrim(external_id) <> ''),
-  name text not null constraint clients_name_not_blank check (btrim(name) <> ''),
+  external_id text unique constraint clients_external_id_not_blank check (btrim(external_id) <> '')
+    constraint clients_external_id_plain check (length(external_id) <= 200
+      and external_id !~ '[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'),
+  name text not null constraint clients_name_not_blank check (btrim(name) <> '')
+    constraint clients_name_plain check (length(name) <= 200
+      and name !~ '[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'),
   email text constraint clients_email_shape check (email ~ '^[^@\s]+@[^@\s]+$'),
   address text[] not null default '{}',
   postal_address jsonb

@@ -17,6 +17,9 @@ create table public.billing_settings (
   default_client_id uuid references public.clients (id),
   max_usage_keys_per_day integer not null default 10000
     constraint billing_settings_usage_keys_positive check (max_usage_keys_per_day > 0),
+  max_units_per_event bigint not null default 1000000000
+    constraint billing_settings_units_in_range check (
+      max_units_per_event between 1 and 9200000000000000),
   operator_emails text[] not null default '{}',
   delivery_attempts integer not null default 32
     constraint billing_settings_attempts_range check (delivery_attempts between 1 and 50),
@@ -39,6 +42,9 @@ comment on column public.billing_settings.default_client_id is
   'Client that usage belongs to when neither row nor assignment names one; null: quarantine.';
 comment on column public.billing_settings.max_usage_keys_per_day is
   'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
+comment on column public.billing_settings.max_units_per_event is
+  'Most units of a kind that one call may have; a log row of several calls may have 1,000 times as
+   many. Rows with more are quarantined.';
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is

@@ -129,6 +129,14 @@ cross join lateral (
       then 'invalid_metadata'
     else coalesce(
       case when l.other_features <> '{}' then billing.feature_reason(l.other_features) end,
+      -- A correction is judged as what it takes back: by size.
+      case when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches),
+          t.highest, -t.lowest,
+          case when l.other_features <> '{}' then billing.most_units(l.other_features) end)
+          -- A row of several calls is a window that its writer has summed.
+          > case when abs(l.calls) = 1 then 1 else 1000 end
+            * (select s.max_units_per_event from public.billing_settings s)
+        then 'too_many_units' end,
       -- What corrects a row that is held is held with it.
       -- By its id: all that is held of a client may be much.
       case when exists (select from (select h.client_id from billing.held_logs h

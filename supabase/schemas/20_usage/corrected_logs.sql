@@ -15,7 +15,7 @@ returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as
 begin
   return exists (select from billing.attributed_logs a
       where a.id = standing.id and (a.reason like 'invalid\_%'
-        or a.reason in ('too_many_features', 'future_timestamp')))
+        or a.reason in ('too_many_features', 'too_many_units', 'future_timestamp')))
     or exists (select from billing.dismissed_logs d where d.log_id = standing.id)
     -- That reason is not named where the row is nobody's as well.
     or jsonb_typeof(standing.other_features) <> 'object'

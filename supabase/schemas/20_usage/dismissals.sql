@@ -53,7 +53,8 @@ begin
       and (dismiss_quarantined.reason is null or q.reason = dismiss_quarantined.reason)
       and (dismiss_quarantined.agent is null or q.agent = dismiss_quarantined.agent)
       and (dismiss_quarantined.model is null or q.model = dismiss_quarantined.model)
-      and (before is null or q.occurred_at < before)
+      -- No time lies before infinity but every other one; a row may be dated so.
+      and (before is null or q.occurred_at < before or before = 'infinity')
   ), roots as materialized (
     select distinct coalesce(l.corrects_id, l.id) as id
     from chosen c join public.agent_usage_logs l on l.id = c.log_id

@@ -42,6 +42,11 @@ create table public.agent_usage_logs (
   -- Names are keys of usage_records: longer than an index row can be, one would stop the rollup.
   constraint agent_usage_logs_agent_length check (length(agent) <= 200),
   constraint agent_usage_logs_model_length check (length(model) <= 200),
+  -- The Data API takes whatever the table takes: without a bound one row could hold a gigabyte.
+  constraint agent_usage_logs_endpoint_length check (length(endpoint) <= 1000),
+  constraint agent_usage_logs_metadata_size check (
+    pg_column_size(metadata) <= 65536 or corrects_id is not null),
+  constraint agent_usage_logs_features_size check (pg_column_size(other_features) <= 65536),
   constraint agent_usage_logs_other_features_not_negative check (
     other_features = '{}' or corrects_id is not null
     or not other_features @? '$.* ? (@ < 0)'

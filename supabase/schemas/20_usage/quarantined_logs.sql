@@ -5,7 +5,8 @@ create table billing.quarantined_logs (
   reason text not null
     constraint quarantined_logs_reason_known check (reason in ('no_client', 'unknown_client',
       'invalid_timestamp', 'before_retention', 'future_timestamp', 'invalid_metadata',
-      'invalid_feature', 'too_many_features', 'too_many_keys', 'dismissed')),
+      'invalid_feature', 'too_many_features', 'too_many_units', 'too_many_keys',
+      'dismissed')),
   agent text not null,
   model text not null,
   occurred_at timestamptz not null,

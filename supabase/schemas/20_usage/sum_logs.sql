@@ -17,12 +17,18 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
 set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
+declare
+  most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
 begin
   return query
   with groups as materialized (
     select g.*, r.id as rate_class, case when g.is_unmapped then 'unmapped_' else '' end as prefix,
-      case when g.reason not in ('too_many_keys', 'dismissed') or g.features is null then g.reason
-        else coalesce(billing.feature_reason(g.features::jsonb), g.reason) end as why,
+      case when g.reason not in ('too_many_units', 'too_many_keys', 'dismissed')
+          or g.features is null then g.reason
+        else coalesce(billing.feature_reason(g.features::jsonb),
+          case when billing.most_units(g.features::jsonb)
+            > case when g.is_window then 1000 else 1 end * most_units then 'too_many_units' end,
+          g.reason) end as why,
       g.input
         - case when billing.is_within(g.cache_read, g.counting, p.cache_read_within_input)
           then g.cache_read else 0 end

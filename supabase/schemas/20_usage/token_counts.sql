@@ -129,3 +129,16 @@ comment on function billing.feature_reason is
 
 -- What the view calls, it calls as its reader.
 grant execute on function billing.feature_reason(jsonb) to service_role;
+
+-- The largest count among features, whatever its sign; null where there is none. What is no number
+-- has a reason of its own.
+create function billing.most_units(features jsonb)
+returns numeric language sql immutable parallel safe
+return (select max(abs(case when length(ltrim(e.value::text, '-')) <= 30
+    then e.value::text::numeric end))
+  from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) e
+  where jsonb_typeof(e.value) = 'number');
+comment on function billing.most_units is 'The largest count in other_features.';
+
+-- What the view calls, it calls as its reader.
+grant execute on function billing.most_units(jsonb) to service_role;

@@ -1,4 +1,5 @@
--- What operators are told of held drafts: one message of all, with amounts.
+-- What operators are told of what is held: of drafts one message of all, with amounts; of windows
+-- one.
 
 create function _billing.held_notice()
 returns table (names text, message text)
@@ -12,3 +13,19 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from billing.held_invoices h having count(*) > 0;
 $$;
 comment on function _billing.held_notice is 'One message of all held drafts.';
+
+create function _billing.held_windows_notice()
+returns table (names text, message text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select md5(string_agg(concat_ws(' ', h.log_id, h.version), ',' order by h.log_id)),
+    format('%s windows say less than what has been invoiced and are held: %s. Look at them in '
+      || 'billing.held_windows, then select billing.release_windows(source, ''why'') or '
+      || 'billing.refuse_windows(source).', count(*),
+      _billing.first_few(array_agg(distinct format('%s of source %s (%s)',
+        to_char(l."timestamp" at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), h.source_id, l.agent)),
+        10, '; '))
+  from billing.held_windows h join public.agent_usage_logs l on l.id = h.log_id
+  having count(*) > 0;
+$$;
+comment on function _billing.held_windows_notice is
+  'One message of all windows of sources that wait for a decision.';

@@ -17,18 +17,20 @@ cross join lateral (
 ) t
 cross join lateral (
   select coalesce((r.summary ->> 'blocked_count')::integer, count(*)::integer) as blocked,
-    array_agg(format('%s from %s: %s', e ->> 'client',
-    e ->> 'period_start', e ->> 'message') order by e ->> 'client') as blocked_reasons
+    array_agg(_billing.plain_line(format('%s from %s: %s', e ->> 'client',
+    e ->> 'period_start', e ->> 'message')) order by e ->> 'client') as blocked_reasons
   from jsonb_array_elements(r.summary -> 'blocked') e
 ) b
 cross join lateral (
-  select coalesce(array_agg(format('%s from %s, invoice %s', e ->> 'client', e ->> 'period_start',
-    e ->> 'invoice') order by e ->> 'client', e ->> 'period_start'), '{}') as voided
+  select coalesce(array_agg(_billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
+    e ->> 'period_start', e ->> 'invoice')) order by e ->> 'client', e ->> 'period_start'), '{}')
+    as voided
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
-  select coalesce(array_agg(format('%s%s: %s', e ->> 'client', ' from ' || (e ->> 'period_start'),
-    e ->> 'message') order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
+  select coalesce(array_agg(_billing.plain_line(format('%s%s: %s', e ->> 'client',
+    ' from ' || (e ->> 'period_start'), e ->> 'message'))
+    order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
   from jsonb_array_elements(r.summary -> 'held') e
 ) h
 cross join lateral (
@@ -52,7 +54,7 @@ grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select concat_ws(E'\n',
+  select _billing.plain_text(concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
@@ -68,7 +70,7 @@ returns text language sql stable set search_path = pg_catalog, pg_temp as $$
     format('Blocked months: %s', r.blocked) || case when r.blocked = 0 then '.'
       else E':\n- ' || array_to_string(r.blocked_reasons[:10], E'\n- ')
         || case when r.blocked > 10 then format(E'\n- and %s more', r.blocked - 10) else '' end
-      end)
+      end))
   from billing.run_report r where r.id = run_id;
 $$;
 comment on function billing.run_report_text is 'A run''s report as text, for mail and HERMES.';

@@ -104,7 +104,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select md5(string_agg(n.agent, ',' order by n.agent)),
     case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
         || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
-        n.agent, n.rows))
+        _billing.plain_line(n.agent), n.rows))
       else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
         || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
         _billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)
@@ -188,6 +188,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     union all
     select 'held', 'high', 'Drafts are held', h.names, h.message, null
     from _billing.held_notice() h
+    union all
+    select 'held_windows', 'high', 'Windows of a source are held', w.names, w.message, null
+    from _billing.held_windows_notice() w
     union all
     select 'proposals', 'normal', 'Prices to be decided on', p.names, p.message, null
     from _billing.proposal_notice() p

@@ -176,3 +176,15 @@ Deno.test("a notice of any size is a mail of bounded size", async () => {
   assert.ok((mail?.text.length ?? 0) < 21_000, `${mail?.text.length}`);
   assert.ok((mail?.html.length ?? 0) < 60_000, `${mail?.html.length}`);
 });
+
+Deno.test("nothing in a notice turns text around or moves a cursor", async () => {
+  const { mail } = await deliver({
+    event: "notice",
+    dedupe_key: "run:2:email",
+    payload: { to: ["ops@example.test"], subject: "A\u202eB\n", text: "One\u202e\u001b[2J\nTwo" },
+  });
+  assert.equal(mail?.subject, "AB");
+  assert.match(mail?.text ?? "", /One \[2J\nTwo/);
+  const sent = `${mail?.text}${mail?.html}`;
+  assert.deepEqual(["\u202e", "\u001b"].filter((character) => sent.includes(character)), []);
+});

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cleanText } from "../../../../shared/document/text.ts";
+import { cleanText, plainMessage } from "../../../../shared/document/text.ts";
 import {
   creditNoteMail,
   failureMail,
@@ -92,7 +92,7 @@ function composeNotice(job: DeliveryJob, from: string): Composed {
   const content = {
     brand: "LeverEdge Billing",
     title: subject,
-    paragraphs: text.split(/\n{2,}/),
+    paragraphs: plainMessage(text).split(/\n{2,}/),
     figure: null,
     facts: [],
     button: null,

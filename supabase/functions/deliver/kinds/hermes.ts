@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { plainMessage } from "../../../../shared/document/text.ts";
 import { hermesNotifier, type NotifyHermes } from "../outbound/hermes.ts";
 import type { DeliveryKindModule } from "../kind.ts";
 import type { DeliveryJob } from "../types.ts";
@@ -25,7 +26,8 @@ export async function deliverNotification(
 ): Promise<DeliveryOutcome> {
   const parsed = payload.safeParse(job.payload);
   if (!parsed.success) return { kind: "dead", error: `payload: ${z.prettifyError(parsed.error)}` };
-  const answer = await notify({ ...parsed.data, key: job.dedupe_key });
+  const { message, priority } = parsed.data;
+  const answer = await notify({ message: plainMessage(message), priority, key: job.dedupe_key });
   if (answer.kind !== "delivered") return answer;
   return { kind: "done", externalId: answer.notificationId };
 }

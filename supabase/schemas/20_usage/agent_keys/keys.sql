@@ -5,7 +5,8 @@
 create table _billing.agent_keys (
   id uuid primary key default gen_random_uuid(),
   name text not null constraint agent_keys_name_length check (
-    btrim(name) <> '' and length(name) <= 200 and name !~ '[\x01-\x1f\x7f-\x9f]'),
+    btrim(name) <> '' and length(name) <= 200
+    and name !~ '[\x01-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'),
   kind text not null constraint agent_keys_kind_known check (kind in ('token', 'jwt')),
   agent text constraint agent_keys_agent_length check (
     btrim(agent) <> '' and length(agent) <= 200),

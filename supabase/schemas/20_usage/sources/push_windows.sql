@@ -115,6 +115,6 @@ comment on function billing.push_windows is
   'Stores windows of a source: objects with the columns of agent_usage_logs, timestamp the beginning
    of the window, key what tells rows apart that are alike otherwise, version 1 or more; 1,000 of
    them at most. Per window:
-   inserted, duplicate, corrected, retracted, superseded, conflict or invalid, and why. Pushed again
-   it changes nothing.';
+   inserted, duplicate, corrected, retracted, held (it says less than what has been invoiced),
+   superseded, conflict or invalid, and why. Pushed again it changes nothing.';
 grant execute on function billing.push_windows(text, jsonb) to service_role, billing_source;

@@ -35,7 +35,8 @@ comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
    conflict; the columns that differ or the version that counts.';
 
--- A window that is not stored anew. Only what is corrected is locked, and judged again then.
+-- A window that is not stored anew. Only what is corrected is locked, and judged again then. What
+-- would take back what has been invoiced is held.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
   version integer, source text)
 returns table (result text, detail text) language plpgsql
@@ -56,7 +57,20 @@ begin
   if exists (select from public.agent_usage_logs l where l.id = log_id) then
     standing := _billing.standing_log(log_id);
   end if;
+  if result in ('corrected', 'retracted') and standing.id is not null
+    and _billing.lowers_window(said, standing) and _billing.is_settled_log(standing.id) then
+    insert into billing.held_windows as h (log_id, source_id, version, counts)
+    values (log_id, source, version, _billing.window_counts(said))
+    on conflict on constraint held_windows_pkey do update set version = excluded.version,
+      counts = excluded.counts
+    where h.version <= excluded.version;
+    result := 'held';
+    detail := 'less than what has been invoiced: an operator decides';
+    return next;
+    return;
+  end if;
   if result not in ('conflict', 'superseded') then
+    delete from billing.held_windows h where h.log_id = log_id and h.version <= version;
     insert into _billing.window_versions as v (log_id, version)
     select log_id, version where version > 1
     on conflict on constraint window_versions_pkey do update set version = excluded.version

@@ -82,7 +82,7 @@ end $$;
 comment on function _billing.note_comparison is
   'Notes when a source was compared, within which time its windows are equal, and what differs.';
 
--- Sources without an equal comparison within their time, and why.
+-- Sources without an equal comparison within their time, or with windows that wait, and why.
 create function _billing.source_problems(at timestamptz default clock_timestamp())
 returns table (source_id text, since timestamptz, problem text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -94,10 +94,16 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       end
   from billing.usage_sources s left join billing.usage_source_states t on t.source_id = s.id
   where coalesce(t.differences, 0) > 0
-    or coalesce(t.compared_at, s.created_at) < at - s.compared_within;
+    or coalesce(t.compared_at, s.created_at) < at - s.compared_within
+  union all
+  select h.source_id, min(h.held_at),
+    format('%s windows of source %s wait for a decision: they say less than what has been invoiced',
+      count(*), h.source_id)
+  from billing.held_windows h group by h.source_id;
 $$;
 comment on function _billing.source_problems is
-  'Sources that differ from the log or have not been compared with it within their time.';
+  'Sources that differ from the log, have not been compared with it within their time, or have
+   windows that wait for a decision.';
 
 -- The first source whose windows of some days (UTC) are not known to be equal to the log's.
 create function _billing.uncompared_source(from_day date, until_day date)

@@ -1,4 +1,5 @@
 -- A message to operators: by HERMES, and by e-mail where somebody is named to get it. Once per key.
+-- Names in it are plain: no character of them moves a cursor or turns what follows around.
 create function billing.queue_operator_alert(key text, priority text, subject text, message text,
   client_id uuid default null, invoice_id uuid default null)
 returns bigint language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -9,8 +10,10 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       queue_operator_alert.invoice_id, s.delivery_attempts, x.payload
     from public.billing_settings s
     cross join lateral (values
-      ('hermes', jsonb_build_object('message', message, 'priority', priority)),
-      ('email', jsonb_build_object('to', s.operator_emails, 'subject', subject, 'text', message))
+      ('hermes', jsonb_build_object('message', _billing.plain_text(message),
+        'priority', priority)),
+      ('email', jsonb_build_object('to', s.operator_emails,
+        'subject', _billing.plain_line(subject), 'text', _billing.plain_text(message)))
     ) x(kind, payload)
     where x.kind = 'hermes' or s.operator_emails <> '{}'
     on conflict (dedupe_key) do nothing
