@@ -146,6 +146,7 @@ declare
   new bigint;
   late bigint := 0;
   known text;
+  refused text;
   outcome text := 'known';
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
@@ -156,6 +157,10 @@ begin
   where m.stripe_invoice_id = note ->> 'invoice';
   if mirror.invoice_id is null then
     return null;
+  end if;
+  refused := _billing.other_currency_of(array[mirror.stripe_invoice_id], note);
+  if refused is not null then
+    return refused;
   end if;
   select n.status into known from public.stripe_notes n
   where n.stripe_credit_note_id = note ->> 'id';

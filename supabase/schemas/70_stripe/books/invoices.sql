@@ -53,22 +53,6 @@ begin
   end if;
 end $$;
 
--- Money of another currency than the invoice is booked by nobody: why, and operators are told.
-create function _billing.other_currency(mirror public.stripe_invoices, thing jsonb)
-returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
-  theirs constant text := upper(thing ->> 'currency');
-begin
-  if theirs = invoice.currency then
-    return null;
-  end if;
-  perform _billing.notice('currency/' || (thing ->> 'id'), 'high', format(
-    '%s of Stripe is in %s, invoice %s is in %s: nothing is booked. Void or refund it there',
-    thing ->> 'id', theirs, invoice.number, invoice.currency));
-  return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
-end $$;
-
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there), nor of an earlier system's.
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
