@@ -37,8 +37,10 @@ export function invoiceEndpoints(state: State, payments: Payments) {
     },
     retrieve: (id: string) => shown(state.invoice(id)),
     remove: (id: string) => {
-      draft(id, "delete");
+      const deleted = draft(id, "delete");
       state.invoices.delete(id);
+      // docs.stripe.com/api/events/types#event_types-invoice.deleted: of drafts.
+      emit("invoice.deleted", deleted);
       return { id, object: "invoice", deleted: true };
     },
     list: (params: Params<"GET /v1/invoices">) =>

@@ -37,7 +37,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
       when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
-    'deleted', s.deleted_at is not null)
+    'stripe_tax_id', s.stripe_tax_id, 'deleted', s.deleted_at is not null,
+    'made_at', extract(epoch from c.created_at)::bigint)
   from public.clients c
   left join public.stripe_terms t on t.client_id = c.id
   left join public.stripe_customers s
@@ -101,20 +102,21 @@ comment on function _billing.stripe_invoice_facts is
   'An invoice, its client, lines, Stripe mirror and held invoices; null where there is none.';
 
 create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
-  digest text)
+  digest text, tax_id text default null)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
   -- other would refuse the second of two workers that note the same customer at once.
   select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
-  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest)
-  values (client_id, livemode, customer_id, digest)
+  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest,
+    stripe_tax_id)
+  values (client_id, livemode, customer_id, digest, tax_id)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
       then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
-  'Notes which customer a client is and the digest of the details that were sent.';
+  'Notes which customer a client is, the digest of the details and the tax id that were sent.';
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
@@ -164,6 +166,24 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+-- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are forgotten
+-- by then, or are now.
+create function _billing.apply_deleted_draft(stripe_id text) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+begin
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = stripe_id and m.state = 'draft';
+  if mirror.invoice_id is null then
+    return 'ignored: no draft of ours';
+  end if;
+  perform _billing.forget_stripe_draft(mirror.invoice_id, mirror.livemode, stripe_id);
+  return 'draft forgotten';
+end $$;
+comment on function _billing.apply_deleted_draft is
+  'Forgets a draft that was deleted in Stripe; the next reconciliation makes it again.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
