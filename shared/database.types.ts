@@ -2003,6 +2003,7 @@ export type Database = {
           "livemode": boolean;
           "sent_digest": string | null;
           "stripe_customer_id": string;
+          "stripe_tax_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2015,6 +2016,7 @@ export type Database = {
           "livemode": boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id": string;
+          "stripe_tax_id"?: string | null;
         };
         Update: {
           "balance_moved_at"?: string | null;
@@ -2026,6 +2028,7 @@ export type Database = {
           "livemode"?: boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id"?: string;
+          "stripe_tax_id"?: string | null;
         };
         Relationships: [
           {
@@ -2400,6 +2403,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id": string | null;
           "stripe_invoice_id": string;
+          "summed_note_ids": (string)[];
           "taken_minor": number;
         };
         ComputedFields: never;
@@ -2413,6 +2417,7 @@ export type Database = {
           "status": string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id": string;
+          "summed_note_ids"?: (string)[];
           "taken_minor"?: number;
         };
         Update: {
@@ -2425,6 +2430,7 @@ export type Database = {
           "status"?: string;
           "stripe_credit_note_id"?: string | null;
           "stripe_invoice_id"?: string;
+          "summed_note_ids"?: (string)[];
           "taken_minor"?: number;
         };
         Relationships: [];

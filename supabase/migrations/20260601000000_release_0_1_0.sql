@@ -16791,6 +16791,7 @@ create table public.stripe_customers (
   livemode boolean not null,
   stripe_customer_id text not null,
   sent_digest text,
+  stripe_tax_id text,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
   balance_moved_at timestamptz,
@@ -16803,6 +16804,8 @@ create table public.stripe_customers (
 comment on table public.stripe_customers is 'The Stripe customer of each client, per mode.';
 comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
+comment on column public.stripe_customers.stripe_tax_id is
+  'Stripe''s id of the tax id that was sent; others of the customer are the client''s own.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
 comment on column public.stripe_customers.former_ids is
@@ -16870,6 +16873,11 @@ comment on column public.stripe_invoices.unnamed_taken_minor is
   'What of refunds that only a charge has told of needed no note: see stripe_refunds.taken_minor.';
 comment on column public.stripe_invoices.seen_at is
   'When Stripe made the newest object seen; older ones change nothing but money.';
+
+-- What a reconciliation compares: what is new, and what takes payments.
+create index stripe_invoices_created on public.stripe_invoices (created_at);
+create index stripe_invoices_payable on public.stripe_invoices (livemode)
+  where state in ('open', 'uncollectible');
 
 create policy "read with their invoice" on public.stripe_invoices for select to authenticated
   using (exists (select from public.invoices i where i.id = invoice_id));
@@ -17138,6 +17146,34 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
     join public.stripe_invoices m on m.stripe_invoice_id = p.stripe_invoice_id
     join public.invoices i on i.id = m.invoice_id where p.payment_intent_id = intent_id);
 $$;
+
+-- Money of another currency than the invoice is not booked, and operators are told. Says why; null
+-- where the currencies are the same.
+create function _billing.other_currency(mirror public.stripe_invoices, thing jsonb)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
+  theirs constant text := upper(thing ->> 'currency');
+begin
+  if theirs = invoice.currency then
+    return null;
+  end if;
+  perform _billing.notice('currency/' || (thing ->> 'id'), 'high', format(
+    '%s of Stripe is in %s, invoice %s is in %s: nothing is booked. Void or refund it there, '
+    'or book by hand what is right',
+    thing ->> 'id', theirs, invoice.number, invoice.currency));
+  return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
+end $$;
+
+-- The same of a charge, a refund, a dispute or a credit note, and all invoices that it is of.
+create function _billing.other_currency_of(stripe_ids text[], thing jsonb)
+returns text language sql set search_path = pg_catalog, pg_temp as $$
+  select string_agg(_billing.other_currency(m, thing), '; ' order by m.stripe_invoice_id)
+  from public.stripe_invoices m
+  where m.stripe_invoice_id = any (stripe_ids) and thing ? 'currency';
+$$;
+comment on function _billing.other_currency_of is
+  'Why money is not booked that is of another currency than its invoices; null where it is not.';
 
 -- 70_stripe/books/earlier_invoices.sql
 
@@ -17770,8 +17806,14 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   part record;
   outcome text;
+  refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
+  refused := _billing.other_currency_of(array(select p.stripe_invoice_id
+    from public.stripe_payments p where p.payment_intent_id = charge ->> 'payment_intent'), charge);
+  if refused is not null then
+    return refused;
+  end if;
   for part in
     select d.* from _billing.divide_refund(charge ->> 'payment_intent', _billing.from_stripe(
       (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'), true) d
@@ -17848,9 +17890,15 @@ declare
     where r.refund_id = refund ->> 'id' order by 1);
   part record;
   outcome text;
+  refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(refund ->> 'payment_intent')
     || array(select c from unnest(known) k, unnest(_billing.clients_of_stripe_invoice(k)) c));
+  refused := _billing.other_currency_of(known || array(select p.stripe_invoice_id
+    from public.stripe_payments p where p.payment_intent_id = refund ->> 'payment_intent'), refund);
+  if refused is not null then
+    return refused;
+  end if;
   for part in
     select d.stripe_invoice_id, d.part
     from _billing.divide_refund(refund ->> 'payment_intent', total, false) d
@@ -17950,6 +17998,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   stripe_id constant text := (select p.stripe_invoice_id from public.stripe_payments p
     where p.payment_intent_id = dispute ->> 'payment_intent' order by p.stripe_invoice_id limit 1);
+  refused text;
   kept public.stripe_disputes;
   number text;
 begin
@@ -17957,6 +18006,10 @@ begin
     return null;
   end if;
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
+  refused := _billing.other_currency_of(array[stripe_id], dispute);
+  if refused is not null then
+    return refused;
+  end if;
   insert into public.stripe_disputes as d (dispute_id, stripe_invoice_id, payment_intent_id,
     amount_minor, status, reason, taken_minor, seen_at)
   values (dispute ->> 'id', stripe_id, dispute ->> 'payment_intent',
@@ -18258,6 +18311,7 @@ declare
   new bigint;
   late bigint := 0;
   known text;
+  refused text;
   outcome text := 'known';
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
@@ -18268,6 +18322,10 @@ begin
   where m.stripe_invoice_id = note ->> 'invoice';
   if mirror.invoice_id is null then
     return null;
+  end if;
+  refused := _billing.other_currency_of(array[mirror.stripe_invoice_id], note);
+  if refused is not null then
+    return refused;
   end if;
   select n.status into known from public.stripe_notes n
   where n.stripe_credit_note_id = note ->> 'id';
@@ -18373,22 +18431,6 @@ begin
       i.number, revision, revised))
     from public.invoices i where i.id = mirror.invoice_id;
   end if;
-end $$;
-
--- Money of another currency than the invoice is booked by nobody: why, and operators are told.
-create function _billing.other_currency(mirror public.stripe_invoices, thing jsonb)
-returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
-  theirs constant text := upper(thing ->> 'currency');
-begin
-  if theirs = invoice.currency then
-    return null;
-  end if;
-  perform _billing.notice('currency/' || (thing ->> 'id'), 'high', format(
-    '%s of Stripe is in %s, invoice %s is in %s: nothing is booked. Void or refund it there',
-    thing ->> 'id', theirs, invoice.number, invoice.currency));
-  return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
 end $$;
 
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
@@ -18502,6 +18544,50 @@ begin
   returning * into after;
   return case when before is distinct from after then 'client updated' else 'nothing new' end;
 end $$;
+
+-- Tax ids with different spaces, dots or hyphens are the same.
+create function _billing.plain_tax_id(value text) returns text language sql immutable
+return upper(regexp_replace(value, '[\s.-]', '', 'g'));
+
+-- A tax id that the client has added, changed or removed in the portal, or that Stripe could not
+-- verify, is told to operators. It is not taken over: what tax an invoice has may depend on it, and
+-- that is for the seller to decide. Ours is no news.
+create function _billing.apply_stripe_tax_id(type text, changed jsonb)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  client public.clients;
+  is_ours boolean;
+  told text;
+begin
+  select c.* into client from public.clients c
+  where c.id = _billing.client_of_customer(changed ->> 'customer');
+  if client.id is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  is_ours := coalesce(_billing.plain_tax_id(client.tax_id)
+    = _billing.plain_tax_id(changed ->> 'value'), false);
+  told := case
+    when type = 'customer.tax_id.deleted' and is_ours then
+      'The tax id %2$s of %1$s was removed in Stripe; here it stands. Ask the client whether it '
+      'holds, and look at its taxes'
+    when type = 'customer.tax_id.deleted' then null
+    when not is_ours then
+      '%1$s has the tax id %2$s (%3$s) in Stripe, here %4$s. Give it to the client where it is '
+      'right, and look at its taxes; nothing is changed by itself'
+    when changed #>> '{verification,status}' = 'unverified' then
+      'Stripe could not verify the tax id %2$s of %1$s: ask the client whether it is right'
+    end;
+  if told is null then
+    return 'ignored: the tax id is ours, or was replaced by ours';
+  end if;
+  perform _billing.notice(concat_ws('/', type, changed ->> 'id',
+      changed #>> '{verification,status}'), 'high',
+    format(told, client.name, changed ->> 'value', changed ->> 'type',
+      coalesce(client.tax_id, 'none')));
+  return 'told of the tax id';
+end $$;
+comment on function _billing.apply_stripe_tax_id is
+  'Tells operators of a tax id that a client has changed in Stripe; ours stays.';
 
 create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -19063,7 +19149,10 @@ begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload, to_fetch)
   values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
     _billing.at_epoch(event ->> 'created'), event,
-    coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false))
+    -- Of a draft that is gone nothing can be fetched, and its id is all that is needed. Events
+    -- without a version are older than any that Stripe still has: docs.stripe.com/api/events/object.
+    coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false)
+      and event ->> 'type' <> 'invoice.deleted')
   on conflict (id) do nothing;
   return found;
 end $$;
@@ -19115,8 +19204,10 @@ begin
     when 'invoice.created', 'invoice.finalized', 'invoice.finalization_failed', 'invoice.sent',
       'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
       'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
-      'invoice.updated' then
+      'invoice.updated', 'invoice.overdue' then
       return _billing.apply_invoice_event(event);
+    when 'invoice.deleted' then
+      return _billing.apply_deleted_draft(thing ->> 'id');
     when 'invoice_payment.paid' then
       return billing.apply_stripe_invoice_payment(thing, event.created_at);
     when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
@@ -19158,6 +19249,8 @@ begin
         coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
+    when 'customer.tax_id.created', 'customer.tax_id.updated', 'customer.tax_id.deleted' then
+      return _billing.apply_stripe_tax_id(event.type, thing);
     when 'customer.subscription.created', 'customer.subscription.updated',
       'customer.subscription.deleted' then
       return billing.apply_stripe_subscription(thing, event.created_at,
@@ -19346,7 +19439,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
       when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
-    'deleted', s.deleted_at is not null)
+    'stripe_tax_id', s.stripe_tax_id, 'deleted', s.deleted_at is not null,
+    'made_at', extract(epoch from c.created_at)::bigint)
   from public.clients c
   left join public.stripe_terms t on t.client_id = c.id
   left join public.stripe_customers s
@@ -19410,20 +19504,21 @@ comment on function _billing.stripe_invoice_facts is
   'An invoice, its client, lines, Stripe mirror and held invoices; null where there is none.';
 
 create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
-  digest text)
+  digest text, tax_id text default null)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
   -- other would refuse the second of two workers that note the same customer at once.
   select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
-  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest)
-  values (client_id, livemode, customer_id, digest)
+  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest,
+    stripe_tax_id)
+  values (client_id, livemode, customer_id, digest, tax_id)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
       then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
-  'Notes which customer a client is and the digest of the details that were sent.';
+  'Notes which customer a client is, the digest of the details and the tax id that were sent.';
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
@@ -19473,6 +19568,24 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.forget_stripe_draft is
   'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+-- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are forgotten
+-- by then, or are now.
+create function _billing.apply_deleted_draft(stripe_id text) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+begin
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = stripe_id and m.state = 'draft';
+  if mirror.invoice_id is null then
+    return 'ignored: no draft of ours';
+  end if;
+  perform _billing.forget_stripe_draft(mirror.invoice_id, mirror.livemode, stripe_id);
+  return 'draft forgotten';
+end $$;
+comment on function _billing.apply_deleted_draft is
+  'Forgets a draft that was deleted in Stripe; the next reconciliation makes it again.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
@@ -19563,7 +19676,8 @@ comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
 
 -- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
--- invoice is begun here some time before Stripe makes it.
+-- invoice is begun here some time before Stripe makes it. However old it is, an invoice that takes
+-- payments on either side is among them: what is due of it is to be the same for as long.
 create function _billing.stripe_both_sides(since date, livemode boolean)
 returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
   expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
@@ -19582,15 +19696,28 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       where c.carrying_invoice_id = i.id and c.livemode = m.livemode
         and h.status in ('open', 'uncollectible')),
     coalesce(m.left_over_minor, 0), m.hosted_invoice_url is not null
-  from public.invoices i
+  from (
+    select r.invoice_id from public.stripe_invoices r
+    where r.livemode = stripe_both_sides.livemode and r.created_at >= since - 2
+    union
+    select r.invoice_id from public.stripe_invoices r
+    where r.livemode = stripe_both_sides.livemode and r.state in ('open', 'uncollectible')
+    union
+    select r.invoice_id from public.stripe_invoices r
+    join public.invoices o on o.id = r.invoice_id and o.status = 'open'
+    where r.livemode = stripe_both_sides.livemode and r.stripe_invoice_id is not null
+    union
+    select o.id from public.invoices o where o.issued_on >= since
+  ) x
+  join public.invoices i on i.id = x.invoice_id
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
-  where i.status <> 'draft' and (m.created_at >= since - 2
-    or i.issued_on >= since and (m.invoice_id is not null or 'stripe' = any (i.deliveries)))
+  where i.status <> 'draft' and (m.invoice_id is not null or 'stripe' = any (i.deliveries))
   order by i.number;
 $$;
 comment on function _billing.stripe_both_sides is
-  'Issued invoices since a day beside what is known of them in Stripe.';
+  'Issued invoices since a day, and older ones that take payments, beside what is known of them in
+   Stripe.';
 
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.
