@@ -1,4 +1,4 @@
--- Refunds, disputes and credit notes of another currency than their invoice are not booked, and told.
+-- Refunds, disputes and credit notes of another currency than their invoice are told, not booked.
 begin;
 select plan(11);
 

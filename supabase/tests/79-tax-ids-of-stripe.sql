@@ -40,8 +40,8 @@ select is(pg_temp.event('5', 'deleted', '{"id": "txi_0", "type": "eu_vat", "valu
   'customer.tax_id.deleted: one that was replaced is no news');
 select is(pg_temp.event('6', 'deleted', '{"id": "txi_1", "type": "eu_vat",
   "value": "IE6388047V"}'), 'told of the tax id', 'one that the client removes is told of');
-select is(pg_temp.told('deleted/txi_1'), 'The tax id IE6388047V of Acme was removed in Stripe; here '
-  'it stands. Ask the client whether it holds, and look at its taxes', 'with what to do');
+select is(pg_temp.told('deleted/txi_1'), 'The tax id IE6388047V of Acme was removed in Stripe; '
+  'here it stands. Ask the client whether it holds, and look at its taxes', 'with what to do');
 select is(_billing.apply_stripe_tax_id('customer.tax_id.created', '{"customer": "cus_x"}'),
   'ignored: not a customer of ours', 'of others'' customers nothing is told');
 select is((select tax_id from public.clients), 'IE 6388047 V', 'the client is as it was');

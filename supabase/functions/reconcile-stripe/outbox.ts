@@ -62,17 +62,18 @@ export async function pushToStripe(
     isCutOff: true,
     ...(isRateLimited ? { isRateLimited } : {}),
   });
-  for (const payment of await store.untoldPayments()) {
-    if (isCutOff()) return cutOff();
-    const { stripe_invoice_id } = payment;
-    await attempt({ task: "part_paid", stripe_invoice_id }, () => tellPartPayment(payment, ports));
-  }
   for (const task of await store.outbox()) {
     if (isCutOff()) return cutOff();
     await attempt(task, async () => {
       await tell(task, ports);
       return true;
     });
+  }
+  // A part payment waits for the credit notes of its invoice, which have just gone.
+  for (const payment of await store.untoldPayments()) {
+    if (isCutOff()) return cutOff();
+    const { stripe_invoice_id } = payment;
+    await attempt({ task: "part_paid", stripe_invoice_id }, () => tellPartPayment(payment, ports));
   }
   for (const customer of await store.movedBalances()) {
     if (isCutOff()) return cutOff();

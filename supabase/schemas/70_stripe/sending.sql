@@ -112,11 +112,12 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   values (client_id, livemode, customer_id, digest, tax_id)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null,
+    former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
       then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
-  'Notes which customer a client is, the digest of the details and the tax id that were sent.';
+  'Notes which customer a client is, and what was sent of it: a digest of the details, the tax id.';
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
@@ -149,41 +150,6 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.livemode = save_stripe_problem.livemode;
 $$;
 comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
-
--- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
--- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
--- would answer with the one that is gone. Of two who find out, one begins.
-create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
-    problem = 'its draft is gone from Stripe',
-    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
-      then 'creating' else 'refused' end
-  from public.invoices i
-  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
-    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
-    and m.state = 'draft';
-$$;
-comment on function _billing.forget_stripe_draft is
-  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
-
--- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are forgotten
--- by then, or are now.
-create function _billing.apply_deleted_draft(stripe_id text) returns text
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  mirror public.stripe_invoices;
-begin
-  select * into mirror from public.stripe_invoices m
-  where m.stripe_invoice_id = stripe_id and m.state = 'draft';
-  if mirror.invoice_id is null then
-    return 'ignored: no draft of ours';
-  end if;
-  perform _billing.forget_stripe_draft(mirror.invoice_id, mirror.livemode, stripe_id);
-  return 'draft forgotten';
-end $$;
-comment on function _billing.apply_deleted_draft is
-  'Forgets a draft that was deleted in Stripe; the next reconciliation makes it again.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$

@@ -9,8 +9,8 @@ begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload, to_fetch)
   values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
     _billing.at_epoch(event ->> 'created'), event,
-    -- Of a draft that is gone nothing can be fetched, and its id is all that is needed. Events
-    -- without a version are older than any that Stripe still has: docs.stripe.com/api/events/object.
+    -- Of a draft that is gone nothing can be fetched, and its id is all that is needed. Events that
+    -- Stripe still has all name a version: docs.stripe.com/api/events/object.
     coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false)
       and event ->> 'type' <> 'invoice.deleted')
   on conflict (id) do nothing;
@@ -66,8 +66,7 @@ begin
       'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
       'invoice.updated', 'invoice.overdue' then
       return _billing.apply_invoice_event(event);
-    when 'invoice.deleted' then
-      return _billing.apply_deleted_draft(thing ->> 'id');
+    when 'invoice.deleted' then return _billing.apply_deleted_draft(thing ->> 'id');
     when 'invoice_payment.paid' then
       return billing.apply_stripe_invoice_payment(thing, event.created_at);
     when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
