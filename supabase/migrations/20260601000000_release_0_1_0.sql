@@ -18177,8 +18177,8 @@ $$;
 comment on function _billing.save_stripe_credit_note is
   'Notes the Stripe credit note of one of ours.';
 
--- Refunds that a credit note of Stripe tells of before they tell of themselves: until then the amount
--- of a refund is the sum of its parts on the notes that name it, each note once.
+-- Refunds that a credit note of Stripe tells of before they tell of themselves: until then the
+-- amount of a refund is the sum of its parts on the notes that name it, each note once.
 create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
@@ -18303,15 +18303,13 @@ declare
   mirror public.stripe_invoices;
   named constant uuid := _billing.own_id(note #>> '{metadata,leveredge_credit_note_id}');
   is_void constant boolean := coalesce(note ->> 'status' = 'void', false);
-  amount constant bigint := _billing.from_stripe(
-    (note ->> 'total')::bigint, note ->> 'currency');
+  amount constant bigint := _billing.from_stripe((note ->> 'total')::bigint, note ->> 'currency');
   refunded constant bigint := least(amount, _billing.from_stripe((
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
   new bigint;
   late bigint := 0;
   known text;
-  refused text;
   outcome text := 'known';
 begin
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
@@ -18320,12 +18318,9 @@ begin
     where p.stripe_invoice_id = note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = note ->> 'invoice';
-  if mirror.invoice_id is null then
-    return null;
-  end if;
-  refused := _billing.other_currency_of(array[mirror.stripe_invoice_id], note);
-  if refused is not null then
-    return refused;
+  known := _billing.other_currency_of(array[mirror.stripe_invoice_id], note);
+  if mirror.invoice_id is null or known is not null then
+    return known;
   end if;
   select n.status into known from public.stripe_notes n
   where n.stripe_credit_note_id = note ->> 'id';
@@ -18484,6 +18479,41 @@ end $$;
 comment on function billing.apply_stripe_invoice is
   'Brings an invoice as Stripe describes it into the books; null when it is none of ours.';
 grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to service_role;
+
+-- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
+-- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
+-- would answer with the one that is gone. Of two who find out, one begins.
+create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
+    problem = 'its draft is gone from Stripe',
+    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
+      then 'creating' else 'refused' end
+  from public.invoices i
+  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
+    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
+    and m.state = 'draft';
+$$;
+comment on function _billing.forget_stripe_draft is
+  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+-- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are
+-- forgotten by then, or are now.
+create function _billing.apply_deleted_draft(stripe_id text) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+begin
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = stripe_id and m.state = 'draft';
+  if mirror.invoice_id is null then
+    return 'ignored: no draft of ours';
+  end if;
+  perform _billing.forget_stripe_draft(mirror.invoice_id, mirror.livemode, stripe_id);
+  return 'draft forgotten';
+end $$;
+comment on function _billing.apply_deleted_draft is
+  'Forgets a draft that was deleted in Stripe; the next reconciliation makes it again.';
 
 -- 70_stripe/customers.sql
 
@@ -19149,8 +19179,8 @@ begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload, to_fetch)
   values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
     _billing.at_epoch(event ->> 'created'), event,
-    -- Of a draft that is gone nothing can be fetched, and its id is all that is needed. Events
-    -- without a version are older than any that Stripe still has: docs.stripe.com/api/events/object.
+    -- Of a draft that is gone nothing can be fetched, and its id is all that is needed. Events that
+    -- Stripe still has all name a version: docs.stripe.com/api/events/object.
     coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false)
       and event ->> 'type' <> 'invoice.deleted')
   on conflict (id) do nothing;
@@ -19206,8 +19236,7 @@ begin
       'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
       'invoice.updated', 'invoice.overdue' then
       return _billing.apply_invoice_event(event);
-    when 'invoice.deleted' then
-      return _billing.apply_deleted_draft(thing ->> 'id');
+    when 'invoice.deleted' then return _billing.apply_deleted_draft(thing ->> 'id');
     when 'invoice_payment.paid' then
       return billing.apply_stripe_invoice_payment(thing, event.created_at);
     when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
@@ -19514,11 +19543,12 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   values (client_id, livemode, customer_id, digest, tax_id)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null,
+    former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
       then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
-  'Notes which customer a client is, the digest of the details and the tax id that were sent.';
+  'Notes which customer a client is, and what was sent of it: a digest of the details, the tax id.';
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
@@ -19551,41 +19581,6 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.livemode = save_stripe_problem.livemode;
 $$;
 comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
-
--- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
--- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
--- would answer with the one that is gone. Of two who find out, one begins.
-create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
-    problem = 'its draft is gone from Stripe',
-    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
-      then 'creating' else 'refused' end
-  from public.invoices i
-  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
-    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
-    and m.state = 'draft';
-$$;
-comment on function _billing.forget_stripe_draft is
-  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
-
--- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are forgotten
--- by then, or are now.
-create function _billing.apply_deleted_draft(stripe_id text) returns text
-language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  mirror public.stripe_invoices;
-begin
-  select * into mirror from public.stripe_invoices m
-  where m.stripe_invoice_id = stripe_id and m.state = 'draft';
-  if mirror.invoice_id is null then
-    return 'ignored: no draft of ours';
-  end if;
-  perform _billing.forget_stripe_draft(mirror.invoice_id, mirror.livemode, stripe_id);
-  return 'draft forgotten';
-end $$;
-comment on function _billing.apply_deleted_draft is
-  'Forgets a draft that was deleted in Stripe; the next reconciliation makes it again.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
