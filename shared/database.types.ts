@@ -2006,6 +2006,7 @@ export type Database = {
           "livemode": boolean;
           "sent_digest": string | null;
           "stripe_customer_id": string;
+          "stripe_tax_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2018,6 +2019,7 @@ export type Database = {
           "livemode": boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id": string;
+          "stripe_tax_id"?: string | null;
         };
         Update: {
           "balance_moved_at"?: string | null;
@@ -2029,6 +2031,7 @@ export type Database = {
           "livemode"?: boolean;
           "sent_digest"?: string | null;
           "stripe_customer_id"?: string;
+          "stripe_tax_id"?: string | null;
         };
         Relationships: [
           {

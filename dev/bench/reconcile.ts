@@ -41,7 +41,7 @@ const Answer = z.object({
 
 /**
  * `reconcile`: a month of invoices, each of another client, of which Stripe has sent no event. Most
- * were paid, some refunded, disputed or credited.
+ * were paid, some refunded, disputed or credited; some clients were given credit. All is paid out.
  */
 export async function measureReconcile(platform: Platform, sizes: Sizes): Promise<Figure[]> {
   const sql = openSql(platform.urls.database);
@@ -183,7 +183,10 @@ async function makeMonth(sql: Sql, stripe: StripeStandIn, count: number): Promis
     if (place % 50 === 1) stripe.dashboard.refund(invoice, 1000);
     if (place % 100 === 2) stripe.dashboard.dispute(invoice);
     if (place % 40 === 9) stripe.dashboard.credit({ invoice, amount: 500 });
+    if (place % 100 === 4) stripe.dashboard.giveCredit(`cus_${row.number.slice(-6)}`, 700, "usd");
   }
+  // One payout of the month: its transactions are as many as its payments, refunds and disputes.
+  stripe.payOut("usd");
   stripe.webhooks.held = [];
 }
 

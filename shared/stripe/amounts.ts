@@ -6,7 +6,10 @@
 /** Currencies that Stripe takes in thousandths, but only when the last digit is 0. */
 const ONLY_TENS = new Set(["BHD", "JOD", "KWD", "OMR", "TND"]);
 
-/** Least that Stripe collects, in Stripe's units. Smaller invoices count as paid at once there. */
+/**
+ * Least that Stripe collects, in Stripe's units. Smaller invoices count as paid at once there. Source:
+ * docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+ */
 const MINIMUM: Readonly<Record<string, number>> = {
   USD: 50,
   AED: 200,

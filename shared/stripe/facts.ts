@@ -30,8 +30,12 @@ export const ClientFacts = z.object({
   mailed_by: z.enum(["us", "stripe"]),
   stripe_customer_id: z.string().nullable(),
   sent_digest: z.string().nullable(),
+  /** Stripe's id of the tax id that was sent: others of the customer are the client's own. */
+  stripe_tax_id: z.string().nullable(),
   /** Stripe said that the customer is deleted. */
   deleted: z.boolean(),
+  /** When the client was made here, in seconds since 1970. */
+  made_at: minor,
 });
 
 /** See the schema of the same name. */

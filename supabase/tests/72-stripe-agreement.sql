@@ -76,7 +76,8 @@ select is(pg_temp.event('6', 'invoice_payment.paid', '{"id": "inpay_5", "currenc
   "invoice": "in_5", "amount_paid": 5000, "payment": {"payment_intent": "pi_5"}}'),
   'ignored: it is in EUR, INV-2026-000005 is in USD', 'nor by a payment');
 select is(pg_temp.told('currency/in_5'), 'in_5 of Stripe is in EUR, invoice INV-2026-000005 is in '
-  'USD: nothing is booked. Void or refund it there', 'operators are told');
+  'USD: nothing is booked. Void or refund it there, or book by hand what is right',
+  'operators are told');
 select is(_billing.other_currency(m, '{"currency": "usd"}'), null, 'the same currency is right')
 from public.stripe_invoices m where m.stripe_invoice_id = 'in_5';
 

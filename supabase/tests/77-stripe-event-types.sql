@@ -1,6 +1,6 @@
 -- Each type of event that Stripe sends us, alone: what it does in our books, and what is told.
 begin;
-select plan(49);
+select plan(58);
 
 insert into public.clients (id, name, email, started_on)
 select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || lpad(n::text, 2,
@@ -94,6 +94,20 @@ select is(pg_temp.books(5), 'void here, void there, 0 due', 'and nothing is due'
 select is(pg_temp.event('invoice.marked_uncollectible', pg_temp.invoice(6, 'uncollectible')),
   'invoice uncollectible, marked uncollectible',
   'invoice.marked_uncollectible: it is written off here');
+select is(pg_temp.event('invoice.overpaid', pg_temp.invoice(12, 'paid', 5500)),
+  'invoice paid, booked 5500', 'invoice.overpaid: all of it is booked');
+select is((select sum(b.amount_minor) from public.balance_entries b join inv using (client_id)
+  where n = 12), 500::numeric, 'and what is beyond 50.00 is credit');
+select is(pg_temp.event('invoice.overdue', pg_temp.invoice(2, 'open', 1000)),
+  'invoice open, booked 1000', 'invoice.overdue: what it says is paid is booked');
+update public.stripe_invoices set state = 'draft' where stripe_invoice_id = 'in_9';
+select is(pg_temp.event('invoice.deleted', pg_temp.invoice(9, 'draft')), 'draft forgotten',
+  'invoice.deleted: its draft is forgotten');
+select results_eq($$select state, stripe_invoice_id, generation::int from public.stripe_invoices
+    where invoice_id = (select id from inv where n = 9)$$, $$values ('creating', null::text, 2)$$,
+  'and is made again, under new keys');
+select is(_billing.apply_deleted_draft('in_2'), 'ignored: no draft of ours',
+  'what was finalized cannot be deleted');
 
 -- Of payments.
 select is(pg_temp.event('invoice_payment.paid', '{"invoice": "in_7", "amount_paid": 5000,
@@ -159,6 +173,16 @@ select is(pg_temp.event('customer.updated', '{"id": "cus_9", "email": "new@examp
   '{"email": "c@example.com"}'), 'client updated', 'customer.updated: the client is changed');
 select is(pg_temp.event('customer.deleted', '{"id": "cus_10"}'), 'customer forgotten',
   'customer.deleted: the next invoice makes a new one');
+select is(pg_temp.event('customer.tax_id.created', '{"id": "txi_9", "customer": "cus_9",
+  "type": "eu_vat", "value": "DE123456789"}'), 'told of the tax id',
+  'customer.tax_id.created: operators are told');
+select is(pg_temp.event('customer.tax_id.updated', '{"id": "txi_9", "customer": "cus_9",
+  "type": "eu_vat", "value": "DE123456789", "verification": {"status": "verified"}}'),
+  'told of the tax id', 'customer.tax_id.updated: and when it is verified');
+select is(pg_temp.event('customer.tax_id.deleted', '{"id": "txi_9", "customer": "cus_9",
+  "type": "eu_vat", "value": "DE123456789"}'),
+  'ignored: the tax id is ours, or was replaced by ours',
+  'customer.tax_id.deleted: one that is not ours is no news');
 select is(pg_temp.event('customer.subscription.created', s.subscription),
   'subscription active, billing config made',
   'customer.subscription.created: the client has a billing config')

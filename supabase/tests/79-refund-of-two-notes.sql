@@ -23,11 +23,12 @@ create function pg_temp.refunded() returns bigint language sql as $$
   select amount_minor from public.stripe_refunds where refund_id = 're_1';
 $$;
 
-select like(pg_temp.credit('cn_a', 2000), 'not credited here%', 'the first note is refused');
+select alike(pg_temp.credit('cn_a', 2000), 'not credited here%', 'the first note is refused');
 select pg_temp.credit('cn_b', 1000);
 select is(pg_temp.refunded(), 3000::bigint, 'a refund is the sum of the parts of its notes');
 select pg_temp.credit('cn_a', 2000), pg_temp.credit('cn_b', 1000), pg_temp.credit('cn_a', 2000);
-select is(pg_temp.refunded(), 3000::bigint, 'a part counts once, however often its note is told of');
+select is(pg_temp.refunded(), 3000::bigint,
+  'a part counts once, however often its note is told of');
 select billing.apply_stripe_refund('{"id": "re_1", "amount": 3000, "currency": "usd",
   "status": "succeeded", "payment_intent": "pi_1"}', '2026-07-04');
 select pg_temp.credit('cn_b', 1000);

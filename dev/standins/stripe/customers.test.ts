@@ -20,6 +20,27 @@ Deno.test("a customer is found and made where customers cannot be searched", asy
   });
 });
 
+Deno.test("where customers cannot be searched, those from before the client are not listed", async () => {
+  const made_at = Math.floor(Date.now() / 1000) - 3 * 86_400;
+  const add = (stripe: StripeStandIn, id: string, created: number, metadata = {}) => {
+    stripe.dashboard.addCustomer({ id, created, name: "Acme", metadata });
+  };
+  await deliver(invoiceOf(10, 100, { made_at }), (outcome, stripe) => {
+    strictEqual(outcome.kind, "done");
+    // Made by a worker that was killed, and the client has another e-mail address since.
+    deepStrictEqual([...stripe.state.invoices.values()].map(({ customer }) => customer), [
+      "cus_ours",
+    ]);
+    const lists = stripe.seen.filter(({ request }) => request === "GET /v1/customers");
+    strictEqual(lists.length, 3, "one by e-mail, two pages of those made since");
+  }, (stripe) => {
+    stripe.state.hasSearch = false;
+    for (let n = 0; n < 1000; n++) add(stripe, `cus_old${n}`, made_at - 10 * 86_400);
+    add(stripe, "cus_ours", made_at + 60, { leveredge_client_id: ID });
+    for (let n = 0; n < 120; n++) add(stripe, `cus_new${n}`, made_at + 120);
+  });
+});
+
 Deno.test("an e-mail address that is removed here is removed there", async () => {
   const client = {
     email: null,
@@ -157,7 +178,7 @@ Deno.test("a customer that names the client is taken, not made twice", async () 
   }, prepare);
 });
 
-Deno.test("a tax id that changed replaces the one that Stripe has, and is sent once", async () => {
+Deno.test("a tax id that changed replaces ours, is sent once, and leaves the client's own", async () => {
   const client = {
     name: "New name",
     tax_id: "IE 6388047 V",
@@ -165,6 +186,7 @@ Deno.test("a tax id that changed replaces the one that Stripe has, and is sent o
     address: ["1 Road", "Dublin"],
     stripe_customer_id: "cus_known",
     sent_digest: "old",
+    stripe_tax_id: "txi_old",
   };
   const prepare = (stripe: StripeStandIn) => {
     stripe.state.customers.set("cus_known", {
@@ -183,8 +205,11 @@ Deno.test("a tax id that changed replaces the one that Stripe has, and is sent o
     });
     const old = { id: "txi_old", customer: "cus_known", type: "eu_vat", value: "IE0000000A" };
     stripe.state.taxIds.set(old.id, old);
+    // The client has added this one in the portal.
+    const other = { id: "txi_other", customer: "cus_known", type: "us_ein", value: "12-3456789" };
+    stripe.state.taxIds.set(other.id, other);
   };
-  await deliver(invoiceOf(10, 100, client), (outcome, stripe) => {
+  await deliver(invoiceOf(10, 100, client), (outcome, stripe, told) => {
     strictEqual(outcome.kind, "done");
     const customer = stripe.state.customers.get("cus_known");
     deepStrictEqual(
@@ -192,8 +217,10 @@ Deno.test("a tax id that changed replaces the one that Stripe has, and is sent o
       ["New name", "a@acme.test", ["ga-IE"], { line1: "1 Road", line2: "Dublin" }],
     );
     deepStrictEqual([...stripe.state.taxIds.values()].map(({ type, value }) => [type, value]), [
+      ["us_ein", "12-3456789"],
       ["eu_vat", "IE6388047V"],
     ]);
+    match(told.join("\n"), /^customer \S+ cus_known \S+ txi_standin/m);
   }, prepare);
 });
 

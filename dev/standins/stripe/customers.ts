@@ -12,6 +12,8 @@ export const TRANSFERS: Readonly<Record<string, string>> = {
   us_bank_transfer: "usd",
 };
 
+type TaxId = NonNullable<ReturnType<State["taxIds"]["get"]>>;
+
 /** Customers and their tax ids. */
 export function customerEndpoints(state: State) {
   const alive = () => [...state.customers.values()].filter(({ deleted }) => deleted === undefined);
@@ -21,27 +23,40 @@ export function customerEndpoints(state: State) {
     return customer;
   };
   const taxIds = (customer: string) =>
-    [...state.taxIds.values()].filter((taxId) => taxId.customer === customer).map((taxId) => ({
-      ...taxId,
-      object: "tax_id",
-      livemode: state.livemode,
-    }));
+    [...state.taxIds.values()].filter((taxId) => taxId.customer === customer).map(shownTaxId);
+  const shownTaxId = (taxId: TaxId) => ({
+    ...taxId,
+    object: "tax_id",
+    livemode: state.livemode,
+    verification: { status: "pending" },
+  });
+  const empty = (): Customer => ({
+    id: state.id("cus"),
+    object: "customer",
+    created: state.now(),
+    livemode: state.livemode,
+    balance: 0,
+    name: null,
+    email: null,
+    description: null,
+    address: null,
+    tax_exempt: "none",
+    preferred_locales: [],
+    metadata: {},
+  });
   return {
+    /** A transfer that Stripe can put on no invoice: it is kept for the customer. */
+    transfer: (id: string, amount: number, currency: string) => {
+      const known = state.cash.get(id);
+      state.cash.set(id, { ...known, [currency]: (known?.[currency] ?? 0) + amount });
+    },
+    /** As it was made long ago, or by somebody else. */
+    add: (customer: Partial<Customer>) => {
+      const made = { ...empty(), ...customer };
+      state.customers.set(made.id, made);
+    },
     create: (params: Params<"POST /v1/customers">) => {
-      const customer: Customer = {
-        id: state.id("cus"),
-        object: "customer",
-        created: state.now(),
-        livemode: state.livemode,
-        balance: 0,
-        name: null,
-        email: null,
-        description: null,
-        address: null,
-        tax_exempt: "none",
-        preferred_locales: [],
-        metadata: {},
-      };
+      const customer = empty();
       assign(customer, params);
       state.customers.set(customer.id, customer);
       state.emit("customer.created", customer);
@@ -77,7 +92,12 @@ export function customerEndpoints(state: State) {
         "/v1/customers",
         alive().filter(({ email, created }) =>
           (params.email === undefined || email === params.email) && within(created, params.created)
-        ),
+        ).map((customer) => {
+          // docs.stripe.com/api/customers/object#customer_object-cash_balance: only where asked for.
+          if (!params.expand?.includes("data.cash_balance")) return customer;
+          const available = state.cash.get(customer.id) ?? null;
+          return { ...customer, cash_balance: { object: "cash_balance", available } };
+        }),
         params,
       ),
     search: ({ query, limit = 10 }: Params<"GET /v1/customers/search">) => {
@@ -99,6 +119,7 @@ export function customerEndpoints(state: State) {
     createTaxId: (id: string, params: Params<"POST /v1/customers/:id/tax_ids">) => {
       changeable(id);
       if (taxIds(id).some(({ type, value }) => type === params.type && value === params.value)) {
+        // docs.stripe.com/error-codes#resource-already-exists
         throw invalid("This tax ID is already on the customer.", {
           code: "resource_already_exists",
         });
@@ -106,7 +127,17 @@ export function customerEndpoints(state: State) {
       state.onTaxId({ customer: id, type: params.type, value: params.value });
       const taxId = { id: state.id("txi"), customer: id, type: params.type, value: params.value };
       state.taxIds.set(taxId.id, taxId);
-      return { ...taxId, object: "tax_id", livemode: state.livemode };
+      // docs.stripe.com/api/events/types#event_types-customer.tax_id.created
+      state.emit("customer.tax_id.created", shownTaxId(taxId));
+      return shownTaxId(taxId);
+    },
+    /** Stripe has asked the authority: `docs.stripe.com/invoicing/customer/tax-ids#validation`. */
+    verifyTaxId: (taxId: string, status: "verified" | "unverified") => {
+      const found = state.taxIds.get(taxId);
+      if (found === undefined) throw missing("tax_id", taxId);
+      state.emit("customer.tax_id.updated", { ...shownTaxId(found), verification: { status } }, {
+        verification: { status: "pending" },
+      });
     },
     /**
      * `docs.stripe.com/payments/customer-balance/funding-instructions`: an account of the customer's
@@ -140,8 +171,10 @@ export function customerEndpoints(state: State) {
       };
     },
     removeTaxId: (id: string, taxId: string) => {
-      if (state.taxIds.get(taxId)?.customer !== id) throw missing("tax_id", taxId);
+      const found = state.taxIds.get(taxId);
+      if (found?.customer !== id) throw missing("tax_id", taxId);
       state.taxIds.delete(taxId);
+      state.emit("customer.tax_id.deleted", shownTaxId(found));
       return { id: taxId, object: "tax_id", deleted: true };
     },
   };

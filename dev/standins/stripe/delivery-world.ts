@@ -45,6 +45,8 @@ export function invoiceOf(
       mailed_by: "us",
       stripe_customer_id: null,
       sent_digest: null,
+      stripe_tax_id: null,
+      made_at: 1_782_864_000,
       deleted: false,
       ...client,
     },

@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { startStripe } from "./server.ts";
 import { deliver, invoiceOf, KEY } from "./delivery-world.ts";
 
@@ -72,6 +72,12 @@ Deno.test("too many requests are waited for and do not fail the delivery", async
     strictEqual(outcome.kind, "done");
     strictEqual(stripe.seen.filter(({ status }) => status === 429).length, 2);
   }, (stripe) => stripe.faults.push({ request: "POST /v1/invoices", kind: "429", times: 2 }));
+});
+
+Deno.test("a delivery that meets a rate limit for longer is tried again later", async () => {
+  await deliver(invoiceOf(10), (outcome) => {
+    ok(outcome.kind === "retry" && outcome.isRateLimited, JSON.stringify(outcome));
+  }, (stripe) => stripe.faults.push({ request: "POST /v1/invoices", kind: "429", times: 3 }));
 });
 
 Deno.test("the stand-in refuses what Stripe refuses: unknown parameters, reused keys", async () => {

@@ -7,7 +7,10 @@ import type { Payments } from "./payments.ts";
 import type { Invoice, Line } from "./objects.ts";
 import { page, type State, within } from "./state.ts";
 
-/** Below this an invoice is not collected: it is marked paid and goes to the customer's balance. */
+/**
+ * Below this an invoice is not collected: it is marked paid and goes to the customer's balance.
+ * `docs.stripe.com/currencies#minimum-and-maximum-charge-amounts`.
+ */
 const MINIMUM: Record<string, number> = { usd: 50, eur: 50, gbp: 30, jpy: 50, chf: 50, cad: 50 };
 const THREE_DECIMALS = new Set(["bhd", "jod", "kwd", "omr", "tnd"]);
 const DAY = 86_400;
@@ -37,8 +40,10 @@ export function invoiceEndpoints(state: State, payments: Payments) {
     },
     retrieve: (id: string) => shown(state.invoice(id)),
     remove: (id: string) => {
-      draft(id, "delete");
+      const deleted = draft(id, "delete");
       state.invoices.delete(id);
+      // docs.stripe.com/api/events/types#event_types-invoice.deleted: of drafts.
+      emit("invoice.deleted", deleted);
       return { id, object: "invoice", deleted: true };
     },
     list: (params: Params<"GET /v1/invoices">) =>

@@ -111,7 +111,10 @@ function shownCharge(state: State, { charge, payment_intent, invoice, ...payment
   };
 }
 
-/** The refunds of a credit note: all of them, or none and an error. */
+/**
+ * The refunds of a credit note: all of them, or none and an error
+ * (`docs.stripe.com/api/credit_notes/create`, `refund_amount`).
+ */
 function refundParts(state: State, invoice: Invoice, amount: number): CreditNote["refunds"] {
   const payments = state.paymentsOf(invoice.id).filter(({ charge }) => charge !== null);
   const left = payments.reduce((sum, one) => sum + one.amount_paid - one.refunded, 0);

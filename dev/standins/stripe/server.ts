@@ -112,6 +112,8 @@ export function startStripe(options: StripeOptions) {
       if (refusal !== null) return reply(failed(refusal));
       const fault = takeFault(faults, name);
       if (fault === "429") {
+        // docs.stripe.com/rate-limits: nothing is done, and no header says when to come back;
+        // docs.stripe.com/error-low-level has no `Stripe-Should-Retry` for it.
         return reply(failed(
           new StripeFailure(429, "invalid_request_error", "Too many requests", {
             code: "rate_limit",
@@ -207,6 +209,11 @@ export function startStripe(options: StripeOptions) {
       voidInvoice: invoices.void,
       writeOff: invoices.writeOff,
       revise: (id: string, amount: number) => reviseInvoice(state, invoices, id, amount),
+      addCustomer: customers.add,
+      transferCash: customers.transfer,
+      addTaxId: customers.createTaxId,
+      verifyTaxId: customers.verifyTaxId,
+      removeTaxId: customers.removeTaxId,
       updateCustomer: customers.update,
       deleteCustomer: customers.remove,
       giveCredit: balances.giveCredit,
@@ -284,7 +291,6 @@ function respond({ status, body }: Answer, key: string | null, replayed: boolean
       "request-id": id,
       ...(key === null ? {} : { "idempotency-key": key }),
       ...(replayed ? { "idempotent-replayed": "true" } : {}),
-      ...(status === 429 ? { "stripe-should-retry": "true" } : {}),
     },
   });
 }

@@ -35,6 +35,8 @@ export class State {
   readonly mails: string[] = [];
   readonly subscriptions = new Map<string, Record<string, unknown> & { id: string }>();
   /** Amounts of payments elsewhere that were reported, and currency. */
+  /** What customers transferred and is on no invoice, by currency. */
+  readonly cash = new Map<string, Record<string, number>>();
   readonly paymentRecords = new Map<string, { amount: number; currency: string }>();
   readonly accountMoves: AccountMove[] = [];
   readonly payouts = new Map<string, Payout>();

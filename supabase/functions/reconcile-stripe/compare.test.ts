@@ -41,6 +41,35 @@ Deno.test("the amount due is compared while Stripe still takes payments: open or
   deepStrictEqual(found, [["due 3800 5000"], ["due 3800 5000"], []]);
 });
 
+Deno.test("what Stripe cannot collect of thousandths is due here and no difference, but not more", () => {
+  // 12.345 dinars: Stripe takes 12.340, and 0.005 are due with the next invoice.
+  const ours = {
+    ...OURS,
+    currency: "KWD",
+    expected_total_minor: 12_340,
+    total_minor: 12_340,
+    amount_paid_minor: 12_340,
+    booked_minor: 12_340,
+    remaining_minor: 0,
+  };
+  const kinds = (amount_due_minor: number, left_over_minor: number, status = "open") =>
+    compareSides([{ ...ours, amount_due_minor, left_over_minor, status }], [{
+      id: "in_1",
+      status: "paid",
+      total: 12_340,
+      amount_paid: 12_340,
+      amount_due: 12_340,
+      amount_overpaid: 0,
+      amount_remaining: 0,
+      metadata: {},
+      from_invoice: null,
+    }]).map(({ kind, ours, stripes }) => `${kind} ${ours} ${stripes}`);
+  deepStrictEqual(kinds(5, 5), []);
+  deepStrictEqual(kinds(6, 5), ["status open paid"]);
+  deepStrictEqual(kinds(5, 0), ["status open paid"]);
+  deepStrictEqual(kinds(5, 5, "void"), ["status void paid"]);
+});
+
 Deno.test("an invoice of an earlier system is not one of another database", () => {
   const earlier = {
     id: "in_old",

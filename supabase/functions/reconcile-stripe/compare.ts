@@ -16,10 +16,12 @@ export interface Difference {
     | "credit_note"
     | "meter"
     | "payout"
+    | "cash_balance"
     | "not_told"
     | "unread";
   /** Our number, where there is one. */
   readonly number: string | null;
+  /** Of cash balances the customer, of payouts the payout. */
   readonly stripe_invoice_id: string | null;
   readonly ours: string;
   readonly stripes: string;

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
 import type { Difference } from "./compare.ts";
 import { ensureCustomer } from "../_shared/stripe/customers.ts";
-import { describeFailure } from "../_shared/stripe/failures.ts";
+import { describeFailure, isRateLimit } from "../_shared/stripe/failures.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { MeterEvent } from "../_shared/stripe/rows.ts";
 
@@ -11,6 +11,8 @@ export interface MeterReport {
   readonly problems: readonly { readonly event: MeterEvent; readonly problem: string }[];
   /** The time was over before all were sent. */
   readonly isCutOff?: boolean;
+  /** Stripe has had too many requests: the rest was not sent. */
+  readonly isRateLimited?: boolean;
 }
 
 /**
@@ -37,6 +39,9 @@ export async function sendMeterEvents(
     } catch (error) {
       if (!(error instanceof Stripe.errors.StripeError)) throw error;
       problems.push({ event, problem: describeFailure(error) });
+      if (isRateLimit(error)) {
+        return { sent, problems, isCutOff: true, isRateLimited: true };
+      }
     }
   }
   return { sent, problems };

@@ -35,12 +35,13 @@ async function tried(...left: Difference[]) {
     store: { applyCreditNote: ({ id }: { id: string }) => OUTCOMES[id]?.() },
     now: () => new Date("2026-07-02T04:20:00Z"),
   });
-  const report = { missed_events: 0, told: 0, found: [], left };
+  const report = { missed_events: 0, told: 0, rate_limits: 0, found: [], left };
   const progress = {
     since: 0,
     sinceDay: "2026-06-02",
     report,
     isOver: () => true,
+    pause: () => {},
     count: () => {},
   };
   deepStrictEqual(await applyRefusedCreditNotes(progress, ports, null), null);

@@ -1,7 +1,7 @@
 import type Stripe from "stripe";
 import { fromStripeAmount, toStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { actOnEvents } from "../_shared/stripe/events.ts";
-import { describeError } from "../_shared/stripe/failures.ts";
+import { describeError, isRateLimit } from "../_shared/stripe/failures.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
@@ -15,6 +15,8 @@ export interface OutboxReport {
   readonly problems: readonly { readonly task: UntoldTask; readonly problem: string }[];
   /** The time was over before everything was tried. */
   readonly isCutOff?: boolean;
+  /** Stripe has had too many requests: the rest was not tried. */
+  readonly isRateLimited?: boolean;
 }
 
 /** Whether the time of a call is over. */
@@ -26,13 +28,16 @@ export async function actAndTell(ports: StripePorts, isOver: IsOver): Promise<Ou
   return await pushToStripe(ports, isOver);
 }
 
-/** What was not told, of which invoice of Stripe. */
-type UntoldTask = Pick<OutboxTask, "stripe_invoice_id"> & { readonly task: string };
+/** What was not told, of which invoice of Stripe; null: of none. */
+interface UntoldTask {
+  readonly task: string;
+  readonly stripe_invoice_id: string | null;
+}
 
 /**
- * Tells Stripe of voids, write-offs, payments made elsewhere and credit notes. Credit notes of one
- * invoice go in order. An item that fails, or that had no time, stays in the outbox and is tried at
- * the next call.
+ * Tells Stripe of voids, write-offs, payments made elsewhere and credit notes, and takes credit
+ * balances over. Credit notes of one invoice go in order. An item that fails, or that had no time, stops nothing else; it stays
+ * in the outbox and is tried at the next call.
  */
 export async function pushToStripe(
   ports: StripePorts,
@@ -41,16 +46,24 @@ export async function pushToStripe(
   const { store } = ports;
   const problems: { task: UntoldTask; problem: string }[] = [];
   let done = 0;
+  let isRateLimited = false;
   const attempt = async (task: UntoldTask, work: () => Promise<boolean>) => {
     try {
       if (await work()) done += 1;
     } catch (error) {
+      isRateLimited ||= isRateLimit(error);
       problems.push({ task, problem: describeError(error) });
     }
   };
-  const cutOff = () => ({ done, problems, isCutOff: true });
+  const isCutOff = () => isRateLimited || isOver();
+  const cutOff = () => ({
+    done,
+    problems,
+    isCutOff: true,
+    ...(isRateLimited ? { isRateLimited } : {}),
+  });
   for (const task of await store.outbox()) {
-    if (isOver()) return cutOff();
+    if (isCutOff()) return cutOff();
     await attempt(task, async () => {
       await tell(task, ports);
       return true;
@@ -58,14 +71,18 @@ export async function pushToStripe(
   }
   // A part payment waits for the credit notes of its invoice, which have just gone.
   for (const payment of await store.untoldPayments()) {
-    if (isOver()) return cutOff();
+    if (isCutOff()) return cutOff();
     const { stripe_invoice_id } = payment;
     await attempt({ task: "part_paid", stripe_invoice_id }, () => tellPartPayment(payment, ports));
   }
   for (const customer of await store.movedBalances()) {
-    if (isOver()) return cutOff();
-    await takeBalanceOver(customer, ports);
+    if (isCutOff()) return cutOff();
+    await attempt({ task: `balance of ${customer}`, stripe_invoice_id: null }, async () => {
+      await takeBalanceOver(customer, ports);
+      return false;
+    });
   }
+  if (isRateLimited) return cutOff();
   done += await useStoredMethods(ports, isOver);
   return { done, problems };
 }

@@ -1,49 +1,112 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import { after, forEach, type Progress } from "./progress.ts";
+import { isRateLimit } from "../_shared/stripe/failures.ts";
+import { after, type Progress, unread } from "./progress.ts";
+
+/** Where the list of payouts goes on, and where in the one that comes next, as a cursor. */
+interface Place {
+  /** The last payout that was done. */
+  readonly done: string | null;
+  /** One that was cut off, and the last of its transactions that is noted. */
+  readonly begun: string | null;
+  readonly last: string | null;
+}
+
+function placeOf(cursor: string | null): Place {
+  const [done = "", begun = "", last = ""] = (cursor ?? "").split(" ");
+  return { done: done || null, begun: begun || null, last: last || null };
+}
+
+const cursorOf = ({ done, begun, last }: Place) =>
+  [done ?? "", begun ?? "", last ?? ""].join(" ").trimEnd();
 
 /**
- * Notes the payouts made since then and, of those that Stripe has settled, what they are made of.
- * Stripe knows that of automatic ones alone: docs.stripe.com/payouts/reconciliation. One that is cut
- * off is listed again.
+ * Notes the payouts made since then and, of those that Stripe has settled, what they are made of, page
+ * by page. Stripe knows that of automatic ones alone: docs.stripe.com/payouts/reconciliation. One that
+ * is cut off, which may have tens of thousands of transactions, goes on after its last page. One that
+ * fails is a difference, and stops no other.
  */
 export async function mirrorPayouts(
   progress: Progress,
   ports: StripePorts,
   cursor: string | null,
 ): Promise<string | null> {
-  const { stripe, store } = ports;
-  const listed = stripe.payouts.list({
-    created: { gte: progress.since },
-    limit: 100,
-    ...after(cursor),
-  });
-  return await forEach(listed, "payout", progress, async (payout) => {
-    if (!await store.savePayout(payout)) return;
-    await fetchTransactions(payout.id, ports);
-    const difference = await store.completePayout(payout.id);
-    if (difference === null) return;
-    progress.report.left.push({
+  const { isOver, pause, count } = progress;
+  const place = placeOf(cursor);
+  let { done } = place;
+  let isFirst = true;
+  const page = { created: { gte: progress.since }, limit: 100, ...after(done) };
+  try {
+    for await (const payout of ports.stripe.payouts.list(page)) {
+      if (!isFirst && isOver()) return cursorOf({ done, begun: null, last: null });
+      const from = payout.id === place.begun ? place.last : null;
+      const last = await mirrorOrLeaveOut(payout, from, progress, ports);
+      if (last !== null) return cursorOf({ done, begun: payout.id, last });
+      isFirst = false;
+      done = payout.id;
+      count(1);
+    }
+  } catch (error) {
+    if (isRateLimit(error)) pause();
+    if (isFirst || !isOver()) throw error;
+    return cursorOf({ done, begun: null, last: null });
+  }
+  return null;
+}
+
+async function mirrorOrLeaveOut(
+  payout: Stripe.Payout,
+  from: string | null,
+  progress: Progress,
+  ports: StripePorts,
+): Promise<string | null> {
+  try {
+    return await mirrorOne(payout, from, progress, ports);
+  } catch (error) {
+    if (isRateLimit(error)) throw error;
+    progress.report.left.push(unread(`payout ${payout.id}`, error));
+    return null;
+  }
+}
+
+/** Null when all of a payout is noted, else its last transaction that is. */
+async function mirrorOne(
+  payout: Stripe.Payout,
+  from: string | null,
+  { isOver, pause, count, report }: Progress,
+  { stripe, store }: StripePorts,
+): Promise<string | null> {
+  if (!await store.savePayout(payout)) return null;
+  let last = from;
+  try {
+    for (let isMore = true; isMore;) {
+      // With what each move comes from: that says which payment it is of.
+      const { data, has_more } = await stripe.balanceTransactions.list({
+        payout: payout.id,
+        limit: 100,
+        expand: ["data.source"],
+        ...after(last),
+      });
+      if (data.length > 0) await store.savePayoutTransactions(payout.id, data);
+      count(data.length);
+      last = data.at(-1)?.id ?? last;
+      isMore = has_more && data.length > 0;
+      if (isMore && isOver()) return last;
+    }
+  } catch (error) {
+    if (isRateLimit(error) && last !== from) pause();
+    if (last === from || !isOver()) throw error;
+    return last;
+  }
+  const difference = await store.completePayout(payout.id);
+  if (difference !== null) {
+    report.left.push({
       kind: "payout",
       number: null,
       stripe_invoice_id: payout.id,
       ours: `parts come to ${difference.parts_minor}`,
       stripes: `${difference.amount_minor} ${payout.currency}`,
     });
-  });
-}
-
-/** With what each move comes from: that says which payment it is of. */
-async function fetchTransactions(payout: string, { stripe, store }: StripePorts): Promise<void> {
-  let page: Stripe.BalanceTransaction[] = [];
-  const keep = async () => {
-    if (page.length > 0) await store.savePayoutTransactions(payout, page);
-    page = [];
-  };
-  const listed = stripe.balanceTransactions.list({ payout, limit: 100, expand: ["data.source"] });
-  for await (const transaction of listed) {
-    page.push(transaction);
-    if (page.length === 100) await keep();
   }
-  await keep();
+  return null;
 }

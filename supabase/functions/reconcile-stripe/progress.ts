@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeError } from "../_shared/stripe/failures.ts";
+import { describeError, isRateLimit } from "../_shared/stripe/failures.ts";
 import type { Difference } from "./compare.ts";
 
 const Differences = z.array(z.custom<Difference>((value) => typeof value === "object"));
@@ -8,6 +8,8 @@ const Differences = z.array(z.custom<Difference>((value) => typeof value === "ob
 export const Report = z.object({
   missed_events: z.int().default(0),
   told: z.int().default(0),
+  /** Calls in a row that a rate limit ended before anything was done. */
+  rate_limits: z.int().default(0),
   found: Differences.default([]),
   left: Differences.default([]),
 });
@@ -23,19 +25,21 @@ export interface Progress {
   readonly report: Report;
   /** Whether this call has done enough, or its time is over: nothing more is begun. */
   readonly isOver: () => boolean;
+  /** Stripe has had too many requests: `isOver` from now on, and the next call goes on. */
+  readonly pause: () => void;
   /** Notes that so many objects of Stripe have been read. */
   readonly count: (objects: number) => void;
 }
 
 /**
- * Does the same for each object until the time is over: answers with the last that was done, after
- * which the next call goes on, or null. One that fails is a difference, and stops no other. One is
- * done in any case, so that every call goes on.
+ * Does the same for each object until the time is over, or Stripe has had too many requests: answers
+ * with the last that was done, after which the next call goes on, or null. One that fails is a
+ * difference, and stops no other. One is done in any case, so that every call goes on.
  */
 export async function forEach<T extends { id: string }>(
   objects: AsyncIterable<T> | Iterable<T>,
   kind: string,
-  { report, isOver, count }: Progress,
+  { report, isOver, pause, count }: Progress,
   work: (object: T) => Promise<void>,
 ): Promise<string | null> {
   let last: string | null = null;
@@ -45,13 +49,15 @@ export async function forEach<T extends { id: string }>(
       try {
         await work(object);
       } catch (error) {
+        if (isRateLimit(error)) throw error;
         report.left.push(unread(`${kind} ${object.id}`, error));
       }
       last = object.id;
       count(1);
     }
   } catch (error) {
-    // A page that did not come in time.
+    if (isRateLimit(error)) pause();
+    // A page that did not come in time, or for which there were too many requests.
     if (last === null || !isOver()) throw error;
     return last;
   }

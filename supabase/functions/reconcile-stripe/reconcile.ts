@@ -1,5 +1,6 @@
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { Difference } from "./compare.ts";
+import { isRateLimit } from "../_shared/stripe/failures.ts";
 import { type Progress, Report, unread } from "./progress.ts";
 import { STEPS } from "./steps.ts";
 import { tellDifferences } from "./tell.ts";
@@ -26,6 +27,11 @@ const SECONDS = 90;
  * processor time for each request, and reading so many takes about one.
  */
 const MOST_OBJECTS = 5000;
+/**
+ * Calls in a row, some minutes apart, that a rate limit may end before anything is done. After so many
+ * a step that meets one is left out and told of, as one that fails.
+ */
+const MOST_RATE_LIMITS = 20;
 
 /**
  * Compares the invoices, payments, refunds, disputes, credit notes and balances of the last days from
@@ -33,7 +39,8 @@ const MOST_OBJECTS = 5000;
  * Stripe received, refunded, lost in disputes, voided or wrote off is booked here, subscriptions are
  * mirrored; our voids, credits and payments made elsewhere, and usage for its meters, are told to
  * Stripe; a missing Stripe invoice is made. The rest is reported. A step that fails is named and
- * told, and the others are done; one that is cut off is done again by the next call.
+ * told, and the others are done; one that is cut off is done again by the next call. A rate limit
+ * cuts a call off: docs.stripe.com/rate-limits asks to wait.
  */
 export async function reconcile(
   days: number,
@@ -45,30 +52,46 @@ export async function reconcile(
   const { store, now } = ports;
   const isLate = timer(seconds, now);
   let objects = 0;
-  const isOver = () => objects >= mostObjects || isLate();
+  let isLimited = false;
+  const isOver = () => isLimited || objects >= mostObjects || isLate();
   const run = await store.beginReconciliation(days, now());
+  const report = Report.parse(run.report);
   const progress: Progress = {
     since: Math.floor(run.since.getTime() / 1000),
     sinceDay: run.since.toISOString().slice(0, 10),
-    report: Report.parse(run.report),
+    report,
     isOver,
+    pause: () => {
+      isLimited = report.rate_limits < MOST_RATE_LIMITS;
+    },
     count: (more) => {
       objects += more;
     },
   };
-  const { report } = progress;
-  let position = Math.max(0, STEPS.findIndex(([name]) => name === run.step));
+  const start = Math.max(0, STEPS.findIndex(([name]) => name === run.step));
+  let position = start;
   let { cursor } = run;
   for (let step = STEPS[position]; step !== undefined; step = STEPS[position]) {
     const [name, work] = step;
+    const before = structuredClone(report);
     try {
       cursor = await work(progress, ports, cursor);
+      if (cursor === null) position += 1;
     } catch (error) {
-      reportError(error);
-      report.left.push(unread(name, error));
-      cursor = null;
+      if (isRateLimit(error)) progress.pause();
+      // The next call does all of it again.
+      if (isLimited) Object.assign(report, before);
+      else {
+        reportError(error);
+        report.left.push(unread(name, error));
+        cursor = null;
+        position += 1;
+      }
     }
-    if (cursor === null) position += 1;
+    if (isLimited) {
+      const hasMoved = position !== start || cursor !== run.cursor;
+      report.rate_limits = hasMoved ? 0 : report.rate_limits + 1;
+    }
     await store.saveReconciliation(
       run.id,
       { step: STEPS[position]?.[0] ?? null, cursor, report },

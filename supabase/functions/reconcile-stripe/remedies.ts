@@ -13,6 +13,10 @@ export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
   credit_note: "The credit exceeds the invoice's rest here: correct it in the Dashboard",
   meter: "Usage and the meter's total differ: credit the excess in Stripe",
   payout: "Compare billing.payout_lines with the payout in the Dashboard; nothing is booked by it",
+  cash_balance:
+    "A bank transfer that is on no invoice: apply it to one in the Dashboard, or return it",
   not_told: "Stripe refused it: mend the cause that its answer names; it is tried again",
-  unread: "It was left out: give the key the permission or mend the value that the answer names",
+  unread:
+    "It was left out: give the key the permission, mend the value that the answer names, or " +
+    "ask Stripe for a higher rate limit",
 };

@@ -1,12 +1,13 @@
 import Stripe from "stripe";
-import { describeFailure } from "../_shared/stripe/failures.ts";
+import { describeFailure, isRateLimit } from "../_shared/stripe/failures.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 
 /**
  * Makes what a client has stored on a page of Stripe what its invoices are charged to. Stripe attaches
  * it to the customer and goes no further:
  * docs.stripe.com/payments/checkout/subscriptions/update-payment-details. The key tells the event
- * that follows from one that the client caused. One that is not ready is asked for again.
+ * that follows from one that the client caused. One that is not ready is asked for again, and so are
+ * all others once Stripe has had too many requests.
  */
 export async function useStoredMethods(
   ports: StripePorts,
@@ -20,6 +21,7 @@ export async function useStoredMethods(
       if (await becomeDefault(id, customer, ports)) used += 1;
     } catch (error) {
       if (!(error instanceof Stripe.errors.StripeError)) throw error;
+      if (isRateLimit(error)) break;
       await store.saveSetup(id, false);
       await store.report(
         `setup/${id}`,

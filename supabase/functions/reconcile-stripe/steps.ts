@@ -41,6 +41,7 @@ export const STEPS: readonly (readonly [string, Step])[] = [
   ["credit notes again", applyRefusedCreditNotes],
   ["subscriptions", applySubscriptions],
   ["customer balances", applyBalances],
+  ["bank transfers", tellCashBalances],
   ["payouts", mirrorPayouts],
   ["what Stripe is to be told", tellStripe],
   ["meters", tellMeters],
@@ -90,39 +91,55 @@ async function makeInvoices(
   ports: StripePorts,
   cursor: string | null,
 ): Promise<string | null> {
+  const { pause } = progress;
   const missing = (await ports.store.bothSides(progress.sinceDay)).filter((row) =>
     row.wanted && row.stripe_invoice_id === null && row.state !== "held" && row.state !== "refused"
   ).map(({ number, invoice_id }) => ({ id: number, invoice_id }));
   return await forEach(following(missing, cursor), "making", progress, async ({ invoice_id }) => {
-    await deliverInvoice(invoice_id, ports);
+    const outcome = await deliverInvoice(invoice_id, ports);
+    if (outcome.kind === "retry" && outcome.isRateLimited) pause();
   });
 }
 
 /** What has been fetched of Stripe's invoices when the time is over. */
 const FetchedSoFar = z.object({
-  /** The last one: of Stripe's list, or of ours that are not in it. */
+  /** The last one: of a list of Stripe's, or of ours that are in none. */
   last: z.string().nullable(),
-  isListed: z.boolean(),
+  /** How many lists have been read to their end. */
+  lists: z.int(),
   compared: z.array(z.custom<ComparedInvoice>((value) => typeof value === "object")),
 });
 type FetchedSoFar = z.infer<typeof FetchedSoFar>;
 
 function fetchedBefore(cursor: string | null): FetchedSoFar {
   return cursor === null
-    ? { last: null, isListed: false, compared: [] }
+    ? { last: null, lists: 0, compared: [] }
     : FetchedSoFar.parse(JSON.parse(cursor));
 }
 
 /**
- * Stripe's invoices since then, and older ones that invoices of ours since then are known as. Each is
- * booked as it comes, if it says anything new; its compared part is kept, in the cursor too
+ * Stripe's lists of the compared invoices: those since then, and older ones that take payments
+ * (docs.stripe.com/api/invoices/list: `status`, `created`).
+ */
+function listsOf({ since }: Progress): Stripe.InvoiceListParams[] {
+  const older = { limit: 100, created: { lt: since } };
+  return [
+    { limit: 100, created: { gte: since } },
+    { ...older, status: "open" },
+    { ...older, status: "uncollectible" },
+  ];
+}
+
+/**
+ * Stripe's invoices of these lists, and others that invoices of ours are known as. Each is booked as
+ * it comes, if it says anything new; its compared part is kept, in the cursor too
  * where the time is over.
  */
 async function fetchInvoices(
   progress: Progress,
   { stripe, store, now }: StripePorts,
   ours: readonly BothSides[],
-  { last, isListed, compared: earlier }: FetchedSoFar,
+  { last, lists: done, compared: earlier }: FetchedSoFar,
 ): Promise<{ compared: ComparedInvoice[]; cursor: string | null }> {
   const byId = new Map(ours.map((row) => [row.stripe_invoice_id, row]));
   const compared = new Map(earlier.map((invoice) => [invoice.id, invoice]));
@@ -130,16 +147,18 @@ async function fetchInvoices(
     compared.set(invoice.id, comparedOf(invoice));
     if (saysMore(invoice, byId.get(invoice.id))) await store.applyInvoice(invoice, now());
   };
-  const end = (last: string | null, isListed: boolean) => ({
+  const end = (last: string | null, lists: number) => ({
     compared: [...compared.values()],
     cursor: last === null
       ? null
-      : JSON.stringify({ last, isListed, compared: [...compared.values()] }),
+      : JSON.stringify({ last, lists, compared: [...compared.values()] }),
   });
-  if (!isListed) {
-    const page = { created: { gte: progress.since }, limit: 100, ...after(last) };
+  const lists = listsOf(progress);
+  for (const [place, list] of lists.entries()) {
+    if (place < done) continue;
+    const page = { ...list, ...after(place === done ? last : null) };
     const listed = await forEach(stripe.invoices.list(page), "invoice", progress, keep);
-    if (listed !== null) return end(listed, false);
+    if (listed !== null) return end(listed, place);
   }
   const others = ours.flatMap(({ stripe_invoice_id: id, invoice_id, state }) =>
     id === null || compared.has(id) ? [] : [{ id, invoice_id, state }]
@@ -153,8 +172,8 @@ async function fetchInvoices(
       if (state === "draft") await store.forgetDraft(invoice_id, id);
     }
   };
-  const rest = following(others, isListed ? last : null);
-  return end(await forEach(rest, "invoice", progress, work), true);
+  const rest = following(others, done === lists.length ? last : null);
+  return end(await forEach(rest, "invoice", progress, work), lists.length);
 }
 
 function comparedOf(invoice: Stripe.Invoice): ComparedInvoice {
@@ -231,14 +250,47 @@ async function applyBalances(
   });
 }
 
+/**
+ * What clients have transferred and Stripe has put on no invoice, because it is more than one or fits
+ * none: docs.stripe.com/payments/customer-balance (cash balances). Only the seller can say what it is
+ * for, so it is told. A list of its own: where a key may not read it, credit balances are read still.
+ */
+async function tellCashBalances(
+  progress: Progress,
+  { stripe }: StripePorts,
+  cursor: string | null,
+): Promise<string | null> {
+  const listed = stripe.customers.list({
+    limit: 100,
+    ...after(cursor),
+    expand: ["data.cash_balance"],
+  });
+  return await forEach(listed, "bank transfers of", progress, (customer) => {
+    const { id, metadata, cash_balance } = customer;
+    if (metadata.leveredge_client_id === undefined) return Promise.resolve();
+    for (const [currency, amount] of Object.entries(cash_balance?.available ?? {})) {
+      if (amount === 0) continue;
+      progress.report.left.push({
+        kind: "cash_balance",
+        number: null,
+        stripe_invoice_id: id,
+        ours: "on no invoice",
+        stripes: `${amount} ${currency}`,
+      });
+    }
+    return Promise.resolve();
+  });
+}
+
 /** What fails is left to the next reconciliation: it goes on only while something is told. */
 async function tellStripe(
-  { report, isOver }: Progress,
+  { report, isOver, pause }: Progress,
   ports: StripePorts,
 ): Promise<string | null> {
   const told = await pushToStripe(ports, isOver);
   report.told += told.done;
-  if (told.isCutOff && told.done > 0) return "more";
+  if (told.isRateLimited) pause();
+  if (told.isCutOff && (told.done > 0 || told.isRateLimited) && isOver()) return "more";
   report.left.push(...untold(told));
   return null;
 }
@@ -254,11 +306,12 @@ function untold({ problems }: OutboxReport): Difference[] {
 }
 
 async function tellMeters(
-  { report, sinceDay, isOver }: Progress,
+  { report, sinceDay, isOver, pause }: Progress,
   ports: StripePorts,
 ): Promise<string | null> {
-  const { sent, isCutOff } = await sendMeterEvents(ports, isOver);
-  if (isCutOff && sent > 0) return "more";
+  const { sent, isCutOff, isRateLimited } = await sendMeterEvents(ports, isOver);
+  if (isRateLimited) pause();
+  if (isCutOff && (sent > 0 || isRateLimited) && isOver()) return "more";
   report.left.push(...await meterDifferences(sinceDay, ports));
   return null;
 }

@@ -48,7 +48,8 @@ comment on function _billing.stripe_outbox is
   'Voids, write-offs, payments made elsewhere and credit notes that Stripe has not been told of.';
 
 -- Both sides of every invoice issued, or brought to Stripe, since a day. Two days more, because an
--- invoice is begun here some time before Stripe makes it.
+-- invoice is begun here some time before Stripe makes it. However old it is, an invoice that takes
+-- payments on either side is among them: what is due of it is to be the same for as long.
 create function _billing.stripe_both_sides(since date, livemode boolean)
 returns table (invoice_id uuid, number text, status text, currency text, wanted boolean,
   expected_total_minor bigint, amount_due_minor bigint, stripe_invoice_id text, state text,
@@ -67,15 +68,28 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       where c.carrying_invoice_id = i.id and c.livemode = m.livemode
         and h.status in ('open', 'uncollectible')),
     coalesce(m.left_over_minor, 0), m.hosted_invoice_url is not null
-  from public.invoices i
+  from (
+    select r.invoice_id from public.stripe_invoices r
+    where r.livemode = stripe_both_sides.livemode and r.created_at >= since - 2
+    union
+    select r.invoice_id from public.stripe_invoices r
+    where r.livemode = stripe_both_sides.livemode and r.state in ('open', 'uncollectible')
+    union
+    select r.invoice_id from public.stripe_invoices r
+    join public.invoices o on o.id = r.invoice_id and o.status = 'open'
+    where r.livemode = stripe_both_sides.livemode and r.stripe_invoice_id is not null
+    union
+    select o.id from public.invoices o where o.issued_on >= since
+  ) x
+  join public.invoices i on i.id = x.invoice_id
   left join public.stripe_invoices m
     on m.invoice_id = i.id and m.livemode = stripe_both_sides.livemode
-  where i.status <> 'draft' and (m.created_at >= since - 2
-    or i.issued_on >= since and (m.invoice_id is not null or 'stripe' = any (i.deliveries)))
+  where i.status <> 'draft' and (m.invoice_id is not null or 'stripe' = any (i.deliveries))
   order by i.number;
 $$;
 comment on function _billing.stripe_both_sides is
-  'Issued invoices since a day beside what is known of them in Stripe.';
+  'Issued invoices since a day, and older ones that take payments, beside what is known of them in
+   Stripe.';
 
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.

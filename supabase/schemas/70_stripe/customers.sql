@@ -56,6 +56,50 @@ begin
   return case when before is distinct from after then 'client updated' else 'nothing new' end;
 end $$;
 
+-- Tax ids with different spaces, dots or hyphens are the same.
+create function _billing.plain_tax_id(value text) returns text language sql immutable
+return upper(regexp_replace(value, '[\s.-]', '', 'g'));
+
+-- A tax id that the client has added, changed or removed in the portal, or that Stripe could not
+-- verify, is told to operators. It is not taken over: what tax an invoice has may depend on it, and
+-- that is for the seller to decide. Ours is no news.
+create function _billing.apply_stripe_tax_id(type text, changed jsonb)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  client public.clients;
+  is_ours boolean;
+  told text;
+begin
+  select c.* into client from public.clients c
+  where c.id = _billing.client_of_customer(changed ->> 'customer');
+  if client.id is null then
+    return 'ignored: not a customer of ours';
+  end if;
+  is_ours := coalesce(_billing.plain_tax_id(client.tax_id)
+    = _billing.plain_tax_id(changed ->> 'value'), false);
+  told := case
+    when type = 'customer.tax_id.deleted' and is_ours then
+      'The tax id %2$s of %1$s was removed in Stripe; here it stands. Ask the client whether it '
+      'holds, and look at its taxes'
+    when type = 'customer.tax_id.deleted' then null
+    when not is_ours then
+      '%1$s has the tax id %2$s (%3$s) in Stripe, here %4$s. Give it to the client where it is '
+      'right, and look at its taxes; nothing is changed by itself'
+    when changed #>> '{verification,status}' = 'unverified' then
+      'Stripe could not verify the tax id %2$s of %1$s: ask the client whether it is right'
+    end;
+  if told is null then
+    return 'ignored: the tax id is ours, or was replaced by ours';
+  end if;
+  perform _billing.notice(concat_ws('/', type, changed ->> 'id',
+      changed #>> '{verification,status}'), 'high',
+    format(told, client.name, changed ->> 'value', changed ->> 'type',
+      coalesce(client.tax_id, 'none')));
+  return 'told of the tax id';
+end $$;
+comment on function _billing.apply_stripe_tax_id is
+  'Tells operators of a tax id that a client has changed in Stripe; ours stays.';
+
 create function billing.forget_stripe_customer(customer_id text, seen timestamptz)
 returns text language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: called for the service role by reconciliation.

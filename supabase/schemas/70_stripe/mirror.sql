@@ -8,6 +8,7 @@ create table public.stripe_customers (
   livemode boolean not null,
   stripe_customer_id text not null,
   sent_digest text,
+  stripe_tax_id text,
   created_at timestamptz not null default now(),
   deleted_at timestamptz,
   balance_moved_at timestamptz,
@@ -20,6 +21,8 @@ create table public.stripe_customers (
 comment on table public.stripe_customers is 'The Stripe customer of each client, per mode.';
 comment on column public.stripe_customers.sent_digest is
   'Digest of the details last sent; another one means that the customer must be updated.';
+comment on column public.stripe_customers.stripe_tax_id is
+  'Stripe''s id of the tax id that was sent; others of the customer are the client''s own.';
 comment on column public.stripe_customers.deleted_at is
   'When Stripe said that the customer is deleted; the next need makes a new one.';
 comment on column public.stripe_customers.former_ids is
@@ -87,6 +90,11 @@ comment on column public.stripe_invoices.unnamed_taken_minor is
   'What of refunds that only a charge has told of needed no note: see stripe_refunds.taken_minor.';
 comment on column public.stripe_invoices.seen_at is
   'When Stripe made the newest object seen; older ones change nothing but money.';
+
+-- What a reconciliation compares: what is new, and what takes payments.
+create index stripe_invoices_created on public.stripe_invoices (created_at);
+create index stripe_invoices_payable on public.stripe_invoices (livemode)
+  where state in ('open', 'uncollectible');
 
 create policy "read with their invoice" on public.stripe_invoices for select to authenticated
   using (exists (select from public.invoices i where i.id = invoice_id));

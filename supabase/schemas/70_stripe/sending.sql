@@ -37,7 +37,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     'mailed_by', coalesce(t.mailed_by, 'us'), 'tax_exempt', coalesce(t.tax_exempt, case
       when _billing.is_reverse_charged(c.id) then 'reverse' else 'none' end),
     'stripe_customer_id', s.stripe_customer_id, 'sent_digest', s.sent_digest,
-    'deleted', s.deleted_at is not null)
+    'stripe_tax_id', s.stripe_tax_id, 'deleted', s.deleted_at is not null,
+    'made_at', extract(epoch from c.created_at)::bigint)
   from public.clients c
   left join public.stripe_terms t on t.client_id = c.id
   left join public.stripe_customers s
@@ -101,20 +102,22 @@ comment on function _billing.stripe_invoice_facts is
   'An invoice, its client, lines, Stripe mirror and held invoices; null where there is none.';
 
 create function _billing.save_stripe_customer(client_id uuid, livemode boolean, customer_id text,
-  digest text)
+  digest text, tax_id text default null)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   -- One at a time per client: `on conflict` waits for one of the two unique keys only, and the
   -- other would refuse the second of two workers that note the same customer at once.
   select pg_advisory_xact_lock(hashtextextended('stripe customer ' || client_id, 0));
-  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest)
-  values (client_id, livemode, customer_id, digest)
+  insert into public.stripe_customers as s (client_id, livemode, stripe_customer_id, sent_digest,
+    stripe_tax_id)
+  values (client_id, livemode, customer_id, digest, tax_id)
   on conflict (client_id, livemode) do update
   set stripe_customer_id = excluded.stripe_customer_id, sent_digest = excluded.sent_digest,
-    deleted_at = null, former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
+    stripe_tax_id = excluded.stripe_tax_id, deleted_at = null,
+    former_ids = case when s.stripe_customer_id = excluded.stripe_customer_id
       then s.former_ids else s.former_ids || s.stripe_customer_id end;
 $$;
 comment on function _billing.save_stripe_customer is
-  'Notes which customer a client is and the digest of the details that were sent.';
+  'Notes which customer a client is, and what was sent of it: a digest of the details, the tax id.';
 
 -- Begun before Stripe is asked, so that a webhook that is faster than the answer finds its invoice.
 create function _billing.begin_stripe_invoice(invoice_id uuid, livemode boolean)
@@ -147,23 +150,6 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.livemode = save_stripe_problem.livemode;
 $$;
 comment on function _billing.save_stripe_problem is 'Notes why an invoice is not in Stripe.';
-
--- Stripe no longer has this draft: a worker deleted it and ended before it noted so, or a person
--- deleted it in the Dashboard. An amount still to be collected begins anew, under new idempotency
--- keys, else Stripe would answer with the deleted draft. Of two workers that find out, one begins.
-create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
-  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
-    problem = 'its draft is gone from Stripe',
-    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
-      then 'creating' else 'refused' end
-  from public.invoices i
-  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
-    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
-    and m.state = 'draft';
-$$;
-comment on function _billing.forget_stripe_draft is
-  'Notes that Stripe no longer has a draft; an invoice that is still due begins anew.';
 
 create function _billing.save_stripe_left_over(invoice_id uuid, livemode boolean, amount bigint)
 returns void language sql set search_path = pg_catalog, pg_temp as $$

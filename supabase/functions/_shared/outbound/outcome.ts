@@ -5,6 +5,12 @@
  */
 export type DeliveryOutcome =
   | { readonly kind: "done"; readonly externalId?: string; readonly details?: object }
-  | { readonly kind: "retry"; readonly error: string; readonly retryAfterSeconds?: number }
+  | {
+    readonly kind: "retry";
+    readonly error: string;
+    readonly retryAfterSeconds?: number;
+    /** The service had too many requests: others would be refused as well. */
+    readonly isRateLimited?: boolean;
+  }
   | { readonly kind: "dead"; readonly error: string }
   | { readonly kind: "skipped"; readonly error: string };

@@ -54,7 +54,11 @@ export function openStripe(
  * for what was asked for, success or failure.
  */
 async function asStripeAnswers(response: Response): Promise<Response> {
-  const { ok, status, headers } = response;
+  const { ok, status } = response;
+  const headers = new Headers(response.headers);
+  // The SDK tries a rate limit again only where a header says so, and Stripe sends none. It has done
+  // nothing, so that is safe: docs.stripe.com/rate-limits.
+  if (status === 429 && !headers.has(SHOULD_RETRY)) headers.set(SHOULD_RETRY, "true");
   const text = await response.text();
   const expected = ok ? Success : Failure;
   if (expected.safeParse(jsonOrNull(text)).success) return new Response(text, { status, headers });
@@ -66,6 +70,8 @@ async function asStripeAnswers(response: Response): Promise<Response> {
     headers: ok ? {} : headers,
   });
 }
+
+const SHOULD_RETRY = "stripe-should-retry";
 
 const Failure = z.object({ error: z.looseObject({ message: z.string() }) });
 

@@ -30,8 +30,8 @@ export async function ensureCustomer(client: ClientFacts, ports: CustomerPorts):
     : await updated(stored, details, digest, ports);
   const id = known ?? await createCustomer(client, details, ports.stripe);
   if (stored === null && known !== null) await sendDetails(id, details, digest, ports);
-  await sendTaxId(id, client, ports.stripe);
-  await ports.store.saveCustomer(client.id, id, digest);
+  const taxId = await sendTaxId(id, client, ports.stripe);
+  await ports.store.saveCustomer(client.id, id, digest, taxId);
   return id;
 }
 
@@ -71,27 +71,36 @@ async function createCustomer(client: ClientFacts, details: CustomerDetails, str
   return id;
 }
 
+/** Seconds by which our clock may be behind Stripe's. */
+const CLOCKS_DIFFER = 86_400;
+
 /**
  * By e-mail first: a list is up to date, the search lags by up to a minute. Where customers cannot be
- * searched (accounts in India), the others are listed too. The idempotency key covers what is left.
+ * searched (accounts in India: docs.stripe.com/search#search-limitations), those are listed that were
+ * made since the client was: none before can name it. The idempotency key covers what is left.
  */
-async function findCustomer({ id: clientId, email }: ClientFacts, stripe: Stripe) {
+async function findCustomer(client: ClientFacts, stripe: Stripe) {
+  const { id: clientId, email } = client;
   const listed = email === null ? [] : (await stripe.customers.list({ email, limit: 100 })).data;
-  const ours = [...listed, ...await searched(clientId, stripe)].filter(({ metadata }) =>
+  const ours = [...listed, ...await searched(client, stripe)].filter(({ metadata }) =>
     metadata.leveredge_client_id === clientId
   );
   const oldest = ours.toSorted((a, b) => a.created - b.created || a.id.localeCompare(b.id))[0];
   return oldest?.id ?? null;
 }
 
-async function searched(clientId: string, stripe: Stripe): Promise<Stripe.Customer[]> {
+async function searched(
+  { id: clientId, made_at }: ClientFacts,
+  stripe: Stripe,
+): Promise<Stripe.Customer[]> {
   try {
     const query = `metadata["leveredge_client_id"]:"${clientId}"`;
     return (await stripe.customers.search({ query, limit: 10 })).data;
   } catch (error) {
     if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
     const all: Stripe.Customer[] = [];
-    for await (const customer of stripe.customers.list({ limit: 100 })) {
+    const created = { gte: Math.max(0, made_at - CLOCKS_DIFFER) };
+    for await (const customer of stripe.customers.list({ created, limit: 100 })) {
       if (customer.metadata.leveredge_client_id === clientId) all.push(customer);
     }
     return all;
@@ -131,25 +140,41 @@ async function sendDetails(
   });
 }
 
-/** Stripe's tax ids cannot be changed, only replaced. One it does not take is left out. */
-async function sendTaxId(id: string, client: ClientFacts, stripe: Stripe): Promise<void> {
+/**
+ * Stripe's tax ids cannot be changed, only replaced (docs.stripe.com/api/customer_tax_ids). Ours is
+ * replaced; what the client has added in the portal is its own. One that Stripe does not take is left
+ * out. Answers with Stripe's id of ours.
+ */
+async function sendTaxId(
+  id: string,
+  client: ClientFacts,
+  stripe: Stripe,
+): Promise<string | null> {
   const wanted = customerTaxId(client);
-  const { data } = await stripe.customers.listTaxIds(id, { limit: 100 });
-  for (const old of data) {
-    if (old.type !== wanted?.type || old.value !== wanted.value) {
-      await stripe.customers.deleteTaxId(id, old.id).catch(unlessMissing);
-    }
+  const known = async () => {
+    const { data } = await stripe.customers.listTaxIds(id, { limit: 100 });
+    return {
+      data,
+      own: data.find(({ type, value }) => type === wanted?.type && value === wanted.value),
+    };
+  };
+  const { data, own } = await known();
+  const former = data.find((one) => one.id === client.stripe_tax_id && one !== own);
+  if (former !== undefined) {
+    await stripe.customers.deleteTaxId(id, former.id).catch(unlessMissing);
   }
-  if (wanted === undefined) return;
-  if (data.some(({ type, value }) => type === wanted.type && value === wanted.value)) return;
+  if (wanted === undefined) return null;
+  if (own !== undefined) return own.id;
   try {
-    await stripe.customers.createTaxId(id, wanted);
+    return (await stripe.customers.createTaxId(id, wanted)).id;
   } catch (error) {
     if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
-    if (error.code === "tax_id_invalid") return;
-    // Another worker with an invoice of the same client may have been faster.
-    const { data: now } = await stripe.customers.listTaxIds(id, { limit: 100 });
-    if (!now.some(({ type, value }) => type === wanted.type && value === wanted.value)) throw error;
+    if (error.code === "tax_id_invalid") return null;
+    // Another worker with an invoice of the same client may have been faster: Stripe has each once
+    // (docs.stripe.com/error-codes: resource_already_exists).
+    const faster = (await known()).own;
+    if (faster === undefined) throw error;
+    return faster.id;
   }
 }
 

@@ -1,11 +1,14 @@
 import type Stripe from "stripe";
-import { describeError, isMissing } from "./failures.ts";
+import { describeError, isMissing, isRateLimit } from "./failures.ts";
 import type { StripePorts } from "./ports.ts";
 
 /** Objects fetched before what is fetched is acted on. */
 const AT_ONCE = 50;
 
-/** How the objects that events are about are asked for, by Stripe's name of their type. */
+/**
+ * How the objects that events are about are asked for, by Stripe's name of their type. Tax ids are
+ * not: what is read of them is alike in all versions, and of one that is gone nothing can be fetched.
+ */
 const RETRIEVE: Readonly<Record<string, (stripe: Stripe, id: string) => Promise<unknown>>> = {
   charge: (stripe, id) => stripe.charges.retrieve(id),
   credit_note: (stripe, id) => stripe.creditNotes.retrieve(id),
@@ -21,7 +24,7 @@ const RETRIEVE: Readonly<Record<string, (stripe: Stripe, id: string) => Promise<
 /**
  * Fetches objects of events that are of another version of Stripe's API, each once for all its
  * events, so that they can be acted on. True where there may be more. One that cannot be fetched is
- * tried again later, and stops no other.
+ * tried again later, and stops no other; once Stripe has had too many requests, all are.
  */
 export async function fetchObjects(
   { stripe, store, now }: StripePorts,
@@ -38,6 +41,7 @@ export async function fetchObjects(
     try {
       await store.saveFetched(ids, await retrieve(stripe, object_id), now());
     } catch (error) {
+      if (isRateLimit(error)) return false;
       await store.saveFetchProblem(ids, describeError(error), isMissing(error));
     }
   }

@@ -18,6 +18,7 @@ export function outcomeOfFailure(error: unknown): DeliveryOutcome {
   return {
     kind: "retry",
     error: message,
+    ...(isRateLimit(error) ? { isRateLimited: true } : {}),
     ...(Number.isFinite(wait) && wait > 0 ? { retryAfterSeconds: wait } : {}),
   };
 }
@@ -33,6 +34,14 @@ export function describeFailure(error: InstanceType<typeof Stripe.errors.StripeE
 export function describeError(error: unknown): string {
   if (error instanceof Stripe.errors.StripeError) return describeFailure(error);
   return withoutSecrets(error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * Whether Stripe has had too many requests, of ours or of others with the same account: it has done
+ * nothing, and takes the same request after a while (docs.stripe.com/rate-limits).
+ */
+export function isRateLimit(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === 429;
 }
 
 /** Whether Stripe says that it has no object of an id. */

@@ -42,9 +42,15 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(z.object({ id: z.uuid() })).parse([
         ...await sql`select id from public.clients order by created_at, id`,
       ]).map(({ id }) => id),
-    saveCustomer: async (client: string, customer: string, digest: string) =>
+    saveCustomer: async (
+      client: string,
+      customer: string,
+      digest: string,
+      taxId: string | null,
+    ) =>
       void await sql`
-        select _billing.save_stripe_customer(${client}, ${livemode}, ${customer}, ${digest})`,
+        select _billing.save_stripe_customer(${client}, ${livemode}, ${customer}, ${digest},
+          ${taxId})`,
     begin: async (invoice: string) =>
       void await sql`select _billing.begin_stripe_invoice(${invoice}, ${livemode})`,
     saveDraft: async (invoice: string, stripeId: string) =>

@@ -12,8 +12,8 @@ $$;
 comment on function _billing.save_stripe_credit_note is
   'Notes the Stripe credit note of one of ours.';
 
--- Refunds that a credit note of Stripe tells of before they tell of themselves: until then the amount
--- of a refund is the sum of its parts on the notes that name it, each note once.
+-- Refunds that a credit note of Stripe tells of before they tell of themselves: until then the
+-- amount of a refund is the sum of its parts on the notes that name it, each note once.
 create function _billing.save_refunds_of_note(note jsonb, seen timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.stripe_refunds as r (refund_id, stripe_invoice_id, stripe_credit_note_id,
@@ -138,8 +138,7 @@ declare
   mirror public.stripe_invoices;
   named constant uuid := _billing.own_id(note #>> '{metadata,leveredge_credit_note_id}');
   is_void constant boolean := coalesce(note ->> 'status' = 'void', false);
-  amount constant bigint := _billing.from_stripe(
-    (note ->> 'total')::bigint, note ->> 'currency');
+  amount constant bigint := _billing.from_stripe((note ->> 'total')::bigint, note ->> 'currency');
   refunded constant bigint := least(amount, _billing.from_stripe((
     select coalesce(sum(coalesce(r ->> 'amount_refunded', note ->> 'total')::bigint), 0)
     from jsonb_array_elements(coalesce(note -> 'refunds', '[]')) r)::bigint, note ->> 'currency'));
@@ -154,8 +153,9 @@ begin
     where p.stripe_invoice_id = note ->> 'invoice'));
   select * into mirror from public.stripe_invoices m
   where m.stripe_invoice_id = note ->> 'invoice';
-  if mirror.invoice_id is null then
-    return null;
+  known := _billing.other_currency_of(array[mirror.stripe_invoice_id], note);
+  if mirror.invoice_id is null or known is not null then
+    return known;
   end if;
   select n.status into known from public.stripe_notes n
   where n.stripe_credit_note_id = note ->> 'id';

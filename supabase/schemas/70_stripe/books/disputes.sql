@@ -77,6 +77,7 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   stripe_id constant text := (select p.stripe_invoice_id from public.stripe_payments p
     where p.payment_intent_id = dispute ->> 'payment_intent' order by p.stripe_invoice_id limit 1);
+  refused text;
   kept public.stripe_disputes;
   number text;
 begin
@@ -84,6 +85,10 @@ begin
     return null;
   end if;
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(stripe_id));
+  refused := _billing.other_currency_of(array[stripe_id], dispute);
+  if refused is not null then
+    return refused;
+  end if;
   insert into public.stripe_disputes as d (dispute_id, stripe_invoice_id, payment_intent_id,
     amount_minor, status, reason, taken_minor, seen_at)
   values (dispute ->> 'id', stripe_id, dispute ->> 'payment_intent',

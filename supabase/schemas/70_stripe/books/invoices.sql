@@ -53,22 +53,6 @@ begin
   end if;
 end $$;
 
--- Money of another currency than the invoice is booked by nobody: why, and operators are told.
-create function _billing.other_currency(mirror public.stripe_invoices, thing jsonb)
-returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  invoice public.invoices := _billing.get_invoice(mirror.invoice_id);
-  theirs constant text := upper(thing ->> 'currency');
-begin
-  if theirs = invoice.currency then
-    return null;
-  end if;
-  perform _billing.notice('currency/' || (thing ->> 'id'), 'high', format(
-    '%s of Stripe is in %s, invoice %s is in %s: nothing is booked. Void or refund it there',
-    thing ->> 'id', theirs, invoice.number, invoice.currency));
-  return format('ignored: it is in %s, %s is in %s', theirs, invoice.number, invoice.currency);
-end $$;
-
 -- One invoice of Stripe, as it is in an event or an answer. Returns what came of it, or null when
 -- it is none of ours (a subscription's, one made by hand there), nor of an earlier system's.
 create function billing.apply_stripe_invoice(invoice jsonb, seen timestamptz)
@@ -120,3 +104,38 @@ end $$;
 comment on function billing.apply_stripe_invoice is
   'Brings an invoice as Stripe describes it into the books; null when it is none of ours.';
 grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to service_role;
+
+-- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
+-- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
+-- would answer with the one that is gone. Of two who find out, one begins.
+create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
+    problem = 'its draft is gone from Stripe',
+    state = case when i.status in ('open', 'uncollectible') and i.amount_due_minor > 0
+      then 'creating' else 'refused' end
+  from public.invoices i
+  where i.id = m.invoice_id and m.invoice_id = forget_stripe_draft.invoice_id
+    and m.livemode = forget_stripe_draft.livemode and m.stripe_invoice_id = gone
+    and m.state = 'draft';
+$$;
+comment on function _billing.forget_stripe_draft is
+  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+
+-- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are
+-- forgotten by then, or are now.
+create function _billing.apply_deleted_draft(stripe_id text) returns text
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  mirror public.stripe_invoices;
+begin
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = stripe_id and m.state = 'draft';
+  if mirror.invoice_id is null then
+    return 'ignored: no draft of ours';
+  end if;
+  perform _billing.forget_stripe_draft(mirror.invoice_id, mirror.livemode, stripe_id);
+  return 'draft forgotten';
+end $$;
+comment on function _billing.apply_deleted_draft is
+  'Forgets a draft that was deleted in Stripe; the next reconciliation makes it again.';

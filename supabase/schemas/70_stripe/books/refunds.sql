@@ -188,8 +188,14 @@ returns text language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   part record;
   outcome text;
+  refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(charge ->> 'payment_intent'));
+  refused := _billing.other_currency_of(array(select p.stripe_invoice_id
+    from public.stripe_payments p where p.payment_intent_id = charge ->> 'payment_intent'), charge);
+  if refused is not null then
+    return refused;
+  end if;
   for part in
     select d.* from _billing.divide_refund(charge ->> 'payment_intent', _billing.from_stripe(
       (charge ->> 'amount_refunded')::bigint, charge ->> 'currency'), true) d
@@ -266,9 +272,15 @@ declare
     where r.refund_id = refund ->> 'id' order by 1);
   part record;
   outcome text;
+  refused text;
 begin
   perform _billing.lock_clients(_billing.clients_of_payment(refund ->> 'payment_intent')
     || array(select c from unnest(known) k, unnest(_billing.clients_of_stripe_invoice(k)) c));
+  refused := _billing.other_currency_of(known || array(select p.stripe_invoice_id
+    from public.stripe_payments p where p.payment_intent_id = refund ->> 'payment_intent'), refund);
+  if refused is not null then
+    return refused;
+  end if;
   for part in
     select d.stripe_invoice_id, d.part
     from _billing.divide_refund(refund ->> 'payment_intent', total, false) d

@@ -9,7 +9,10 @@ begin
   insert into billing.stripe_events (id, type, livemode, created_at, payload, to_fetch)
   values (event ->> 'id', event ->> 'type', (event ->> 'livemode')::boolean,
     _billing.at_epoch(event ->> 'created'), event,
-    coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false))
+    -- Of a draft that is gone nothing can be fetched, and its id is all that is needed. Events that
+    -- Stripe still has all name a version: docs.stripe.com/api/events/object.
+    coalesce(event ->> 'api_version' <> _billing.stripe_api_version(), false)
+      and event ->> 'type' <> 'invoice.deleted')
   on conflict (id) do nothing;
   return found;
 end $$;
@@ -61,8 +64,9 @@ begin
     when 'invoice.created', 'invoice.finalized', 'invoice.finalization_failed', 'invoice.sent',
       'invoice.paid', 'invoice.overpaid', 'invoice.payment_failed',
       'invoice.payment_action_required', 'invoice.voided', 'invoice.marked_uncollectible',
-      'invoice.updated' then
+      'invoice.updated', 'invoice.overdue' then
       return _billing.apply_invoice_event(event);
+    when 'invoice.deleted' then return _billing.apply_deleted_draft(thing ->> 'id');
     when 'invoice_payment.paid' then
       return billing.apply_stripe_invoice_payment(thing, event.created_at);
     when 'payment_intent.succeeded', 'payment_intent.payment_failed' then
@@ -104,6 +108,8 @@ begin
         coalesce(event.payload #> '{data,previous_attributes}', '{}'), event.created_at);
     when 'customer.deleted' then
       return billing.forget_stripe_customer(thing ->> 'id', event.created_at);
+    when 'customer.tax_id.created', 'customer.tax_id.updated', 'customer.tax_id.deleted' then
+      return _billing.apply_stripe_tax_id(event.type, thing);
     when 'customer.subscription.created', 'customer.subscription.updated',
       'customer.subscription.deleted' then
       return billing.apply_stripe_subscription(thing, event.created_at,
