@@ -3,12 +3,14 @@ import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 import * as agentKeys from "../../../shared/api/agent-keys.ts";
 import * as audit from "../../../shared/api/audit.ts";
+import * as budgets from "../../../shared/api/budgets.ts";
 import * as catalogue from "../../../shared/api/catalogue.ts";
 import * as clients from "../../../shared/api/clients.ts";
 import * as credits from "../../../shared/api/credits.ts";
 import * as evidence from "../../../shared/api/evidence.ts";
 import * as links from "../../../shared/api/invoice-links.ts";
 import * as deliveries from "../../../shared/api/deliveries.ts";
+import * as items from "../../../shared/api/items.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import * as personalData from "../../../shared/api/personal-data.ts";
@@ -17,6 +19,7 @@ import { exportJournal } from "../../../shared/api/journal.ts";
 import * as payouts from "../../../shared/api/payouts.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
+import * as settings from "../../../shared/api/settings.ts";
 import * as terms from "../../../shared/api/terms.ts";
 import * as topUps from "../../../shared/api/top-ups.ts";
 import * as usage from "../../../shared/api/usage.ts";
@@ -47,6 +50,87 @@ async function data<Data>(
   if (data === null || data === undefined) throw new Error("no data");
   return data;
 }
+
+Deno.test("a client is charged once, now or with its period; a dry run keeps nothing", async () => {
+  const { id: client_id } = await data(call(clients.createClientRoute, {
+    body: { name: `Once ${crypto.randomUUID()}`, started_on: "2026-05-01" },
+  }));
+  await data(call(terms.createConfig, {
+    body: { client_id, currency: "EUR", taxes: [], deliveries: [] },
+  }));
+  const path = { params: { client_id } };
+  const charge = { description: "Set-up", quantity: "3", unit_amount: "12.50" };
+  const dry = await data(call(items.addItem, {
+    ...path,
+    body: { ...charge, invoice_now: true, dry_run: true },
+  }));
+  // 3 x 12.50 are 37.50.
+  deepStrictEqual([dry.invoice?.total_minor, dry.invoice?.currency], [3750, "EUR"]);
+  deepStrictEqual((await data(call(items.listItems, path))).data, []);
+  const now = await data(call(items.addItem, { ...path, body: { ...charge, invoice_now: true } }));
+  deepStrictEqual(
+    [now.invoice?.total_minor, now.invoice?.kind, now.invoice?.status, now.item.state],
+    [3750, "one_off", "draft", "taken"],
+  );
+  const later = await data(call(items.addItem, {
+    ...path,
+    body: { description: "Allowance", unit_amount: "-5", item_day: "2026-06-03" },
+  }));
+  deepStrictEqual(
+    [later.invoice, later.item.state, later.item.item_day, later.item.unit_amount],
+    [null, "pending", "2026-06-03", "-5"],
+  );
+  const first = await data(call(items.listItems, { ...path, query: { limit: 1 } }));
+  const second = await data(call(items.listItems, {
+    ...path,
+    query: { limit: 1, cursor: first.next_cursor ?? "" },
+  }));
+  deepStrictEqual(
+    [...first.data, ...second.data].map(({ id }) => id),
+    [later.item.id, now.item.id],
+  );
+  strictEqual(second.next_cursor, null);
+});
+
+Deno.test("a budget is set, changed and removed, and its alert is told", async () => {
+  const agent = `BUDGET-${crypto.randomUUID()}`;
+  const { id: client_id } = await data(call(clients.createClientRoute, {
+    body: { name: agent, started_on: "2026-05-01", time_zone: "UTC" },
+  }));
+  await data(call(terms.createPrice, {
+    body: { client_id, metric: "requests", unit_amount: "0.50", per_units: "1" },
+  }));
+  const path = { params: { client_id } };
+  strictEqual((await call(budgets.getBudget, path)).error?.code, "not_found");
+  const set = await data(call(budgets.setBudget, { ...path, body: { amount_minor: 200 } }));
+  deepStrictEqual([set.amount_minor, set.thresholds, set.alerts], [200, [50, 80, 100], []]);
+  await sql`insert into public.agent_usage_logs (agent, client_id, model)
+    select ${agent}, ${client_id}, 'budget' from generate_series(1, 3)`;
+  await sql`select billing.count_usage()`;
+  await sql`select billing.queue_usage_alerts()`;
+  // Three requests at 0.50 are 1.50: three quarters of 2.00.
+  const told = await data(call(budgets.getBudget, path));
+  deepStrictEqual(told.alerts.map(({ percent }) => percent), [50]);
+  const changed = await data(call(budgets.setBudget, {
+    ...path,
+    body: { amount_minor: 1000, thresholds: [90] },
+  }));
+  deepStrictEqual([changed.amount_minor, changed.thresholds], [1000, [90]]);
+  await data(call(budgets.removeBudget, path));
+  strictEqual((await call(budgets.getBudget, path)).error?.code, "not_found");
+});
+
+Deno.test("settings are read and changed, and what is no setting is refused", async () => {
+  const before = await data(call(settings.getSettings, {}));
+  const website = `https://example.com/${crypto.randomUUID()}`;
+  const after = await data(call(settings.updateSettings, { body: { seller_website: website } }));
+  deepStrictEqual(after, { ...before, seller_website: website });
+  const empty = await call(settings.updateSettings, { body: {} });
+  strictEqual(empty.error?.code, "bad_request");
+  const jump = await call(settings.updateSettings, { body: { spend_jump_factor: "1" } });
+  strictEqual(jump.error?.code, "bad_request");
+  await data(call(settings.updateSettings, { body: { seller_website: before.seller_website } }));
+});
 
 const AGENT = `API-${crypto.randomUUID()}`;
 
