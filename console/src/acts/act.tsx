@@ -5,6 +5,8 @@ import { type Problem, problem } from "../../../shared/errors.ts";
 import { answersChanged } from "../api/use-answer.ts";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { type Field, firstValues, type Values } from "./fields.ts";
+import { SecondFactorForm } from "./second-factor-form.tsx";
+import { useWords } from "../words/words.ts";
 
 /** Something that a user does: asked for, shown with its effect, confirmed, and only then done. */
 export interface ActOf<Done> {
@@ -43,6 +45,7 @@ function ActDialog<Done>({ act, onClose }: {
   readonly onClose: () => void;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const { say } = useWords();
   const heading = useId();
   const fields = act.fields ?? [];
   const [values, setValues] = useState(() => firstValues(fields));
@@ -72,6 +75,21 @@ function ActDialog<Done>({ act, onClose }: {
     dialog.current?.showModal();
     if (fields.length === 0) void preview();
   }, []);
+  if (step.at === "asked" && step.problem?.code === "second_factor_required") {
+    return (
+      <dialog ref={dialog} class="act" aria-labelledby={heading} onClose={onClose}>
+        <h2 id={heading}>{say("factorNeeded")}</h2>
+        <p>{say("factorText", { act: act.title })}</p>
+        <SecondFactorForm
+          onVerified={() => {
+            setStep({ at: "asked" });
+            if (fields.length === 0) void preview();
+          }}
+          onClose={() => dialog.current?.close()}
+        />
+      </dialog>
+    );
+  }
   return (
     <dialog ref={dialog} class="act" aria-labelledby={heading} onClose={onClose}>
       <form
@@ -116,14 +134,19 @@ function Buttons<Done>({ act, step, isBusy, onBack, onClose }: {
   readonly onBack: () => void;
   readonly onClose: () => void;
 }) {
+  const { say } = useWords();
   const hasFields = (act.fields ?? []).length > 0;
   return (
     <div class="act-buttons">
       <button class="button" type="button" onClick={onClose}>
-        {step.at === "done" ? "Close" : "Cancel"}
+        {say(step.at === "done" ? "close" : "cancel")}
       </button>
       {step.at === "previewed" && hasFields
-        ? <button class="button" type="button" disabled={isBusy} onClick={onBack}>Change</button>
+        ? (
+          <button class="button" type="button" disabled={isBusy} onClick={onBack}>
+            {say("change")}
+          </button>
+        )
         : null}
       {step.at === "done" || step.at === "asked" && !hasFields ? null : (
         <button
@@ -131,7 +154,11 @@ function Buttons<Done>({ act, step, isBusy, onBack, onClose }: {
           type="submit"
           disabled={isBusy}
         >
-          {isBusy ? "One moment …" : step.at === "asked" ? "Preview" : `Confirm: ${act.name}`}
+          {isBusy
+            ? say("moment")
+            : step.at === "asked"
+            ? say("preview")
+            : say("confirm", { act: act.name })}
         </button>
       )}
     </div>
@@ -182,6 +209,16 @@ function Input({ field: { name, kind, required = false, options }, value, isFixe
     onInput: (event: { readonly currentTarget: HTMLInputElement }) =>
       onChange(event.currentTarget.value),
   };
+  if (kind === "long") {
+    return (
+      <textarea
+        {...common}
+        required={required}
+        rows={3}
+        onInput={(event) => onChange(event.currentTarget.value)}
+      />
+    );
+  }
   if (kind === "date") return <input type="date" {...text} />;
   if (kind === "month") return <input type="month" {...text} />;
   if (kind === "email") return <input type="email" {...text} />;

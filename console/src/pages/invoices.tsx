@@ -8,10 +8,12 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Pager } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { type Say, useWords } from "../words/words.ts";
 
 /** Invoices, newest first. Members see those of their clients that are issued. */
 export default function Invoices({ location }: PageProps) {
   const { api, session } = useConsole();
+  const { say } = useWords();
   const { query } = location;
   const isOperator = session.role === "operator";
   const status = Invoice.shape.status.safeParse(query.status).data;
@@ -32,21 +34,21 @@ export default function Invoices({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <h1>Invoices</h1>
+      <h1>{say("invoices")}</h1>
       <div class="filters">
         <Choice
-          label="Status"
+          label={say("status")}
           value={status ?? ""}
-          options={isOperator ? [...STATUSES, ["draft", "Draft"]] : STATUSES}
+          options={statuses(say, isOperator)}
           onChange={(value) => change({ status: value })}
         />
         <MonthFilter
-          label="Period"
+          label={say("period")}
           value={period ?? ""}
           onChange={(value) => change({ period: value })}
         />
         <TextFilter
-          label="Number"
+          label={say("number")}
           placeholder="INV-2026-000001"
           value={query.number ?? ""}
           onChange={(value) => change({ number: value })}
@@ -65,7 +67,7 @@ export default function Invoices({ location }: PageProps) {
             <InvoiceTable
               invoices={data}
               withClient={isOperator}
-              none="No invoice is like that."
+              none={say("noSuchInvoice")}
             />
             <Pager location={location} next={next_cursor} />
           </>
@@ -75,10 +77,13 @@ export default function Invoices({ location }: PageProps) {
   );
 }
 
-const STATUSES: readonly (readonly [string, string])[] = [
-  ["", "All"],
-  ["open", "Open"],
-  ["paid", "Paid"],
-  ["void", "Void"],
-  ["uncollectible", "Uncollectible"],
-];
+function statuses(say: Say, withDrafts: boolean): readonly (readonly [string, string])[] {
+  return [
+    ["", say("all")],
+    ...(["open", "paid", "void", "uncollectible"] as const).map((status) => [
+      status,
+      say(`state_${status}`),
+    ] as const),
+    ...withDrafts ? [["draft", say("state_draft")] as const] : [],
+  ];
+}

@@ -11,10 +11,12 @@ import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { isKey, type Say, useWords } from "../words/words.ts";
 
 /** The account of a year: what was invoiced, credited and paid, with the balance after each. */
 export default function Statement({ location }: PageProps) {
   const { api } = useConsole();
+  const { say } = useWords();
   const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
   const thisYear = new Date().getUTCFullYear();
   const year = /^(19[7-9]|20|21)\d+$/.test(location.query.year ?? "")
@@ -23,12 +25,12 @@ export default function Statement({ location }: PageProps) {
   return (
     <Loaded answer={clients} rows={8}>
       {({ data }) => (
-        <ClientChoice clients={data} location={location} title="Statement">
+        <ClientChoice clients={data} location={location} title={say("statement")}>
           {(client) => (
             <>
               <div class="filters">
                 <Choice
-                  label="Year"
+                  label={say("year")}
                   value={String(year)}
                   options={[0, 1, 2, 3, 4].map((ago) => [
                     String(thisYear - ago),
@@ -48,6 +50,7 @@ export default function Statement({ location }: PageProps) {
 
 function Entries({ clientId, year }: { readonly clientId: string; readonly year: number }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const answer = useAnswer(
     `statement ${clientId} ${year}`,
     () => api.billing(clientStatement, { params: { client_id: clientId }, query: { year } }),
@@ -56,27 +59,27 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
     <Loaded answer={answer} rows={6}>
       {({ data }) => (
         <Table
-          label="Statement"
-          none="Nothing happened in this year."
+          label={say("statement")}
+          none={say("nothingInYear")}
           rows={data.map((entry, index) => ({ ...entry, index }))}
           keyOf={({ index }) => String(index)}
           columns={[
-            { title: "When", cell: ({ at }) => dayOf(at), isWhole: true },
-            { title: "What", cell: ({ entry }) => sentence(entry) },
+            { title: say("when"), cell: ({ at }) => dayOf(at), isWhole: true },
+            { title: say("what"), cell: ({ entry }) => nameOf(entry, say) },
             {
-              title: "Number",
+              title: say("number"),
               cell: ({ number, entry }) =>
                 number !== null && entry === "invoice"
                   ? <a href={hrefOf(["invoices", number])}>{number}</a>
                   : number,
             },
             {
-              title: "Amount",
+              title: say("amount"),
               cell: ({ amount_minor, currency }) => money(amount_minor, currency),
               isFigure: true,
             },
             {
-              title: "Balance",
+              title: say("balance"),
               cell: ({ balance_minor, currency }) => money(balance_minor, currency),
               isFigure: true,
             },
@@ -87,8 +90,10 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
   );
 }
 
-/** `opening_balance` is "Opening balance". */
-function sentence(name: string): string {
-  const words = name.replaceAll("_", " ");
+/** `opening_balance` is "Opening balance"; what has no word yet is shown as the server names it. */
+function nameOf(entry: string, say: Say): string {
+  const key = `entry_${entry}`;
+  if (isKey(key)) return say(key);
+  const words = entry.replaceAll("_", " ");
   return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
 }

@@ -7,10 +7,12 @@ import { Card, Figure } from "./card.tsx";
 import { Loaded } from "./loaded.tsx";
 import { Status } from "./status.tsx";
 import { Table } from "./table.tsx";
+import { useWords } from "../words/words.ts";
 
 /** What a client's credit is worth now, and the grants it comes from. */
 export function CreditCard({ clientId }: { readonly clientId: string }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const path = { params: { client_id: clientId } };
   const balance = useAnswer(
     `credit balance ${clientId}`,
@@ -19,20 +21,22 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
   );
   const grants = useAnswer(`credits ${clientId}`, () => api.billing(listCredits, path));
   return (
-    <Card title="Credit" wide>
+    <Card title={say("credit")} wide>
       <Loaded answer={balance}>
         {({ data }) => (
           <div class="figures">
-            {data.some(isCredit) ? null : <p class="none">There is no credit.</p>}
+            {data.some(isCredit) ? null : <p class="none">{say("noCredit")}</p>}
             {data.filter(isCredit).map((
               { currency, balance_minor, granted_minor, uninvoiced_minor, live_minor },
             ) => (
               <Figure
                 key={currency}
                 value={money(live_minor, currency)}
-                note={`${money(balance_minor, currency)} balance + ${
-                  money(granted_minor, currency)
-                } granted − ${money(uninvoiced_minor, currency)} not invoiced yet`}
+                note={say("creditSum", {
+                  balance: money(balance_minor, currency),
+                  granted: money(granted_minor, currency),
+                  uninvoiced: money(uninvoiced_minor, currency),
+                })}
               />
             ))}
           </div>
@@ -42,33 +46,33 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
         {({ data }) =>
           data.length === 0 ? null : (
             <Table
-              label="Grants of credit"
+              label={say("grants")}
               none=""
               rows={data}
               keyOf={({ id }) => id}
               columns={[
-                { title: "State", cell: ({ state }) => <Status state={state} /> },
-                { title: "Granted", cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
+                { title: say("state"), cell: ({ state }) => <Status state={state} /> },
+                { title: say("grantedOn"), cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
                 {
-                  title: "Until",
-                  cell: ({ expires_at }) => expires_at === null ? "open" : dayOf(expires_at),
+                  title: say("until"),
+                  cell: ({ expires_at }) => expires_at === null ? say("open") : dayOf(expires_at),
                   isMinor: true,
                   isWhole: true,
                 },
                 {
-                  title: "For",
+                  title: say("for"),
                   cell: ({ metrics, models, agents }) =>
                     [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
-                    "all charges",
+                    say("allCharges"),
                   isMinor: true,
                 },
                 {
-                  title: "Amount",
+                  title: say("amount"),
                   cell: ({ amount_minor, currency }) => money(amount_minor, currency),
                   isFigure: true,
                 },
                 {
-                  title: "Left",
+                  title: say("left"),
                   cell: ({ left_minor, currency }) => money(left_minor, currency),
                   isFigure: true,
                 },

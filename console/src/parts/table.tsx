@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { hrefOf, type Location } from "../routing/location.ts";
+import { useWords } from "../words/words.ts";
 
 /** A column: its heading, and what it shows of a row. Figures stand on the right. */
 export interface Column<Row> {
@@ -57,16 +58,17 @@ export function Pager({ location, next }: {
   readonly location: Location;
   readonly next: string | null;
 }) {
+  const { say } = useWords();
   const { path, query } = location;
   if (query.cursor === undefined && next === null) return null;
   return (
-    <nav class="pager" aria-label="Pages">
+    <nav class="pager" aria-label={say("pages")}>
       {query.cursor === undefined
         ? <span />
-        : <a href={hrefOf(path, { ...query, cursor: undefined })}>First page</a>}
+        : <a href={hrefOf(path, { ...query, cursor: undefined })}>{say("firstPage")}</a>}
       {next === null
-        ? <span class="muted">Last page</span>
-        : <a class="button" href={hrefOf(path, { ...query, cursor: next })}>Next page</a>}
+        ? <span class="muted">{say("lastPage")}</span>
+        : <a class="button" href={hrefOf(path, { ...query, cursor: next })}>{say("nextPage")}</a>}
     </nav>
   );
 }

@@ -1,13 +1,16 @@
 import { type Connection } from "../api/connection.ts";
 import { type Session, sessionOf, sessionOfLink, storedSession } from "./session.ts";
+import type { Key } from "../words/words.ts";
 
 /** Keeps the session of this tab. Closing the tab ends it: nothing is left on the machine. */
 export interface Auth {
   current(): Session | null;
   /** Null where it worked, else what to tell the user. */
-  signIn(email: string, password: string): Promise<string | null>;
+  signIn(email: string, password: string): Promise<Key | null>;
   /** Mails a link that signs in; null where it went out, else what to tell the user. */
-  sendLink(email: string, mayBeNew: boolean): Promise<string | null>;
+  sendLink(email: string, mayBeNew: boolean): Promise<Key | null>;
+  /** Takes the session that an answer of Auth opens in place of this one; false where it is none. */
+  adopt(answer: unknown): boolean;
   signOut(): Promise<void>;
   /** A token that is good for a while; null where nobody is signed in any more. */
   token(): Promise<string | null>;
@@ -54,11 +57,11 @@ export function authOn({ url, publishableKey }: Connection): Auth {
     current: () => session,
     signIn: async (email, password) => {
       const answer = await ask("token?grant_type=password", { email, password }).catch(() => null);
-      if (answer === null) return "The server cannot be reached. Check the connection and retry.";
-      if (answer.status === 429) return "Too many attempts. Wait a minute and retry.";
-      if (!answer.ok) return "Email or password is wrong.";
+      if (answer === null) return "away";
+      if (answer.status === 429) return "tooManyAttempts";
+      if (!answer.ok) return "wrongPassword";
       const opened = sessionOf(await answer.json().catch(() => null), Date.now());
-      if (opened === null) return "The server's answer is no session.";
+      if (opened === null) return "noSession";
       keep(opened);
       return null;
     },
@@ -66,10 +69,15 @@ export function authOn({ url, publishableKey }: Connection): Auth {
       const back = encodeURIComponent(`${location.origin}${location.pathname}`);
       const answer = await ask(`otp?redirect_to=${back}`, { email, create_user: mayBeNew })
         .catch(() => null);
-      if (answer === null) return "The server cannot be reached. Check the connection and retry.";
-      if (answer.status === 429) return "Too many mails. Wait a minute and retry.";
+      if (answer === null) return "away";
+      if (answer.status === 429) return "tooManyMails";
       // Whether there is such a user is not for everybody to know.
-      return answer.ok || !mayBeNew && answer.status < 500 ? null : "The mail could not be sent.";
+      return answer.ok || !mayBeNew && answer.status < 500 ? null : "mailNotSent";
+    },
+    adopt: (answer) => {
+      const next = sessionOf(answer, Date.now());
+      if (next !== null) keep(next);
+      return next !== null;
     },
     signOut: async () => {
       const token = session?.accessToken;

@@ -98,17 +98,17 @@ Deno.test("a budget is set, changed and removed, and its alert is told", async (
     body: { name: agent, started_on: "2026-05-01", time_zone: "UTC" },
   }));
   await data(call(terms.createPrice, {
-    body: { client_id, metric: "requests", unit_amount: "0.50", per_units: "1" },
+    body: { client_id, metric: "output_tokens", unit_amount: "0.50", per_units: "1000000" },
   }));
   const path = { params: { client_id } };
   strictEqual((await call(budgets.getBudget, path)).error?.code, "not_found");
   const set = await data(call(budgets.setBudget, { ...path, body: { amount_minor: 200 } }));
   deepStrictEqual([set.amount_minor, set.thresholds, set.alerts], [200, [50, 80, 100], []]);
-  await sql`insert into public.agent_usage_logs (agent, client_id, model)
-    select ${agent}, ${client_id}, 'budget' from generate_series(1, 3)`;
+  await sql`insert into public.agent_usage_logs (agent, client_id, model, output_tokens)
+    select ${agent}, ${client_id}, 'budget', 1000000 from generate_series(1, 3)`;
   await sql`select billing.count_usage()`;
   await sql`select billing.queue_usage_alerts()`;
-  // Three requests at 0.50 are 1.50: three quarters of 2.00.
+  // Three million tokens at 0.50 a million are 1.50: three quarters of 2.00.
   const told = await data(call(budgets.getBudget, path));
   deepStrictEqual(told.alerts.map(({ percent }) => percent), [50]);
   const changed = await data(call(budgets.setBudget, {
