@@ -8,6 +8,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { type Column, Pager, Table } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Entry = z.infer<typeof AuditEntry>;
 
@@ -32,7 +33,10 @@ export default function Audit({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <h1>Audit log</h1>
+      <div class="title-row">
+        <h1>Audit log</h1>
+        <CsvButton name="audit-log" ask={(cursor) => api.billing(listAudit, whole(asked, cursor))} />
+      </div>
       <Chain />
       <div class="filters">
         <Choice

@@ -11,6 +11,7 @@ import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { addClient } from "./client/add-client.tsx";
+import { CsvButton } from "../parts/csv-button.tsx";
 
 /** Clients by name. */
 export default function Clients({ location }: PageProps) {
@@ -29,7 +30,20 @@ export default function Clients({ location }: PageProps) {
     <>
       <div class="title-row">
         <h1>Clients</h1>
-        <Act act={addClient(api)} />
+        <div class="acts">
+          <CsvButton
+            name="clients"
+            ask={(cursor) =>
+              api.billing(listClients, {
+                query: {
+                  limit: 200,
+                  ...cursor === undefined ? {} : { cursor },
+                  ...state === undefined ? {} : { status: state },
+                },
+              })}
+          />
+          <Act act={addClient(api)} />
+        </div>
       </div>
       <div class="filters">
         <Choice

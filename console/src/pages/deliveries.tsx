@@ -12,6 +12,7 @@ import { type Column, Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Row = z.infer<typeof Delivery>;
 
@@ -36,7 +37,10 @@ export default function Deliveries({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <h1>Deliveries</h1>
+      <div class="title-row">
+        <h1>Deliveries</h1>
+        <CsvButton name="deliveries" ask={(cursor) => api.billing(listDeliveries, whole(asked, cursor))} />
+      </div>
       <div class="filters">
         <Choice
           label="State"

@@ -43,7 +43,7 @@ export default function InvoicePage({ location }: PageProps) {
           <div class="beside">
             <div class="cards cards-one">
               <Summary invoice={invoice} isOperator={session.role === "operator"} />
-              <Lines invoice={invoice} withLinks />
+              <Lines invoice={invoice} withLinks location={location} />
               <Movements invoice={invoice} />
               {invoice.number !== null && invoice.kind === "period"
                 ? (

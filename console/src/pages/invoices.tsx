@@ -9,6 +9,7 @@ import { Pager } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { type Say, useWords } from "../words/words.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 /** Invoices, newest first. Members see those of their clients that are issued. */
 export default function Invoices({ location }: PageProps) {
@@ -34,7 +35,10 @@ export default function Invoices({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <h1>{say("invoices")}</h1>
+      <div class="title-row">
+        <h1>{say("invoices")}</h1>
+        <CsvButton name="invoices" ask={(cursor) => api.billing(listInvoices, whole(asked, cursor))} />
+      </div>
       <div class="filters">
         <Choice
           label={say("status")}

@@ -12,6 +12,7 @@ import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { isKey, type Say, useWords } from "../words/words.ts";
+import { CsvButton } from "../parts/csv-button.tsx";
 
 /** The account of a year: what was invoiced, credited and paid, with the balance after each. */
 export default function Statement({ location }: PageProps) {
@@ -37,6 +38,14 @@ export default function Statement({ location }: PageProps) {
                     String(thisYear - ago),
                   ])}
                   onChange={(value) => changeQuery(location, { year: value })}
+                />
+                <CsvButton
+                  name={`statement-${year}`}
+                  ask={() =>
+                    api.billing(clientStatement, {
+                      params: { client_id: client.id },
+                      query: { year },
+                    })}
                 />
               </div>
               <Entries key={`${client.id} ${year}`} clientId={client.id} year={year} />

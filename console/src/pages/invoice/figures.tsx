@@ -4,7 +4,7 @@ import { day, instant, period } from "../../format/days.ts";
 import { amount, money, quantity } from "../../format/figures.ts";
 import { Card, Facts } from "../../parts/card.tsx";
 import { Table } from "../../parts/table.tsx";
-import { hrefOf } from "../../routing/location.ts";
+import { hrefOf, type Location } from "../../routing/location.ts";
 import { useWords } from "../../words/words.ts";
 
 type Detail = z.infer<typeof InvoiceDetail>;
@@ -54,9 +54,10 @@ function fact(name: string, value: string): readonly [string, string] {
 }
 
 /** Its lines; those of usage lead to what they were made of, where the reader can go there. */
-export function Lines({ invoice, withLinks }: {
+export function Lines({ invoice, withLinks, location }: {
   readonly invoice: Detail;
   readonly withLinks: boolean;
+  readonly location?: Location;
 }) {
   const { say } = useWords();
   return (
@@ -65,10 +66,12 @@ export function Lines({ invoice, withLinks }: {
         label={say("lines")}
         none={say("noLines")}
         rows={invoice.lines}
+        {...location === undefined ? {} : { order: { location, name: "lines" } }}
         keyOf={({ position }) => String(position)}
         columns={[
           {
             title: say("what"),
+            by: ({ description }) => description,
             cell: ({ position, kind, description, detail, model }) => (
               <>
                 {withLinks && kind === "usage" && model !== null
@@ -84,6 +87,7 @@ export function Lines({ invoice, withLinks }: {
           },
           {
             title: say("quantity"),
+            by: ({ quantity }) => quantity === null ? null : Number(quantity),
             cell: (line) => line.quantity === null ? "" : quantity(line.quantity),
             isFigure: true,
             isMinor: true,
@@ -104,6 +108,7 @@ export function Lines({ invoice, withLinks }: {
           },
           {
             title: say("amount"),
+            by: ({ amount_minor }) => amount_minor,
             cell: ({ amount_minor }) => money(amount_minor, invoice.currency),
             isFigure: true,
           },

@@ -85,10 +85,12 @@ function UsageTable({ usage, location }: {
       label={say("days")}
       none={say("noUsage")}
       rows={usage}
+      order={{ location, name: "days" }}
       keyOf={(row) => `${row.day} ${row.agent}`}
       columns={[
         {
           title: say("day"),
+          by: (row) => row.day,
           isWhole: true,
           cell: (row) => {
             if (row.day === null) return "";
@@ -104,10 +106,16 @@ function UsageTable({ usage, location }: {
             );
           },
         },
-        { title: say("agent"), cell: (row) => row.agent },
-        { title: say("quantity"), cell: (row) => quantity(row.quantity), isFigure: true },
+        { title: say("agent"), by: (row) => row.agent, cell: (row) => row.agent },
+        {
+          title: say("quantity"),
+          by: (row) => Number(row.quantity),
+          cell: (row) => quantity(row.quantity),
+          isFigure: true,
+        },
         {
           title: say("logRows"),
+          by: (row) => row.log_count,
           cell: (row) => quantity(String(row.log_count)),
           isFigure: true,
         },

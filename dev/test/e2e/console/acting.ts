@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { z } from "zod";
 import { confirm, preview } from "../../support/console-acts.ts";
-import { card, journey, open, sql, visit } from "../../support/console-visit.ts";
+import { card, journey, open, server, sql, visit } from "../../support/console-visit.ts";
 import { platform } from "../../support/platform-env.ts";
 
 // Journeys of operators who act: each act says what it does, is confirmed, and only then done.
@@ -280,6 +280,12 @@ Deno.test(
       .find(({ envelope }) => envelope.to.includes(email))?.message;
     const link = /https?:\/\/[^\s"<>]+verify[^\s"<>]+/.exec(`${mail?.html} ${mail?.text}`)?.[0];
     ok(link !== undefined, "the mail holds the link");
+    await visit(null, async ({ page }, world) => {
+      await page.goto(link.replaceAll("&amp;", "&"));
+      await page.getByRole("navigation", { name: "Main" }).waitFor();
+      await page.getByRole("heading", { name: "Spend" }).getByText(world.clientName).waitFor();
+      ok(page.url().startsWith(server.url) && !page.url().includes("access_token"), page.url());
+    });
   },
 );
 

@@ -1,0 +1,42 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { ARABIC } from "../../../../console/src/words/arabic.ts";
+import { card, journey, open, server, visit } from "../../support/console-visit.ts";
+
+// The console in other languages: customers' pages; the operator's are English.
+
+Deno.test(
+  "a customer switches to Arabic: the page runs to the left, and figures are the same",
+  journey,
+  () =>
+    visit(({ customer }) => customer, async ({ page, complaints }, world) => {
+      await page.getByLabel("Language").selectOption("ar");
+      await page.locator("html[dir=rtl][lang=ar]").waitFor();
+      match(await card(page, ARABIC.newestInvoices), new RegExp(world.invoiceNumber));
+      ok(page.url().includes("?lang=ar"), page.url());
+      await page.getByRole("link", { name: ARABIC.invoices, exact: true }).click();
+      await page.getByRole("link", { name: world.invoiceNumber }).click();
+      const due = new Intl.NumberFormat("ar-u-nu-latn", { style: "currency", currency: "USD" })
+        .format(4);
+      const summary = await card(page, ARABIC.summary);
+      ok(summary.includes(due.replaceAll(/\s+/g, " ")), `${summary} has ${due}`);
+      ok(summary.includes(ARABIC.toPay));
+      await page.getByRole("button", { name: ARABIC.compute }).click();
+      await page.locator(".note-good").waitFor();
+      await page.reload();
+      await page.locator("html[dir=rtl]").waitFor();
+      await page.getByRole("button", { name: ARABIC.signOut }).click();
+      await page.getByLabel(ARABIC.password).waitFor();
+      await page.getByLabel(ARABIC.language).selectOption("de");
+      await page.locator("html[dir=ltr][lang=de]").waitFor();
+      await page.getByLabel("Passwort").waitFor();
+      deepStrictEqual(complaints, []);
+    }),
+);
+
+Deno.test("the operator's pages are English, whatever the address says", journey, () =>
+  visit(({ operator }) => operator, async ({ page }) => {
+    await page.goto(`${server.url}/?lang=ar#/`);
+    await page.getByRole("heading", { name: "Home" }).waitFor();
+    strictEqual(await page.locator("html").getAttribute("dir"), "ltr");
+    await open(page, "#/invoices");
+  }));
