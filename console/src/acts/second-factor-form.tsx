@@ -53,11 +53,11 @@ export function SecondFactorForm({ onVerified, onClose }: {
       <Asked state={state} code={code} onCode={setCode} />
       {problem === null ? null : <p class="note note-bad" role="alert">{say(problem)}</p>}
       <div class="act-buttons">
-        {onClose === undefined
-          ? null
-          : <button class="button" type="button" onClick={onClose}>
+        {onClose === undefined ? null : (
+          <button class="button" type="button" onClick={onClose}>
             {say("cancel")}
-          </button>}
+          </button>
+        )}
         {state.at === "none" || state.at === "code"
           ? (
             <button class="button button-main" type="submit" disabled={isBusy}>

@@ -35,7 +35,10 @@ export default function Audit({ location }: PageProps) {
     <>
       <div class="title-row">
         <h1>Audit log</h1>
-        <CsvButton name="audit-log" ask={(cursor) => api.billing(listAudit, whole(asked, cursor))} />
+        <CsvButton
+          name="audit-log"
+          ask={(cursor) => api.billing(listAudit, whole(asked, cursor))}
+        />
       </div>
       <Chain />
       <div class="filters">

@@ -39,7 +39,10 @@ export default function Deliveries({ location }: PageProps) {
     <>
       <div class="title-row">
         <h1>Deliveries</h1>
-        <CsvButton name="deliveries" ask={(cursor) => api.billing(listDeliveries, whole(asked, cursor))} />
+        <CsvButton
+          name="deliveries"
+          ask={(cursor) => api.billing(listDeliveries, whole(asked, cursor))}
+        />
       </div>
       <div class="filters">
         <Choice

@@ -86,9 +86,7 @@ function Download({ invoice }: { readonly invoice: Detail }) {
   };
   return (
     <div class="action">
-      {state === "failed"
-        ? <span class="tone-bad" role="alert">{say("noPdf")}</span>
-        : null}
+      {state === "failed" ? <span class="tone-bad" role="alert">{say("noPdf")}</span> : null}
       <button class="button button-main" type="button" disabled={state === "busy"} onClick={load}>
         {say(state === "busy" ? "preparing" : "downloadPdf")}
       </button>

@@ -37,7 +37,10 @@ export default function Invoices({ location }: PageProps) {
     <>
       <div class="title-row">
         <h1>{say("invoices")}</h1>
-        <CsvButton name="invoices" ask={(cursor) => api.billing(listInvoices, whole(asked, cursor))} />
+        <CsvButton
+          name="invoices"
+          ask={(cursor) => api.billing(listInvoices, whole(asked, cursor))}
+        />
       </div>
       <div class="filters">
         <Choice
@@ -84,10 +87,12 @@ export default function Invoices({ location }: PageProps) {
 function statuses(say: Say, withDrafts: boolean): readonly (readonly [string, string])[] {
   return [
     ["", say("all")],
-    ...(["open", "paid", "void", "uncollectible"] as const).map((status) => [
-      status,
-      say(`state_${status}`),
-    ] as const),
+    ...(["open", "paid", "void", "uncollectible"] as const).map((status) =>
+      [
+        status,
+        say(`state_${status}`),
+      ] as const
+    ),
     ...withDrafts ? [["draft", say("state_draft")] as const] : [],
   ];
 }

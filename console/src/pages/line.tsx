@@ -112,5 +112,7 @@ function Sum({ invoice: { currency }, line }: {
 }
 
 function ofClass({ rate_class }: Line, say: Say): string {
-  return rate_class === null || rate_class === "standard" ? "" : say("ofClass", { name: rate_class });
+  return rate_class === null || rate_class === "standard"
+    ? ""
+    : say("ofClass", { name: rate_class });
 }

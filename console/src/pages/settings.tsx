@@ -37,12 +37,18 @@ export default function SettingsPage() {
                 title={part.title}
                 aside={
                   <Act
-                    act={changeOf(part, settings, isSecond, (body) =>
-                      api.billing(updateSettings, { body }))}
+                    act={changeOf(
+                      part,
+                      settings,
+                      isSecond,
+                      (body) => api.billing(updateSettings, { body }),
+                    )}
                   />
                 }
               >
-                <Facts facts={part.settings.map(({ name }) => [sentence(name), shown(settings, name)])} />
+                <Facts
+                  facts={part.settings.map(({ name }) => [sentence(name), shown(settings, name)])}
+                />
               </Card>
             ))}
           </div>

@@ -137,9 +137,7 @@ function set(
         name: "amount",
         label: say("budgetAmount", { currency }),
         required: true,
-        value: budget === null
-          ? ""
-          : minorToDecimal(budget.amount_minor, exponentOf(currency)),
+        value: budget === null ? "" : minorToDecimal(budget.amount_minor, exponentOf(currency)),
       },
       {
         name: "thresholds",

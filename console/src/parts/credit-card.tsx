@@ -52,7 +52,11 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
               keyOf={({ id }) => id}
               columns={[
                 { title: say("state"), cell: ({ state }) => <Status state={state} /> },
-                { title: say("grantedOn"), cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
+                {
+                  title: say("grantedOn"),
+                  cell: ({ granted_at }) => dayOf(granted_at),
+                  isWhole: true,
+                },
                 {
                   title: say("until"),
                   cell: ({ expires_at }) => expires_at === null ? say("open") : dayOf(expires_at),

@@ -1,5 +1,9 @@
 import type { z } from "zod";
-import { type AutoRecharge, getAutoRecharge, setAutoRecharge } from "../../../shared/api/top-ups.ts";
+import {
+  type AutoRecharge,
+  getAutoRecharge,
+  setAutoRecharge,
+} from "../../../shared/api/top-ups.ts";
 import type { CallResult } from "../../../shared/client/billing-client.ts";
 import { minorToDecimal } from "../../../shared/money.ts";
 import { Act, type ActOf, known, refused } from "../acts/act.tsx";
@@ -81,7 +85,8 @@ function set(
     target_minor: enteredMinor(target, currency),
     monthly_cap_minor: enteredMinor(cap, currency),
   });
-  const bad = (text: string | undefined) => refused(say("badAmount", { text: text ?? "", currency }));
+  const bad = (text: string | undefined) =>
+    refused(say("badAmount", { text: text ?? "", currency }));
   return {
     name: say("setRecharge"),
     title: say("recharge"),
@@ -92,7 +97,12 @@ function set(
         required: true,
         value: shown(rule?.threshold_minor),
       },
-      { name: "target", label: say("rechargeTo"), required: true, value: shown(rule?.target_minor) },
+      {
+        name: "target",
+        label: say("rechargeTo"),
+        required: true,
+        value: shown(rule?.target_minor),
+      },
       {
         name: "cap",
         label: say("rechargeCap"),

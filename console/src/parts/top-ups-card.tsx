@@ -109,9 +109,9 @@ function buy(api: Api, clientId: string, currency: string, say: Say): ActOf<Row>
       <>
         <p>{say("topUpMade")}</p>
         {payment_url === null
-          ? invoice_id === null ? null : (
-            <a href={hrefOf(["invoices", invoice_id])}>{say("toInvoice")}</a>
-          )
+          ? invoice_id === null
+            ? null
+            : <a href={hrefOf(["invoices", invoice_id])}>{say("toInvoice")}</a>
           : <a href={payment_url} rel="noopener">{say("pay")}</a>}
       </>
     ),

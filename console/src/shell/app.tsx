@@ -13,7 +13,7 @@ import type LinkPage from "../pages/link.tsx";
 import type { PageProps } from "./page-props.ts";
 import { type Page, pageAt } from "./pages.ts";
 import { SignIn } from "./sign-in.tsx";
-import { InLanguage } from "../words/language.tsx";
+import { InLanguage } from "../words/in-language.tsx";
 import { useWords } from "../words/words.ts";
 
 /** The console: the form to sign in without a session, the menu and a page with one. */

@@ -3,7 +3,7 @@ import type { Auth } from "../session/auth.ts";
 import type { Session } from "../session/session.ts";
 import { PAGES } from "./pages.ts";
 import { ThemeButton } from "./theme.tsx";
-import { LanguageChoice } from "../words/language.tsx";
+import { LanguageChoice } from "../words/language-choice.tsx";
 import { useWords } from "../words/words.ts";
 
 /** The pages of a user's role, the user's email, and the button to sign out. */

@@ -1,6 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import type { Auth } from "../session/auth.ts";
-import { LanguageChoice } from "../words/language.tsx";
+import { LanguageChoice } from "../words/language-choice.tsx";
 import { type Key, useWords } from "../words/words.ts";
 
 /** Email and password. What is wrong is said without saying which of the two. */

@@ -84,7 +84,7 @@ export const ENGLISH = {
   budgetText: "Alerts are sent when {amounts} are used. Nothing is stopped or billed by it.",
   removeBudget: "Remove budget",
   removeBudgetText: "No more alerts of it are sent.",
-  badAmount: "\"{text}\" is no amount of {currency}",
+  badAmount: '"{text}" is no amount of {currency}',
   badThresholds: "Alerts are percentages from 1 to 1000",
 
   credit: "Credit",
@@ -125,7 +125,8 @@ export const ENGLISH = {
     "When the balance falls below {threshold}, an invoice tops it up to {target}; recharges of a month come to {cap} at most.",
   rechargePausedText: "Credit is not recharged until this is set anew.",
   paymentMethods: "Payment methods",
-  portalText: "Cards, bank details and addresses are kept at Stripe. Its page opens for a few minutes.",
+  portalText:
+    "Cards, bank details and addresses are kept at Stripe. Its page opens for a few minutes.",
   openPortal: "Open Stripe's page",
 
   invoices: "Invoices",

@@ -26,7 +26,8 @@ export const FRENCH: Dictionary = {
   pages: "Pages",
   brokenPage:
     "La page contient un élément qu’elle ne peut pas afficher. Rechargez-la et signalez-le si cela persiste.",
-  oldPage: "La page n’a pas pu être chargée. Une version plus récente existe peut-être : rechargez.",
+  oldPage:
+    "La page n’a pas pu être chargée. Une version plus récente existe peut-être : rechargez.",
   downloadCsv: "Télécharger en CSV",
   noCsv: "La liste n’est pas arrivée.",
 
@@ -56,8 +57,7 @@ export const FRENCH: Dictionary = {
   factorSetUp: "Configurer",
   factorVerify: "Vérifier",
   factorWrong: "Le code est incorrect ou trop ancien.",
-  factorOff:
-    "Le second facteur n’a pas pu être configuré : le projet ne le propose peut-être pas.",
+  factorOff: "Le second facteur n’a pas pu être configuré : le projet ne le propose peut-être pas.",
   factorAccount: "Le compte n’a pas pu être lu.",
 
   spend: "Dépenses",

@@ -54,7 +54,8 @@ export const JAPANESE: Dictionary = {
   factorSetUp: "設定する",
   factorVerify: "確認する",
   factorWrong: "コードが間違っているか、古すぎます。",
-  factorOff: "二要素認証を設定できませんでした。このプロジェクトでは提供されていない可能性があります。",
+  factorOff:
+    "二要素認証を設定できませんでした。このプロジェクトでは提供されていない可能性があります。",
   factorAccount: "アカウントを読み取れませんでした。",
 
   spend: "利用額",

@@ -24,8 +24,7 @@ export const PORTUGUESE: Dictionary = {
   nextPage: "Página seguinte",
   lastPage: "Última página",
   pages: "Páginas",
-  brokenPage:
-    "A página contém algo que não consegue mostrar. Recarregue e comunique se continuar.",
+  brokenPage: "A página contém algo que não consegue mostrar. Recarregue e comunique se continuar.",
   oldPage: "Não foi possível carregar a página. Pode haver uma versão mais recente: recarregue.",
   downloadCsv: "Transferir CSV",
   noCsv: "A lista não chegou.",

@@ -24,8 +24,7 @@ export const SPANISH: Dictionary = {
   nextPage: "Página siguiente",
   lastPage: "Última página",
   pages: "Páginas",
-  brokenPage:
-    "La página contiene algo que no puede mostrar. Recárguela y comuníquelo si continúa.",
+  brokenPage: "La página contiene algo que no puede mostrar. Recárguela y comuníquelo si continúa.",
   oldPage: "No se pudo cargar la página. Puede que haya una versión más reciente: recargue.",
   downloadCsv: "Descargar CSV",
   noCsv: "La lista no ha llegado.",
@@ -84,8 +83,7 @@ export const SPANISH: Dictionary = {
   budgetAmount: "Presupuesto por período en {currency}",
   thresholdsField: "Avisos al, %",
   thresholdsHint: "Porcentajes separados por comas.",
-  budgetText:
-    "Se envían avisos cuando se han usado {amounts}. Esto no detiene ni factura nada.",
+  budgetText: "Se envían avisos cuando se han usado {amounts}. Esto no detiene ni factura nada.",
   removeBudget: "Quitar presupuesto",
   removeBudgetText: "No se envían más avisos sobre él.",
   badAmount: "«{text}» no es un importe en {currency}",

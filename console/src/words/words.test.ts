@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { LANGUAGES, languageOf } from "../../../shared/words/languages.ts";
+import { languageOf, LANGUAGES } from "../../../shared/words/languages.ts";
 import { ENGLISH } from "./english.ts";
 import { dictionaryOf, isKey, languageFor, localesFor, sayOf } from "./words.ts";
 

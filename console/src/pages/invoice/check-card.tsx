@@ -89,7 +89,11 @@ function Outcome({ state, currency }: { readonly state: State; readonly currency
         keyOf={({ what }) => what}
         columns={[
           { title: say("what"), cell: ({ what }) => what },
-          { title: say("invoice"), cell: ({ invoice }) => shown(invoice, currency), isFigure: true },
+          {
+            title: say("invoice"),
+            cell: ({ invoice }) => shown(invoice, currency),
+            isFigure: true,
+          },
           { title: say("computed"), cell: ({ rated }) => shown(rated, currency), isFigure: true },
         ]}
       />

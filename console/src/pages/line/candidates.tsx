@@ -32,9 +32,9 @@ export function Candidates({ invoice, line }: {
   return (
     <Card
       title={say("pricesConsidered")}
-      aside={service_start === null ? null : (
-        <span class="muted">{say("onDay", { day: day(service_start) })}</span>
-      )}
+      aside={service_start === null
+        ? null
+        : <span class="muted">{say("onDay", { day: day(service_start) })}</span>}
     >
       <Loaded answer={answer}>
         {({ data }) => (
@@ -55,9 +55,7 @@ const columns = (say: Say): readonly Column<z.infer<typeof PriceCandidate>>[] =>
   { title: say("rank"), cell: ({ rank }) => rank },
   {
     title: say("chosen"),
-    cell: ({ chosen }) => chosen ? (
-      <span class="status tone-good">{say("isChosen")}</span>
-    ) : null,
+    cell: ({ chosen }) => chosen ? <span class="status tone-good">{say("isChosen")}</span> : null,
   },
   { title: say("whyHead"), cell: ({ why }) => why },
   {

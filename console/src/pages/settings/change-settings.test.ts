@@ -42,7 +42,11 @@ Deno.test("every setting is entered somewhere, once", () => {
 
 Deno.test("what was entered as it holds changes nothing, and what differs is sent alone", () => {
   deepStrictEqual(changesOf(part("Seller"), SETTINGS, entered("Seller")).changed, []);
-  const change = { ...entered("Seller"), seller_address: "2 Street\nTown", seller_email: "a@b.example" };
+  const change = {
+    ...entered("Seller"),
+    seller_address: "2 Street\nTown",
+    seller_email: "a@b.example",
+  };
   const { body, problem } = changesOf(part("Seller"), SETTINGS, change);
   strictEqual(problem, null);
   deepStrictEqual(body, { seller_address: ["2 Street", "Town"], seller_email: "a@b.example" });

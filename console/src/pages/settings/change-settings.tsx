@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { type Settings as SettingsSchema, updateSettings } from "../../../../shared/api/settings.ts";
+import {
+  type Settings as SettingsSchema,
+  updateSettings,
+} from "../../../../shared/api/settings.ts";
 import type { CallResult } from "../../../../shared/client/billing-client.ts";
 import { type ActOf, known, refused } from "../../acts/act.tsx";
 import type { Field, Values } from "../../acts/fields.ts";
@@ -119,7 +122,9 @@ export function changesOf(part: Part, settings: Settings, values: Values): {
     return before === after ? [] : [{ setting, before, after }];
   });
   const parsed = updateSettings.body.safeParse(
-    Object.fromEntries(changed.map(({ setting, after }) => [setting.name, valueOf(setting, after)])),
+    Object.fromEntries(
+      changed.map(({ setting, after }) => [setting.name, valueOf(setting, after)]),
+    ),
   );
   const issue = parsed.error?.issues[0];
   return {

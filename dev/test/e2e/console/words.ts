@@ -33,10 +33,33 @@ Deno.test(
     }),
 );
 
-Deno.test("the operator's pages are English, whatever the address says", journey, () =>
-  visit(({ operator }) => operator, async ({ page }) => {
-    await page.goto(`${server.url}/?lang=ar#/`);
-    await page.getByRole("heading", { name: "Home" }).waitFor();
-    strictEqual(await page.locator("html").getAttribute("dir"), "ltr");
-    await open(page, "#/invoices");
-  }));
+Deno.test(
+  "the operator's pages are English, whatever the address says",
+  journey,
+  () =>
+    visit(({ operator }) => operator, async ({ page }) => {
+      await page.goto(`${server.url}/?lang=ar#/`);
+      await page.getByRole("heading", { name: "Home" }).waitFor();
+      strictEqual(await page.locator("html").getAttribute("dir"), "ltr");
+      await open(page, "#/invoices");
+    }),
+);
+
+Deno.test(
+  "both elements show the API's figures in another page, in any language",
+  journey,
+  () =>
+    visit(({ customer }) => customer, async ({ page, complaints }, world) => {
+      await page.goto(`${server.url}/embed.html`);
+      const invoices = page.locator("leveredge-invoices");
+      await invoices.getByRole("cell", { name: world.invoiceNumber }).waitFor();
+      match((await invoices.innerText()).replaceAll(/\s+/g, " "), /open \$4\.00 \$4\.00/);
+      const spend = page.locator("leveredge-spend");
+      const shown = await card(page, "Spend so far").catch(() => "");
+      match(shown === "" ? await spend.innerText() : shown, /\$\d+\.50/);
+      await page.goto(`${server.url}/embed.html?lang=ar`);
+      await page.locator("leveredge-invoices [dir=rtl]").getByText(ARABIC.toPay).waitFor();
+      strictEqual(await page.locator("html").getAttribute("lang"), "en", "the page's own stays");
+      deepStrictEqual(complaints, []);
+    }),
+);
