@@ -40,15 +40,8 @@ export function Act<Done>({ act }: { readonly act: ActOf<Done> }) {
   );
 }
 
-function ActDialog<Done>({ act, onClose }: {
-  readonly act: ActOf<Done>;
-  readonly onClose: () => void;
-}) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const { say } = useWords();
-  const heading = useId();
-  const fields = act.fields ?? [];
-  const [values, setValues] = useState(() => firstValues(fields));
+/** Where an act stands, and the ways from there. */
+function useSteps<Done>(act: ActOf<Done>, values: Values, close: () => void) {
   const [step, setStep] = useState<Step>({ at: "asked" });
   const [isBusy, setBusy] = useState(false);
   const during = async (work: () => Promise<Step>) => {
@@ -68,53 +61,66 @@ function ActDialog<Done>({ act, onClose }: {
       const { data, error } = await act.run(values, key);
       if (error !== null) return { at: "asked", problem: error };
       answersChanged();
-      if (act.done === undefined) dialog.current?.close();
+      if (act.done === undefined) close();
       return { at: "done", result: act.done?.(data) };
     });
+  return { step, setStep, isBusy, preview, confirm };
+}
+
+function ActDialog<Done>({ act, onClose }: {
+  readonly act: ActOf<Done>;
+  readonly onClose: () => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const { say } = useWords();
+  const heading = useId();
+  const fields = act.fields ?? [];
+  const [values, setValues] = useState(() => firstValues(fields));
+  const close = () => dialog.current?.close();
+  const { step, setStep, isBusy, preview, confirm } = useSteps(act, values, close);
   useEffect(() => {
     dialog.current?.showModal();
     if (fields.length === 0) void preview();
   }, []);
-  if (step.at === "asked" && step.problem?.code === "second_factor_required") {
-    return (
-      <dialog ref={dialog} class="act" aria-labelledby={heading} onClose={onClose}>
-        <h2 id={heading}>{say("factorNeeded")}</h2>
-        <p>{say("factorText", { act: act.title })}</p>
-        <SecondFactorForm
-          onVerified={() => {
-            setStep({ at: "asked" });
-            if (fields.length === 0) void preview();
-          }}
-          onClose={() => dialog.current?.close()}
-        />
-      </dialog>
-    );
-  }
+  const needsFactor = step.at === "asked" && step.problem?.code === "second_factor_required";
+  const goOn = () => {
+    setStep({ at: "asked" });
+    if (fields.length === 0) void preview();
+  };
   return (
     <dialog ref={dialog} class="act" aria-labelledby={heading} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isBusy || step.at === "done") return;
-          void (step.at === "previewed" ? confirm(step.key) : preview());
-        }}
-      >
-        <h2 id={heading}>{act.title}</h2>
-        <Fields
-          fields={fields}
-          values={values}
-          isFixed={step.at !== "asked" || isBusy}
-          onChange={setValues}
-        />
-        <Shown step={step} />
-        <Buttons
-          act={act}
-          step={step}
-          isBusy={isBusy}
-          onBack={() => setStep({ at: "asked" })}
-          onClose={() => dialog.current?.close()}
-        />
-      </form>
+      <h2 id={heading}>{needsFactor ? say("factorNeeded") : act.title}</h2>
+      {needsFactor
+        ? (
+          <>
+            <p>{say("factorText", { act: act.title })}</p>
+            <SecondFactorForm onVerified={goOn} onClose={close} />
+          </>
+        )
+        : (
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (isBusy || step.at === "done") return;
+              void (step.at === "previewed" ? confirm(step.key) : preview());
+            }}
+          >
+            <Fields
+              fields={fields}
+              values={values}
+              isFixed={step.at !== "asked" || isBusy}
+              onChange={setValues}
+            />
+            <Shown step={step} />
+            <Buttons
+              act={act}
+              step={step}
+              isBusy={isBusy}
+              onBack={() => setStep({ at: "asked" })}
+              onClose={close}
+            />
+          </form>
+        )}
     </dialog>
   );
 }

@@ -1,9 +1,4 @@
-import type { z } from "zod";
-import {
-  getSettings,
-  type Settings as SettingsSchema,
-  updateSettings,
-} from "../../../shared/api/settings.ts";
+import { getSettings, updateSettings } from "../../../shared/api/settings.ts";
 import { Act } from "../acts/act.tsx";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
@@ -11,9 +6,8 @@ import { Card, Facts } from "../parts/card.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { hasSecondFactor } from "../session/session.ts";
-import { changeOf, PARTS, sentence } from "./settings/change-settings.tsx";
-
-type Settings = z.infer<typeof SettingsSchema>;
+import { changeOf } from "./settings/change-act.tsx";
+import { PARTS, sentence, type Settings } from "./settings/change-settings.ts";
 
 /** The seller as printed on invoices, and the defaults of the installation. */
 export default function SettingsPage() {

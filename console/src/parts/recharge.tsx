@@ -134,6 +134,7 @@ function set(
     },
     run: (values, idempotencyKey) => {
       const { threshold_minor, target_minor, monthly_cap_minor } = read(values);
+      const days = rule?.expires_after_days ?? undefined;
       return api.billing(setAutoRecharge, {
         params: { client_id: clientId },
         body: {
@@ -142,9 +143,7 @@ function set(
           target_minor: target_minor ?? 0,
           monthly_cap_minor: monthly_cap_minor ?? 0,
           paused: values.paused === "yes",
-          ...rule?.expires_after_days === null || rule === null
-            ? {}
-            : { expires_after_days: rule.expires_after_days },
+          ...days === undefined ? {} : { expires_after_days: days },
         },
         idempotencyKey,
       });

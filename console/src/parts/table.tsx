@@ -48,9 +48,11 @@ export function Table<Row>({ label, columns, rows, keyOf, none, order }: {
                 key={column.title}
                 scope="col"
                 class={classOf(column)}
-                {...column.title === by
-                  ? { "aria-sort": isDescending ? "descending" : "ascending" }
-                  : {}}
+                aria-sort={column.title !== by
+                  ? undefined
+                  : isDescending
+                  ? "descending"
+                  : "ascending"}
               >
                 <Heading column={column} order={order} />
               </th>

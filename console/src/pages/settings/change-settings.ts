@@ -1,14 +1,12 @@
-import { z } from "zod";
+import type { z } from "zod";
 import {
   type Settings as SettingsSchema,
   updateSettings,
 } from "../../../../shared/api/settings.ts";
-import type { CallResult } from "../../../../shared/client/billing-client.ts";
-import { type ActOf, known, refused } from "../../acts/act.tsx";
 import type { Field, Values } from "../../acts/fields.ts";
 
-type Settings = z.infer<typeof SettingsSchema>;
-type Change = z.input<typeof updateSettings.body>;
+export type Settings = z.infer<typeof SettingsSchema>;
+export type Change = z.input<typeof updateSettings.body>;
 
 /** A setting: how it is entered. Lists stand one in a line, or with commas between numbers. */
 interface Setting {
@@ -18,7 +16,7 @@ interface Setting {
 }
 
 /** Settings that are changed together. */
-interface Part {
+export interface Part {
   readonly title: string;
   readonly settings: readonly Setting[];
 }
@@ -74,44 +72,13 @@ export function sentence(name: string): string {
   return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
 }
 
-/** Changes the settings of a part: what is entered is compared with what holds, and shown. */
-export function changeOf(
+/** What differs from the settings that hold, as the route takes it and as it is shown. */
+export function changesOf(
   part: Part,
   settings: Settings,
+  values: Values,
   hasSecondFactor: boolean,
-  update: (body: Change) => Promise<CallResult<unknown>>,
-): ActOf<unknown> {
-  return {
-    name: "Edit",
-    title: part.title,
-    fields: part.settings.map((setting) => fieldOf(setting, settings)),
-    preview: (values) => {
-      const { body, changed, problem } = changesOf(part, settings, values);
-      if (problem !== null) return refused(problem);
-      if (changed.length === 0) return refused("nothing is changed yet");
-      // One who has none could not change it back.
-      if (body.require_aal2 === true && !hasSecondFactor) {
-        return refused("open this session with your second factor first: see above");
-      }
-      return known(
-        <>
-          <p>Issued invoices keep what they were issued with.</p>
-          <ul class="changes">
-            {changed.map(([name, before, after]) => (
-              <li key={name}>
-                <span class="muted">{sentence(name)}</span> {before} → <strong>{after}</strong>
-              </li>
-            ))}
-          </ul>
-        </>,
-      );
-    },
-    run: (values) => update(changesOf(part, settings, values).body),
-  };
-}
-
-/** What differs from the settings that hold, as the route takes it and as it is shown. */
-export function changesOf(part: Part, settings: Settings, values: Values): {
+): {
   readonly body: Change;
   readonly changed: readonly (readonly [string, string, string])[];
   readonly problem: string | null;
@@ -132,13 +99,17 @@ export function changesOf(part: Part, settings: Settings, values: Values): {
     changed: changed.map(({ setting: { name }, before, after }) =>
       [name, before === "" ? "–" : before, after === "" ? "–" : after] as const
     ),
-    problem: issue === undefined
-      ? null
-      : `${sentence(String(issue.path[0] ?? ""))}: ${issue.message}`,
+    problem: issue !== undefined
+      ? `${sentence(String(issue.path[0] ?? ""))}: ${issue.message}`
+      : parsed.data?.require_aal2 === true && !hasSecondFactor
+      // An operator who has none could not turn it off again.
+      ? "open this session with your second factor first: see above"
+      : null,
   };
 }
 
-function fieldOf(setting: Setting, settings: Settings): Field {
+/** How a setting is entered, with what holds. */
+export function fieldOf(setting: Setting, settings: Settings): Field {
   const { name, as, hint } = setting;
   return {
     name,
