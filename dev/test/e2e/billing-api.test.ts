@@ -117,19 +117,25 @@ Deno.test("a budget is set, changed and removed, and its alert is told", async (
   }));
   deepStrictEqual([changed.amount_minor, changed.thresholds], [1000, [90]]);
   await data(call(budgets.removeBudget, path));
+  const noted = await sql<{ operation: string }[]>`
+    select operation from billing.audit_log
+    where table_name = 'client_budgets' and row_id like ${`${client_id}%`} order by id`;
+  deepStrictEqual(noted.map(({ operation }) => operation), ["insert", "update", "delete"]);
   strictEqual((await call(budgets.getBudget, path)).error?.code, "not_found");
 });
 
 Deno.test("settings are read and changed, and what is no setting is refused", async () => {
   const before = await data(call(settings.getSettings, {}));
-  const website = `https://example.com/${crypto.randomUUID()}`;
-  const after = await data(call(settings.updateSettings, { body: { seller_website: website } }));
-  deepStrictEqual(after, { ...before, seller_website: website });
+  const max_usage_keys_per_day = before.max_usage_keys_per_day + 1;
+  const after = await data(call(settings.updateSettings, { body: { max_usage_keys_per_day } }));
+  deepStrictEqual(after, { ...before, max_usage_keys_per_day });
   const empty = await call(settings.updateSettings, { body: {} });
   strictEqual(empty.error?.code, "bad_request");
   const jump = await call(settings.updateSettings, { body: { spend_jump_factor: "1" } });
   strictEqual(jump.error?.code, "bad_request");
-  await data(call(settings.updateSettings, { body: { seller_website: before.seller_website } }));
+  await data(call(settings.updateSettings, {
+    body: { max_usage_keys_per_day: before.max_usage_keys_per_day },
+  }));
 });
 
 const AGENT = `API-${crypto.randomUUID()}`;

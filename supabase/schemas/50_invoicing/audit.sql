@@ -177,8 +177,7 @@ begin
   foreach audited in array array['clients', 'agent_assignments', 'billing_config', 'prices',
     'billing_settings', 'models', 'providers', 'client_members', 'credit_notes', 'payments',
     'invoice_items', 'balance_entries', 'service_intervals', 'hold_limits', 'price_proposals',
-    'credit_grants', 'price_sources', 'price_policies', 'top_ups', 'auto_recharges',
-    'client_budgets']
+    'credit_grants', 'price_sources', 'price_policies', 'top_ups', 'auto_recharges']
   loop
     execute format('create trigger audit_insert after insert on public.%I
       referencing new table as new_rows
