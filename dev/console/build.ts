@@ -85,7 +85,10 @@ async function writePage(
   // What Cloudflare Pages and Netlify read; other hosts take the same from the deploy guide.
   await writeFile(
     join(folder, "_headers"),
-    `/*\n${headers.map(([name, value]) => `  ${name}: ${value}\n`).join("")}`,
+    `/*\n${headers.map(([name, value]) => `  ${name}: ${value}\n`).join("")}` +
+      // Pages of others load the elements, which hold nothing but what is public.
+      ["/leveredge.js", "/assets/*"]
+        .map((path) => `${path}\n  access-control-allow-origin: *\n`).join(""),
   );
   return page;
 }
