@@ -33,13 +33,7 @@ export default function Audit({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <div class="title-row">
-        <h1>Audit log</h1>
-        <CsvButton
-          name="audit-log"
-          ask={(cursor) => api.billing(listAudit, whole(asked, cursor))}
-        />
-      </div>
+      <h1>Audit log</h1>
       <Chain />
       <div class="filters">
         <Choice
@@ -65,6 +59,10 @@ export default function Audit({ location }: PageProps) {
           placeholder="user or job"
           value={actor ?? ""}
           onChange={(value) => change({ actor: value })}
+        />
+        <CsvButton
+          name="audit-log"
+          ask={(cursor) => api.billing(listAudit, whole(asked, cursor))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

@@ -37,13 +37,7 @@ export default function Deliveries({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <div class="title-row">
-        <h1>Deliveries</h1>
-        <CsvButton
-          name="deliveries"
-          ask={(cursor) => api.billing(listDeliveries, whole(asked, cursor))}
-        />
-      </div>
+      <h1>Deliveries</h1>
       <div class="filters">
         <Choice
           label="State"
@@ -56,6 +50,10 @@ export default function Deliveries({ location }: PageProps) {
           value={kind ?? ""}
           options={[["", "All"], ...Delivery.shape.kind.options.map(asOption)]}
           onChange={(value) => change({ kind: value })}
+        />
+        <CsvButton
+          name="deliveries"
+          ask={(cursor) => api.billing(listDeliveries, whole(asked, cursor))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

@@ -35,13 +35,7 @@ export default function Invoices({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <div class="title-row">
-        <h1>{say("invoices")}</h1>
-        <CsvButton
-          name="invoices"
-          ask={(cursor) => api.billing(listInvoices, whole(asked, cursor))}
-        />
-      </div>
+      <h1>{say("invoices")}</h1>
       <div class="filters">
         <Choice
           label={say("status")}
@@ -67,6 +61,10 @@ export default function Invoices({ location }: PageProps) {
               Invoices of all clients
             </button>
           )}
+        <CsvButton
+          name="invoices"
+          ask={(cursor) => api.billing(listInvoices, whole(asked, cursor))}
+        />
       </div>
       <Loaded answer={answer} rows={8}>
         {({ data, next_cursor }) => (

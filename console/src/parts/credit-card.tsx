@@ -1,4 +1,5 @@
-import { creditBalance, listCredits } from "../../../shared/api/credits.ts";
+import type { z } from "zod";
+import { creditBalance, type CreditGrant, listCredits } from "../../../shared/api/credits.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { dayOf } from "../format/days.ts";
@@ -6,8 +7,8 @@ import { money } from "../format/figures.ts";
 import { Card, Figure } from "./card.tsx";
 import { Loaded } from "./loaded.tsx";
 import { Status } from "./status.tsx";
-import { Table } from "./table.tsx";
-import { useWords } from "../words/words.ts";
+import { type Column, Table } from "./table.tsx";
+import { type Say, useWords } from "../words/words.ts";
 
 /** What a client's credit is worth now, and the grants it comes from. */
 export function CreditCard({ clientId }: { readonly clientId: string }) {
@@ -50,42 +51,46 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
               none=""
               rows={data}
               keyOf={({ id }) => id}
-              columns={[
-                { title: say("state"), cell: ({ state }) => <Status state={state} /> },
-                {
-                  title: say("grantedOn"),
-                  cell: ({ granted_at }) => dayOf(granted_at),
-                  isWhole: true,
-                },
-                {
-                  title: say("until"),
-                  cell: ({ expires_at }) => expires_at === null ? say("open") : dayOf(expires_at),
-                  isMinor: true,
-                  isWhole: true,
-                },
-                {
-                  title: say("for"),
-                  cell: ({ metrics, models, agents }) =>
-                    [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
-                    say("allCharges"),
-                  isMinor: true,
-                },
-                {
-                  title: say("amount"),
-                  cell: ({ amount_minor, currency }) => money(amount_minor, currency),
-                  isFigure: true,
-                },
-                {
-                  title: say("left"),
-                  cell: ({ left_minor, currency }) => money(left_minor, currency),
-                  isFigure: true,
-                },
-              ]}
+              columns={columns(say)}
             />
           )}
       </Loaded>
     </Card>
   );
+}
+
+function columns(say: Say): readonly Column<z.infer<typeof CreditGrant>>[] {
+  return [
+    { title: say("state"), cell: ({ state }) => <Status state={state} /> },
+    {
+      title: say("grantedOn"),
+      cell: ({ granted_at }) => dayOf(granted_at),
+      isWhole: true,
+    },
+    {
+      title: say("until"),
+      cell: ({ expires_at }) => expires_at === null ? say("open") : dayOf(expires_at),
+      isMinor: true,
+      isWhole: true,
+    },
+    {
+      title: say("for"),
+      cell: ({ metrics, models, agents }) =>
+        [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
+        say("allCharges"),
+      isMinor: true,
+    },
+    {
+      title: say("amount"),
+      cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+      isFigure: true,
+    },
+    {
+      title: say("left"),
+      cell: ({ left_minor, currency }) => money(left_minor, currency),
+      isFigure: true,
+    },
+  ];
 }
 
 /** Where there is neither, usage that is not invoiced yet would read as a debt. */

@@ -7,7 +7,7 @@ import {
 import type { CallResult } from "../../../shared/client/billing-client.ts";
 import { minorToDecimal } from "../../../shared/money.ts";
 import { Act, type ActOf, known, refused } from "../acts/act.tsx";
-import { enteredMinor, enteredMinorOrNone, type Values } from "../acts/fields.ts";
+import { enteredMinor, enteredMinorOrNone, type Field, type Values } from "../acts/fields.ts";
 import type { Api } from "../api/api.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
@@ -78,8 +78,6 @@ function set(
   say: Say,
 ): ActOf<unknown> {
   const currency = rule?.currency ?? ofClient;
-  const shown = (minor: number | null | undefined) =>
-    minor === null || minor === undefined ? "" : minorToDecimal(minor, exponentOf(currency));
   const read = ({ threshold, target, cap }: Values) => ({
     threshold_minor: enteredMinorOrNone(threshold, currency),
     target_minor: enteredMinor(target, currency),
@@ -90,32 +88,7 @@ function set(
   return {
     name: say("setRecharge"),
     title: say("recharge"),
-    fields: [
-      {
-        name: "threshold",
-        label: say("rechargeBelow"),
-        required: true,
-        value: shown(rule?.threshold_minor),
-      },
-      {
-        name: "target",
-        label: say("rechargeTo"),
-        required: true,
-        value: shown(rule?.target_minor),
-      },
-      {
-        name: "cap",
-        label: say("rechargeCap"),
-        required: true,
-        value: shown(rule?.monthly_cap_minor),
-      },
-      {
-        name: "paused",
-        label: say("rechargeState"),
-        value: rule?.paused === true ? "yes" : "no",
-        options: [["no", say("rechargeOn")], ["yes", say("rechargePaused")]],
-      },
-    ],
+    fields: fieldsOf(rule, currency, say),
     preview: (values) => {
       const { threshold_minor, target_minor, monthly_cap_minor } = read(values);
       if (threshold_minor === null) return bad(values.threshold);
@@ -149,4 +122,35 @@ function set(
       });
     },
   };
+}
+
+function fieldsOf(rule: Rule | null, currency: string, say: Say): readonly Field[] {
+  const shown = (minor: number | null | undefined) =>
+    minor === null || minor === undefined ? "" : minorToDecimal(minor, exponentOf(currency));
+  return [
+    {
+      name: "threshold",
+      label: say("rechargeBelow"),
+      required: true,
+      value: shown(rule?.threshold_minor),
+    },
+    {
+      name: "target",
+      label: say("rechargeTo"),
+      required: true,
+      value: shown(rule?.target_minor),
+    },
+    {
+      name: "cap",
+      label: say("rechargeCap"),
+      required: true,
+      value: shown(rule?.monthly_cap_minor),
+    },
+    {
+      name: "paused",
+      label: say("rechargeState"),
+      value: rule?.paused === true ? "yes" : "no",
+      options: [["no", say("rechargeOn")], ["yes", say("rechargePaused")]],
+    },
+  ];
 }

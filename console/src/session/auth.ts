@@ -22,7 +22,7 @@ const KEY = "leveredge-console-session";
 const EARLY = 60_000;
 
 /** Talks to Supabase Auth: three requests, so its whole client is not loaded. */
-export function authOn({ url, publishableKey }: Connection): Auth {
+export function authOn(connection: Connection): Auth {
   let session = storedSession(sessionStorage.getItem(KEY));
   const fromLink = session === null ? sessionOfLink(location.hash, Date.now()) : null;
   if (/[#&]access_token=/.test(location.hash)) history.replaceState(null, "", "#/");
@@ -36,16 +36,7 @@ export function authOn({ url, publishableKey }: Connection): Auth {
   };
   // A link signs in where nobody is, and never in place of somebody else.
   if (fromLink !== null) keep(fromLink);
-  const ask = (path: string, body: object, token?: string) =>
-    fetch(`${url}/auth/v1/${path}`, {
-      method: "POST",
-      headers: {
-        apikey: publishableKey,
-        "content-type": "application/json",
-        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
-      },
-      body: JSON.stringify(body),
-    });
+  const ask = askOn(connection);
   const renew = async () => {
     const refresh_token = session?.refreshToken;
     const answer = await ask("token?grant_type=refresh_token", { refresh_token });
@@ -96,4 +87,18 @@ export function authOn({ url, publishableKey }: Connection): Auth {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Posts to Auth, with the user's token where there is one. */
+function askOn({ url, publishableKey }: Connection) {
+  return (path: string, body: object, token?: string) =>
+    fetch(`${url}/auth/v1/${path}`, {
+      method: "POST",
+      headers: {
+        apikey: publishableKey,
+        "content-type": "application/json",
+        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
+      },
+      body: JSON.stringify(body),
+    });
 }
