@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { useConsole } from "../api/context.ts";
 import type { NewFactor } from "../session/second-factor.ts";
-import { type Key, useWords } from "../words/words.ts";
+import type { Key } from "../words/english.ts";
+import { useWords } from "../words/words.ts";
 
 type State =
   | { readonly at: "looking" }

@@ -1,6 +1,6 @@
 import { type Connection } from "../api/connection.ts";
 import { type Session, sessionOf, sessionOfLink, storedSession } from "./session.ts";
-import type { Key } from "../words/words.ts";
+import type { Key } from "../words/english.ts";
 
 /** Keeps the session of this tab. Closing the tab ends it: nothing is left on the machine. */
 export interface Auth {

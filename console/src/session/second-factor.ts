@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Connection } from "../api/connection.ts";
 import type { Auth } from "./auth.ts";
-import type { Key } from "../words/words.ts";
+import type { Key } from "../words/english.ts";
 
 /** A factor that is being set up: what an authenticator app needs. */
 export interface NewFactor {

@@ -1,7 +1,8 @@
 import { useRef, useState } from "preact/hooks";
 import type { Auth } from "../session/auth.ts";
 import { LanguageChoice } from "../words/language-choice.tsx";
-import { type Key, useWords } from "../words/words.ts";
+import type { Key } from "../words/english.ts";
+import { useWords } from "../words/words.ts";
 
 /** Email and password. What is wrong is said without saying which of the two. */
 export function SignIn({ auth }: { readonly auth: Auth }) {

@@ -256,3 +256,9 @@ export const ENGLISH = {
   entry_disputed: "Disputed",
   entry_adjustment: "Adjustment",
 } as const;
+
+/** Names one text. */
+export type Key = keyof typeof ENGLISH;
+
+/** All texts in a language: the compiler refuses one that lacks a key or has one too many. */
+export type Dictionary = Readonly<Record<Key, string>>;

@@ -1,4 +1,4 @@
-import type { Dictionary } from "./words.ts";
+import type { Dictionary } from "./english.ts";
 
 export const SPANISH: Dictionary = {
   loading: "Cargando",

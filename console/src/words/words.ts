@@ -1,13 +1,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { directionOf, type Language, languageOf } from "../../../shared/words/languages.ts";
-import { ENGLISH } from "./english.ts";
-
-/** Names one text. */
-export type Key = keyof typeof ENGLISH;
-
-/** All texts in a language: the compiler refuses one that lacks a key or has one too many. */
-export type Dictionary = Readonly<Record<Key, string>>;
+import { type Dictionary, ENGLISH, type Key } from "./english.ts";
 
 /** Says a text, with its `{values}` put in. */
 export type Say = (key: Key, values?: Readonly<Record<string, string | number>>) => string;
