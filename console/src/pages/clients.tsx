@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Client, listClients } from "../../../shared/api/clients.ts";
+import { Client, listClients } from "../../../shared/api/clients.ts";
 import { Act } from "../acts/act.tsx";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
@@ -18,7 +18,7 @@ import { CsvButton, whole } from "../parts/csv-button.tsx";
 export default function Clients({ location }: PageProps) {
   const { api } = useConsole();
   const { cursor, status } = location.query;
-  const state = status === "active" || status === "paused" ? status : undefined;
+  const state = Client.shape.status.safeParse(status).data;
   const asked = { limit: 25, ...state === undefined ? {} : { status: state } };
   const answer = useAnswer(
     `clients ${state} ${cursor}`,
