@@ -28,13 +28,7 @@ export default function Clients({ location }: PageProps) {
     <>
       <div class="title-row">
         <h1>Clients</h1>
-        <div class="acts">
-          <CsvButton
-            name="clients"
-            ask={(cursor) => api.billing(listClients, whole(asked, cursor))}
-          />
-          <Act act={addClient(api)} />
-        </div>
+        <Act act={addClient(api)} />
       </div>
       <div class="filters">
         <Choice
@@ -42,6 +36,10 @@ export default function Clients({ location }: PageProps) {
           value={state ?? ""}
           options={[["", "All"], ["active", "Active"], ["paused", "Paused"]]}
           onChange={(value) => changeQuery(location, { status: value, cursor: undefined })}
+        />
+        <CsvButton
+          name="clients"
+          ask={(cursor) => api.billing(listClients, whole(asked, cursor))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

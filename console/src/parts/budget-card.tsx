@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import {
   type Budget as BudgetSchema,
   getBudget,
@@ -113,10 +113,17 @@ async function budgetOf(api: Api, clientId: string): Promise<CallResult<Shown>> 
   const spend = await api.billing(clientSpend, path);
   if (spend.error !== null) return spend;
   const { usage_minor: spent, currency } = spend.data;
+  const rows = await api.rows(
+    "client_budgets",
+    z.object({ client_id: z.string() }),
+    new URLSearchParams({ select: "client_id", client_id: `eq.${clientId}` }),
+  );
+  if (rows.error !== null) return rows;
+  if (rows.data.length === 0) return { data: { spent, currency, budget: null }, error: null };
   const budget = await api.billing(getBudget, path);
-  if (budget.error === null) return { data: { spent, currency, budget: budget.data }, error: null };
-  if (budget.error.code !== "not_found") return budget;
-  return { data: { spent, currency, budget: null }, error: null };
+  return budget.error === null
+    ? { data: { spent, currency, budget: budget.data }, error: null }
+    : budget;
 }
 
 function set(

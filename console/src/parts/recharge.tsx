@@ -1,9 +1,5 @@
 import type { z } from "zod";
-import {
-  type AutoRecharge,
-  getAutoRecharge,
-  setAutoRecharge,
-} from "../../../shared/api/top-ups.ts";
+import { AutoRecharge, setAutoRecharge } from "../../../shared/api/top-ups.ts";
 import type { CallResult } from "../../../shared/client/billing-client.ts";
 import { minorToDecimal } from "../../../shared/money.ts";
 import { Act, type ActOf, known, refused } from "../acts/act.tsx";
@@ -64,9 +60,15 @@ async function ruleOf(
   api: Api,
   clientId: string,
 ): Promise<CallResult<{ readonly rule: Rule | null }>> {
-  const { data, error } = await api.billing(getAutoRecharge, { params: { client_id: clientId } });
-  if (error === null) return { data: { rule: data }, error: null };
-  return error.code === "not_found" ? { data: { rule: null }, error: null } : { data: null, error };
+  const { data, error } = await api.rows(
+    "auto_recharges",
+    AutoRecharge,
+    new URLSearchParams({
+      select: Object.keys(AutoRecharge.shape).join(","),
+      client_id: `eq.${clientId}`,
+    }),
+  );
+  return error === null ? { data: { rule: data[0] ?? null }, error } : { data: null, error };
 }
 
 /** Recharges to a balance; a rule by an amount stays as it is until this replaces it. */

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { creditBalance } from "../../../shared/api/credits.ts";
 import { listTopUps, requestTopUp, type TopUp } from "../../../shared/api/top-ups.ts";
+import { clientSpend } from "../../../shared/api/usage.ts";
 import { Act, type ActOf, known, refused } from "../acts/act.tsx";
 import { enteredMinor } from "../acts/fields.ts";
 import type { Api } from "../api/api.ts";
@@ -26,8 +26,8 @@ export function TopUpsCard({ clientId }: { readonly clientId: string }) {
   const mayPay = useMayPay(clientId);
   const path = { params: { client_id: clientId } };
   const answer = useAnswer(`top-ups ${clientId}`, () => api.billing(listTopUps, path), true);
-  const balance = useAnswer(`credit balance ${clientId}`, () => api.billing(creditBalance, path));
-  const currency = balance.data?.data[0]?.currency;
+  const spend = useAnswer(`currency of ${clientId}`, () => api.billing(clientSpend, path));
+  const currency = spend.data?.currency;
   return (
     <Card
       title={say("topUps")}

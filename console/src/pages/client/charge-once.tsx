@@ -37,7 +37,7 @@ export function chargeOnce(
       { name: "currency", label: "Currency", hint: "Left empty: the client's." },
       {
         name: "when",
-        label: "On",
+        label: "Put on",
         options: [["later", "the invoice of the period"], ["now", "an invoice of its own, now"]],
       },
       { name: "item_day", label: "Day", kind: "date", hint: "Left empty: today." },

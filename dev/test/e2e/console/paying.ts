@@ -123,7 +123,7 @@ Deno.test(
           "Description": "Set-up",
           "Quantity": "3",
           "Price of one": "12.50",
-          "On": "an invoice of its own, now",
+          "Put on": "an invoice of its own, now",
         }),
         /Set-up: 3 × \$12\.50 A draft of its own has a total of \$37\.50/,
       );
@@ -227,7 +227,8 @@ Deno.test(
       await dialog.getByRole("button", { name: "Preview" }).click();
       await dialog.locator(".act-effect").waitFor();
       await confirm(page);
-      match(await card(page, "Credit"), /\$7\.00 granted/);
+      await page.getByRole("region", { name: "Grants of credit" }).waitFor();
+      await page.getByText("$7.00 granted").waitFor();
     });
   },
 );
@@ -251,7 +252,8 @@ Deno.test(
       const first = () => page.getByRole("region", { name: "Days" }).locator("tbody tr").first();
       match(await first().innerText(), /May 3, 2026/);
       await page.getByRole("link", { name: "Quantity" }).click();
-      await page.getByRole("link", { name: "Quantity ↑" }).click();
+      await page.locator("th[aria-sort=ascending]").waitFor();
+      await page.getByRole("link", { name: "Quantity" }).click();
       await page.locator("th[aria-sort=descending]").waitFor();
       match(await first().innerText(), /May 9, 2026/);
       await page.reload();
