@@ -246,7 +246,11 @@ Deno.test("of members those whose role is payer buy credit and set recharges and
     for (const [method, path, body] of acts(id)) {
       const response = await fetch(`${platform.apiUrl}/functions/v1/billing/${path}`, {
         method,
-        headers: { ...member.headers, "content-type": "application/json" },
+        headers: {
+          ...member.headers,
+          "content-type": "application/json",
+          "idempotency-key": crypto.randomUUID(),
+        },
         ...body === null ? {} : { body: JSON.stringify(body) },
       });
       await response.body?.cancel();
