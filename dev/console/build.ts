@@ -24,7 +24,12 @@ export async function buildConsole(folder: string, target: ConsoleTarget): Promi
   await mkdir(folder, { recursive: true });
   const { outputFiles, metafile } = await build({
     absWorkingDir: repositoryRoot,
-    entryPoints: ["console/src/main.tsx", "console/style/console.css"],
+    entryPoints: [
+      "console/src/main.tsx",
+      "console/style/console.css",
+      "console/src/embed/elements.tsx",
+      "console/src/embed/page.ts",
+    ],
     outdir: join(folder, "assets"),
     entryNames: "[name]-[hash]",
     chunkNames: "[name]-[hash]",
@@ -52,6 +57,7 @@ export async function buildConsole(folder: string, target: ConsoleTarget): Promi
   const script = outputOf(metafile.outputs, "console/src/main.tsx");
   const style = outputOf(metafile.outputs, "console/style/console.css");
   const page = await writePage(folder, target, script, style);
+  await writeEmbed(folder, target, style, metafile.outputs);
   const first = [script, style, ...importedBy(metafile.outputs, script)];
   const size = (name: string) => sizes.get(name) ?? 0;
   const parts = [...sizes.keys()].filter((name) => name.endsWith(".js") && !first.includes(name));
@@ -79,9 +85,29 @@ async function writePage(
   // What Cloudflare Pages and Netlify read; other hosts take the same from the deploy guide.
   await writeFile(
     join(folder, "_headers"),
-    `/*\n${headers.map(([name, value]) => `  ${name}: ${value}\n`).join("")}`,
+    `/*\n${headers.map(([name, value]) => `  ${name}: ${value}\n`).join("")}` +
+      // Pages of others load the elements, which hold nothing but what is public.
+      ["/leveredge.js", "/assets/*"]
+        .map((path) => `${path}\n  access-control-allow-origin: *\n`).join(""),
   );
   return page;
+}
+
+/** The elements under a name that stays, for pages of others, and a page that shows them. */
+async function writeEmbed(
+  folder: string,
+  target: ConsoleTarget,
+  style: string,
+  outputs: Outputs,
+): Promise<void> {
+  const elements = outputOf(outputs, "console/src/embed/elements.tsx");
+  await writeFile(join(folder, "leveredge.js"), `export * from "./assets/${elements}";\n`);
+  const template = await readFile(join(SOURCE, "embed.html"), "utf8");
+  const page = template
+    .replace("{{policy}}", policyOf(target.url))
+    .replace("{{embed}}", `assets/${outputOf(outputs, "console/src/embed/page.ts")}`)
+    .replace("{{style}}", `assets/${style}`);
+  await writeFile(join(folder, "embed.html"), page);
 }
 
 type Outputs = Readonly<

@@ -44,6 +44,7 @@ try {
   await shoot(operator, "runs", "#/runs");
   const customer = await signedIn(CUSTOMER, "dark");
   await shoot(customer, "spend", "#/");
+  await shoot(customer, "credit", "#/credit");
   await shoot(customer, "invoices-of-a-customer", "#/invoices");
   await customer.goto(`${served.url}/#/invoices?period=2026-06`);
   await customer.getByRole("link", { name: /^INV-/ }).first().click();

@@ -28,8 +28,8 @@ export async function readyUsers(
     where id = ${operator}`;
   if (clientId === null) return;
   await sql`
-    insert into public.client_members (client_id, user_id)
-    select ${clientId}, ${customer}
+    insert into public.client_members (client_id, user_id, role)
+    select ${clientId}, ${customer}, 'payer'
     where not exists (select from public.client_members where user_id = ${customer})`;
 }
 

@@ -179,6 +179,19 @@ const AuthAnswer = z.object({ user: z.object({ app_metadata: z.unknown() }) });
 
 /** Tokens from Auth carry no key name and no app_metadata, as GoTrue's do. */
 async function completeTokens(response: Response): Promise<Response> {
+  const place = response.headers.get("location");
+  if (place !== null) {
+    // Where a link of a mail leads: the token stands behind the `#`.
+    const headers = new Headers(response.headers);
+    headers.set(
+      "location",
+      place.replace(
+        /([#&]access_token=)([\w-]+\.[\w-]+\.[\w-]+)/,
+        (_, before: string, token: string) => before + asGoTrueToken(token, undefined),
+      ),
+    );
+    return new Response(response.body, { status: response.status, headers });
+  }
   if (!response.headers.get("content-type")?.includes("json")) return response;
   const text = await response.text();
   const appMetadata = AuthAnswer.safeParse(parsed(text)).data?.user.app_metadata;

@@ -1,5 +1,6 @@
 import * as audit from "./audit.ts";
 import * as agentKeys from "./agent-keys.ts";
+import * as budgets from "./budgets.ts";
 import * as catalogue from "./catalogue.ts";
 import * as clients from "./clients.ts";
 import * as credits from "./credits.ts";
@@ -8,12 +9,14 @@ import * as events from "./events.ts";
 import * as evidence from "./evidence.ts";
 import * as invoiceLinks from "./invoice-links.ts";
 import * as invoices from "./invoices.ts";
+import * as items from "./items.ts";
 import * as journal from "./journal.ts";
 import * as operations from "./operations.ts";
 import * as personalData from "./personal-data.ts";
 import * as payments from "./payments.ts";
 import * as payouts from "./payouts.ts";
 import type { Route } from "./route.ts";
+import * as settings from "./settings.ts";
 import * as terms from "./terms.ts";
 import * as topUps from "./top-ups.ts";
 import * as usage from "./usage.ts";
@@ -86,6 +89,11 @@ export const ROUTES: readonly Route[] = [
   topUps.listTopUps,
   topUps.getAutoRecharge,
   topUps.setAutoRecharge,
+  items.listItems,
+  items.addItem,
+  budgets.getBudget,
+  budgets.setBudget,
+  budgets.removeBudget,
   deliveries.listDeliveries,
   deliveries.retryDelivery,
   payouts.listPayouts,
@@ -99,6 +107,8 @@ export const ROUTES: readonly Route[] = [
   operations.clientStatement,
   operations.reconcile,
   operations.health,
+  settings.getSettings,
+  settings.updateSettings,
   audit.listAudit,
   audit.exportAudit,
   audit.exportAuditCsv,

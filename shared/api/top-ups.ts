@@ -11,7 +11,7 @@ import {
   ShownInstant,
   text,
 } from "./fields.ts";
-import { READERS, type Route, STAFF } from "./route.ts";
+import { READERS, type Route } from "./route.ts";
 
 const Amount = z.int().min(1).max(9e14);
 const Days = z.int().min(1).max(36_500);
@@ -79,8 +79,8 @@ export const requestTopUp = {
   id: "requestTopUp",
   method: "POST",
   path: "/billing/clients/{client_id}/top-ups",
-  summary: "Invoice credit that a client buys; it is granted when the invoice is paid",
-  access: STAFF,
+  summary: "Invoice credit that a client buys; granted when the invoice is paid; payers may",
+  access: READERS,
   body: NewTopUp,
   status: 201,
   answer: TopUp,
@@ -112,8 +112,8 @@ export const setAutoRecharge = {
   id: "setAutoRecharge",
   method: "POST",
   path: "/billing/clients/{client_id}/auto-recharge",
-  summary: "Say when a client's credit is topped up by itself, or pause it",
-  access: STAFF,
+  summary: "Say when a client's credit is topped up by itself, or pause it; payers may",
+  access: READERS,
   body: NewAutoRecharge,
   answer: AutoRecharge,
 } as const satisfies Route;

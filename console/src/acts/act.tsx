@@ -5,6 +5,8 @@ import { type Problem, problem } from "../../../shared/errors.ts";
 import { answersChanged } from "../api/use-answer.ts";
 import { ProblemNote } from "../parts/problem-note.tsx";
 import { type Field, firstValues, type Values } from "./fields.ts";
+import { SecondFactorForm } from "./second-factor-form.tsx";
+import { useWords } from "../words/words.ts";
 
 /** Something that a user does: asked for, shown with its effect, confirmed, and only then done. */
 export interface ActOf<Done> {
@@ -38,14 +40,8 @@ export function Act<Done>({ act }: { readonly act: ActOf<Done> }) {
   );
 }
 
-function ActDialog<Done>({ act, onClose }: {
-  readonly act: ActOf<Done>;
-  readonly onClose: () => void;
-}) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const heading = useId();
-  const fields = act.fields ?? [];
-  const [values, setValues] = useState(() => firstValues(fields));
+/** Where an act stands, and the ways from there. */
+function useSteps<Done>(act: ActOf<Done>, values: Values, close: () => void) {
   const [step, setStep] = useState<Step>({ at: "asked" });
   const [isBusy, setBusy] = useState(false);
   const during = async (work: () => Promise<Step>) => {
@@ -65,38 +61,66 @@ function ActDialog<Done>({ act, onClose }: {
       const { data, error } = await act.run(values, key);
       if (error !== null) return { at: "asked", problem: error };
       answersChanged();
-      if (act.done === undefined) dialog.current?.close();
+      if (act.done === undefined) close();
       return { at: "done", result: act.done?.(data) };
     });
+  return { step, setStep, isBusy, preview, confirm };
+}
+
+function ActDialog<Done>({ act, onClose }: {
+  readonly act: ActOf<Done>;
+  readonly onClose: () => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const { say } = useWords();
+  const heading = useId();
+  const fields = act.fields ?? [];
+  const [values, setValues] = useState(() => firstValues(fields));
+  const close = () => dialog.current?.close();
+  const { step, setStep, isBusy, preview, confirm } = useSteps(act, values, close);
   useEffect(() => {
     dialog.current?.showModal();
     if (fields.length === 0) void preview();
   }, []);
+  const needsFactor = step.at === "asked" && step.problem?.code === "second_factor_required";
+  const goOn = () => {
+    setStep({ at: "asked" });
+    if (fields.length === 0) void preview();
+  };
   return (
     <dialog ref={dialog} class="act" aria-labelledby={heading} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isBusy || step.at === "done") return;
-          void (step.at === "previewed" ? confirm(step.key) : preview());
-        }}
-      >
-        <h2 id={heading}>{act.title}</h2>
-        <Fields
-          fields={fields}
-          values={values}
-          isFixed={step.at !== "asked" || isBusy}
-          onChange={setValues}
-        />
-        <Shown step={step} />
-        <Buttons
-          act={act}
-          step={step}
-          isBusy={isBusy}
-          onBack={() => setStep({ at: "asked" })}
-          onClose={() => dialog.current?.close()}
-        />
-      </form>
+      <h2 id={heading}>{needsFactor ? say("factorNeeded") : act.title}</h2>
+      {needsFactor
+        ? (
+          <>
+            <p>{say("factorText", { act: act.title })}</p>
+            <SecondFactorForm onVerified={goOn} onClose={close} />
+          </>
+        )
+        : (
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (isBusy || step.at === "done") return;
+              void (step.at === "previewed" ? confirm(step.key) : preview());
+            }}
+          >
+            <Fields
+              fields={fields}
+              values={values}
+              isFixed={step.at !== "asked" || isBusy}
+              onChange={setValues}
+            />
+            <Shown step={step} />
+            <Buttons
+              act={act}
+              step={step}
+              isBusy={isBusy}
+              onBack={() => setStep({ at: "asked" })}
+              onClose={close}
+            />
+          </form>
+        )}
     </dialog>
   );
 }
@@ -116,14 +140,19 @@ function Buttons<Done>({ act, step, isBusy, onBack, onClose }: {
   readonly onBack: () => void;
   readonly onClose: () => void;
 }) {
+  const { say } = useWords();
   const hasFields = (act.fields ?? []).length > 0;
   return (
     <div class="act-buttons">
       <button class="button" type="button" onClick={onClose}>
-        {step.at === "done" ? "Close" : "Cancel"}
+        {say(step.at === "done" ? "close" : "cancel")}
       </button>
       {step.at === "previewed" && hasFields
-        ? <button class="button" type="button" disabled={isBusy} onClick={onBack}>Change</button>
+        ? (
+          <button class="button" type="button" disabled={isBusy} onClick={onBack}>
+            {say("change")}
+          </button>
+        )
         : null}
       {step.at === "done" || step.at === "asked" && !hasFields ? null : (
         <button
@@ -131,7 +160,11 @@ function Buttons<Done>({ act, step, isBusy, onBack, onClose }: {
           type="submit"
           disabled={isBusy}
         >
-          {isBusy ? "One moment …" : step.at === "asked" ? "Preview" : `Confirm: ${act.name}`}
+          {isBusy
+            ? say("moment")
+            : step.at === "asked"
+            ? say("preview")
+            : say("confirm", { act: act.name })}
         </button>
       )}
     </div>
@@ -182,6 +215,16 @@ function Input({ field: { name, kind, required = false, options }, value, isFixe
     onInput: (event: { readonly currentTarget: HTMLInputElement }) =>
       onChange(event.currentTarget.value),
   };
+  if (kind === "long") {
+    return (
+      <textarea
+        {...common}
+        required={required}
+        rows={3}
+        onInput={(event) => onChange(event.currentTarget.value)}
+      />
+    );
+  }
   if (kind === "date") return <input type="date" {...text} />;
   if (kind === "month") return <input type="month" {...text} />;
   if (kind === "email") return <input type="email" {...text} />;

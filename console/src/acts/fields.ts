@@ -5,7 +5,7 @@ import { exponentOf } from "../format/figures.ts";
 export interface Field {
   readonly name: string;
   readonly label: string;
-  readonly kind?: "text" | "date" | "month" | "email";
+  readonly kind?: "text" | "long" | "date" | "month" | "email";
   readonly hint?: string;
   readonly value?: string;
   readonly required?: boolean;
@@ -31,6 +31,27 @@ export function enteredMinor(text: string | undefined, currency: string): number
   } catch {
     return null;
   }
+}
+
+/** The same, where nothing is an amount too. */
+export function enteredMinorOrNone(text: string | undefined, currency: string): number | null {
+  return /^0+(\.0+)?$/.test((text ?? "").trim()) ? 0 : enteredMinor(text, currency);
+}
+
+/** Whether a text is a currency's code. */
+export function isCurrency(code: string): boolean {
+  return /^[A-Z]{3}$/.test(code);
+}
+
+/** An exact decimal, which may be below zero. */
+export function isDecimal(text: string): boolean {
+  return /^-?\d{1,20}(\.\d{1,12})?$/.test(text);
+}
+
+/** A list of whole numbers with commas between them; null where it is none. */
+export function enteredNumbers(text: string | undefined): number[] | null {
+  const parts = (text ?? "").split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return parts.every((part) => /^-?\d{1,9}$/.test(part)) ? parts.map(Number) : null;
 }
 
 /** Those of the values that were filled in. */

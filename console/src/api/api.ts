@@ -8,6 +8,7 @@ import {
 import { problem } from "../../../shared/errors.ts";
 import type { Auth } from "../session/auth.ts";
 import type { Connection } from "./connection.ts";
+import { ENGLISH } from "../words/english.ts";
 
 /** What pages ask the project, always with the signed-in user's token. */
 export interface Api {
@@ -52,7 +53,7 @@ export function apiOn(connection: Connection, auth: Auth): Api {
       const said = await auth.sendLink(email, true);
       return said === null
         ? { data: null, error: null }
-        : { data: null, error: problem("unreachable", said) };
+        : { data: null, error: problem("unreachable", ENGLISH[said]) };
     },
     rows: async (table, row, search) => {
       const answer = await signed(`${connection.url}/rest/v1/${table}?${search}`).catch(() => null);

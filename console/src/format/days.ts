@@ -1,19 +1,19 @@
+import { shownLocales } from "./locales.ts";
+
 /** Days and instants in the user's language. */
 
-const LOCALES = globalThis.navigator?.languages ?? ["en"];
-
 /** A day of a client, `2026-06-30`; it has no zone and moves in none. */
-export function day(text: string, locales = LOCALES): string {
+export function day(text: string, locales = shownLocales()): string {
   return dayFormat(text, { dateStyle: "medium" }, locales);
 }
 
 /** The same without its year. */
-export function shortDay(text: string, locales = LOCALES): string {
+export function shortDay(text: string, locales = shownLocales()): string {
   return dayFormat(text, { day: "numeric", month: "short" }, locales);
 }
 
 /** `[start, end)` as its first and last day. */
-export function period(start: string | null, end: string | null, locales = LOCALES): string {
+export function period(start: string | null, end: string | null, locales = shownLocales()): string {
   if (start === null || end === null) return "";
   const last = addDays(end, -1);
   return new Intl.DateTimeFormat([...locales], { dateStyle: "medium", timeZone: "UTC" })
@@ -21,7 +21,7 @@ export function period(start: string | null, end: string | null, locales = LOCAL
 }
 
 /** An instant in the user's zone, or in another. */
-export function instant(text: string, timeZone?: string, locales = LOCALES): string {
+export function instant(text: string, timeZone?: string, locales = shownLocales()): string {
   return new Intl.DateTimeFormat([...locales], {
     dateStyle: "medium",
     timeStyle: "short",
@@ -30,7 +30,7 @@ export function instant(text: string, timeZone?: string, locales = LOCALES): str
 }
 
 /** The day of an instant in the user's zone. */
-export function dayOf(text: string, locales = LOCALES): string {
+export function dayOf(text: string, locales = shownLocales()): string {
   return new Intl.DateTimeFormat([...locales], { dateStyle: "medium" }).format(new Date(text));
 }
 

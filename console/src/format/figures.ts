@@ -1,8 +1,7 @@
 import { type Exponent, minorToDecimal, trimDecimal } from "../../../shared/money.ts";
+import { shownLocales } from "./locales.ts";
 
 /** Figures in the user's language. They are formatted from exact text: no figure is ever a float. */
-
-const LOCALES = globalThis.navigator?.languages ?? ["en"];
 
 /** How many decimals a currency has. */
 export function exponentOf(currency: string): Exponent {
@@ -12,12 +11,12 @@ export function exponentOf(currency: string): Exponent {
 }
 
 /** `(125050, "USD")` is `$1,250.50` where the language is English. */
-export function money(minor: number, currency: string, locales = LOCALES): string {
+export function money(minor: number, currency: string, locales = shownLocales()): string {
   return amount(minorToDecimal(minor, exponentOf(currency)), currency, locales);
 }
 
 /** An exact amount of major units, with every digit that counts. */
-export function amount(decimal: string, currency: string, locales = LOCALES): string {
+export function amount(decimal: string, currency: string, locales = shownLocales()): string {
   const text = trimDecimal(decimal, exponentOf(currency));
   const digits = text.split(".")[1]?.length ?? 0;
   return new Intl.NumberFormat([...locales], {
@@ -29,13 +28,13 @@ export function amount(decimal: string, currency: string, locales = LOCALES): st
 }
 
 /** A quantity with its thousands apart. */
-export function quantity(decimal: string, locales = LOCALES): string {
+export function quantity(decimal: string, locales = shownLocales()): string {
   return new Intl.NumberFormat([...locales], { maximumFractionDigits: 20 })
     .format(numeric(trimDecimal(decimal, 0)));
 }
 
 /** A percentage between two figures, or null where the first is nothing. */
-export function change(before: number, after: number, locales = LOCALES): string | null {
+export function change(before: number, after: number, locales = shownLocales()): string | null {
   if (before === 0) return null;
   return new Intl.NumberFormat([...locales], {
     style: "percent",

@@ -8,6 +8,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { type Column, Pager, Table } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Entry = z.infer<typeof AuditEntry>;
 
@@ -58,6 +59,10 @@ export default function Audit({ location }: PageProps) {
           placeholder="user or job"
           value={actor ?? ""}
           onChange={(value) => change({ actor: value })}
+        />
+        <CsvButton
+          name="audit-log"
+          ask={(cursor) => api.billing(listAudit, whole(asked, cursor))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

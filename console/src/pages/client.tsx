@@ -14,8 +14,11 @@ import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { BudgetCard } from "../parts/budget-card.tsx";
 import { CreditCard } from "../parts/credit-card.tsx";
+import { TopUpsCard } from "../parts/top-ups-card.tsx";
 import { ClientActs } from "./client/client-acts.tsx";
+import { Items } from "./client/items.tsx";
 import { Members } from "./client/members.tsx";
 
 /** One client: what it spends, its invoices, its terms, its agents and its users. */
@@ -59,7 +62,10 @@ export default function ClientPage({ location }: PageProps) {
               <Members client={client} />
             </div>
             <Agents clientId={client.id} />
+            <BudgetCard clientId={client.id} />
             <CreditCard clientId={client.id} />
+            <TopUpsCard clientId={client.id} />
+            <Items clientId={client.id} />
             <Prices clientId={client.id} />
             <Invoices clientId={client.id} />
           </div>

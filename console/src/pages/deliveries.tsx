@@ -12,6 +12,7 @@ import { type Column, Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Row = z.infer<typeof Delivery>;
 
@@ -49,6 +50,10 @@ export default function Deliveries({ location }: PageProps) {
           value={kind ?? ""}
           options={[["", "All"], ...Delivery.shape.kind.options.map(asOption)]}
           onChange={(value) => change({ kind: value })}
+        />
+        <CsvButton
+          name="deliveries"
+          ask={(cursor) => api.billing(listDeliveries, whole(asked, cursor))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

@@ -13,12 +13,14 @@ import type { PageProps } from "../shell/page-props.ts";
 import { CheckCard } from "./invoice/check-card.tsx";
 import { Lines, Movements, Summary } from "./invoice/figures.tsx";
 import { InvoiceActs } from "./invoice/invoice-acts.tsx";
+import { useWords } from "../words/words.ts";
 
 type Detail = z.infer<typeof InvoiceDetail>;
 
 /** One invoice: its figures, its lines with the way to the calls behind them, its document. */
 export default function InvoicePage({ location }: PageProps) {
   const { api, session } = useConsole();
+  const { say } = useWords();
   const id = location.path[1] ?? "";
   const answer = useAnswer(
     `invoice ${id}`,
@@ -29,11 +31,11 @@ export default function InvoicePage({ location }: PageProps) {
       {(invoice) => (
         <>
           <p class="crumbs">
-            <a href={hrefOf(["invoices"])}>Invoices</a>
+            <a href={hrefOf(["invoices"])}>{say("invoices")}</a>
           </p>
           <div class="title-row">
             <h1>
-              {nameOf(invoice)} <Status state={stateOf(invoice, new Date())} />
+              {nameOf(invoice, say)} <Status state={stateOf(invoice, new Date())} />
             </h1>
             {invoice.number === null ? null : <Download invoice={invoice} />}
           </div>
@@ -41,7 +43,7 @@ export default function InvoicePage({ location }: PageProps) {
           <div class="beside">
             <div class="cards cards-one">
               <Summary invoice={invoice} isOperator={session.role === "operator"} />
-              <Lines invoice={invoice} withLinks />
+              <Lines invoice={invoice} withLinks location={location} />
               <Movements invoice={invoice} />
               {invoice.number !== null && invoice.kind === "period"
                 ? (
@@ -58,8 +60,8 @@ export default function InvoicePage({ location }: PageProps) {
                 : null}
             </div>
             {invoice.number === null
-              ? <p class="note">A draft has no document yet: it is written when it is issued.</p>
-              : <InvoiceDocument invoiceId={invoice.id} name={nameOf(invoice)} />}
+              ? <p class="note">{say("noDocument")}</p>
+              : <InvoiceDocument invoiceId={invoice.id} name={nameOf(invoice, say)} />}
           </div>
         </>
       )}
@@ -69,6 +71,7 @@ export default function InvoicePage({ location }: PageProps) {
 
 function Download({ invoice }: { readonly invoice: Detail }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const [state, setState] = useState<"idle" | "busy" | "failed">("idle");
   const load = async () => {
     setState("busy");
@@ -77,17 +80,15 @@ function Download({ invoice }: { readonly invoice: Detail }) {
     if (data === null) return;
     const link = document.createElement("a");
     link.href = URL.createObjectURL(data);
-    link.download = `${nameOf(invoice)}.pdf`;
+    link.download = `${nameOf(invoice, say)}.pdf`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   };
   return (
     <div class="action">
-      {state === "failed"
-        ? <span class="tone-bad" role="alert">The PDF did not arrive.</span>
-        : null}
+      {state === "failed" ? <span class="tone-bad" role="alert">{say("noPdf")}</span> : null}
       <button class="button button-main" type="button" disabled={state === "busy"} onClick={load}>
-        {state === "busy" ? "Preparing …" : "Download PDF"}
+        {say(state === "busy" ? "preparing" : "downloadPdf")}
       </button>
     </div>
   );

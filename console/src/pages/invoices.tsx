@@ -8,10 +8,13 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Pager } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { type Say, useWords } from "../words/words.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 /** Invoices, newest first. Members see those of their clients that are issued. */
 export default function Invoices({ location }: PageProps) {
   const { api, session } = useConsole();
+  const { say } = useWords();
   const { query } = location;
   const isOperator = session.role === "operator";
   const status = Invoice.shape.status.safeParse(query.status).data;
@@ -32,21 +35,21 @@ export default function Invoices({ location }: PageProps) {
     changeQuery(location, { ...values, cursor: undefined });
   return (
     <>
-      <h1>Invoices</h1>
+      <h1>{say("invoices")}</h1>
       <div class="filters">
         <Choice
-          label="Status"
+          label={say("status")}
           value={status ?? ""}
-          options={isOperator ? [...STATUSES, ["draft", "Draft"]] : STATUSES}
+          options={statuses(say, isOperator)}
           onChange={(value) => change({ status: value })}
         />
         <MonthFilter
-          label="Period"
+          label={say("period")}
           value={period ?? ""}
           onChange={(value) => change({ period: value })}
         />
         <TextFilter
-          label="Number"
+          label={say("number")}
           placeholder="INV-2026-000001"
           value={query.number ?? ""}
           onChange={(value) => change({ number: value })}
@@ -58,6 +61,10 @@ export default function Invoices({ location }: PageProps) {
               Invoices of all clients
             </button>
           )}
+        <CsvButton
+          name="invoices"
+          ask={(cursor) => api.billing(listInvoices, whole(asked, cursor))}
+        />
       </div>
       <Loaded answer={answer} rows={8}>
         {({ data, next_cursor }) => (
@@ -65,7 +72,7 @@ export default function Invoices({ location }: PageProps) {
             <InvoiceTable
               invoices={data}
               withClient={isOperator}
-              none="No invoice is like that."
+              none={say("noSuchInvoice")}
             />
             <Pager location={location} next={next_cursor} />
           </>
@@ -75,10 +82,15 @@ export default function Invoices({ location }: PageProps) {
   );
 }
 
-const STATUSES: readonly (readonly [string, string])[] = [
-  ["", "All"],
-  ["open", "Open"],
-  ["paid", "Paid"],
-  ["void", "Void"],
-  ["uncollectible", "Uncollectible"],
-];
+function statuses(say: Say, withDrafts: boolean): readonly (readonly [string, string])[] {
+  return [
+    ["", say("all")],
+    ...(["open", "paid", "void", "uncollectible"] as const).map((status) =>
+      [
+        status,
+        say(`state_${status}`),
+      ] as const
+    ),
+    ...withDrafts ? [["draft", say("state_draft")] as const] : [],
+  ];
+}

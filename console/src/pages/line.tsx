@@ -16,12 +16,14 @@ import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { Candidates } from "./line/candidates.tsx";
 import { Days } from "./line/days.tsx";
+import { type Say, useWords } from "../words/words.ts";
 
 type Line = z.infer<typeof InvoiceLine>;
 
 /** Why a line costs what it costs: the sum, the price with those it beat, the days, the calls. */
 export default function LinePage({ location }: PageProps) {
   const { api } = useConsole();
+  const { say } = useWords();
   const [, id = "", , position] = location.path;
   const params = { invoice_id: id };
   const answer = useAnswer(`line ${id} ${position}`, async () => {
@@ -37,14 +39,14 @@ export default function LinePage({ location }: PageProps) {
   return (
     <Loaded answer={answer} rows={10}>
       {({ invoice, line }) => {
-        if (line === undefined) return <p class="note">The invoice has no such line.</p>;
+        if (line === undefined) return <p class="note">{say("noLine")}</p>;
         return (
           <>
             <p class="crumbs">
-              <a href={hrefOf(["invoices"])}>Invoices</a>
-              <a href={hrefOf(["invoices", id])}>{nameOf(invoice)}</a>
+              <a href={hrefOf(["invoices"])}>{say("invoices")}</a>
+              <a href={hrefOf(["invoices", id])}>{nameOf(invoice, say)}</a>
             </p>
-            <h1>Why {money(line.amount_minor, invoice.currency)}</h1>
+            <h1>{say("why", { amount: money(line.amount_minor, invoice.currency) })}</h1>
             <div class="cards cards-one">
               <Sum invoice={invoice} line={line} />
               <Candidates invoice={invoice} line={line} />
@@ -62,6 +64,7 @@ function Sum({ invoice: { currency }, line }: {
   readonly invoice: z.infer<typeof InvoiceDetail>;
   readonly line: Line;
 }) {
+  const { say } = useWords();
   const { unit_amount, per_units } = line;
   return (
     <Card title={line.description}>
@@ -69,31 +72,33 @@ function Sum({ invoice: { currency }, line }: {
         {line.quantity === null ? null : (
           <li>
             <strong>{quantity(line.quantity)}</strong>
-            <span>{(line.metric ?? "units").replaceAll("_", " ")}{ofClass(line)}</span>
+            <span>{line.metric?.replaceAll("_", " ") ?? say("units")}{ofClass(line, say)}</span>
           </li>
         )}
         {unit_amount === null
           ? (
             <li>
               <strong>×</strong>
-              <span>by tiers: {line.detail}</span>
+              <span>{say("byTiers", { detail: line.detail ?? "" })}</span>
             </li>
           )
           : (
             <li>
               <strong>× {amount(unit_amount, currency)}</strong>
               <span>
-                {per_units === null || per_units === "1" ? "each" : `per ${quantity(per_units)}`}
+                {per_units === null || per_units === "1"
+                  ? say("each")
+                  : say("per", { units: quantity(per_units) })}
               </span>
             </li>
           )}
         <li>
           <strong>= {amount(line.precise_amount, currency)}</strong>
-          <span>exact</span>
+          <span>{say("exact")}</span>
         </li>
         <li>
           <strong>= {money(line.amount_minor, currency)}</strong>
-          <span>rounded once, half away from zero</span>
+          <span>{say("rounded")}</span>
         </li>
       </ol>
       <p class="muted">
@@ -109,8 +114,7 @@ function Sum({ invoice: { currency }, line }: {
       {line.is_late
         ? (
           <p class="note note-warn">
-            Late usage: the line bills what an earlier invoice did not have. The days below show all
-            usage of those days.
+            {say("lateUsage")}
           </p>
         )
         : null}
@@ -118,6 +122,8 @@ function Sum({ invoice: { currency }, line }: {
   );
 }
 
-function ofClass({ rate_class }: Line): string {
-  return rate_class === null || rate_class === "standard" ? "" : `, class ${rate_class}`;
+function ofClass({ rate_class }: Line, say: Say): string {
+  return rate_class === null || rate_class === "standard"
+    ? ""
+    : say("ofClass", { name: rate_class });
 }

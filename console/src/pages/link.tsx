@@ -6,12 +6,14 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Status } from "../parts/status.tsx";
 import { CheckCard } from "./invoice/check-card.tsx";
 import { Lines, Movements, Summary } from "./invoice/figures.tsx";
+import { useWords } from "../words/words.ts";
 
 /** One invoice, for everybody who has its link: read it, pay it, take its PDF, compute it again. */
 export default function LinkPage({ billing, token }: {
   readonly billing: BillingClient;
   readonly token: string;
 }) {
+  const { say } = useWords();
   const answer = useAnswer(
     `link ${token}`,
     () => billing(openInvoiceLink, { body: { token } }),
@@ -23,15 +25,15 @@ export default function LinkPage({ billing, token }: {
           <>
             <div class="title-row">
               <h1>
-                {nameOf(invoice)} <Status state={stateOf(invoice, new Date())} />
+                {nameOf(invoice, say)} <Status state={stateOf(invoice, new Date())} />
               </h1>
               <div class="acts">
                 {pdf === null
                   ? null
-                  : <a class="button" href={pdf.url} rel="noopener">Download PDF</a>}
+                  : <a class="button" href={pdf.url} rel="noopener">{say("downloadPdf")}</a>}
                 {pay_url === null
                   ? null
-                  : <a class="button button-main" href={pay_url} rel="noopener">Pay</a>}
+                  : <a class="button button-main" href={pay_url} rel="noopener">{say("pay")}</a>}
               </div>
             </div>
             <Summary invoice={invoice} isOperator={false} />

@@ -9,6 +9,7 @@ import { Pager } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { addPrice } from "./client/add-price.tsx";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 /** The default list of prices. Clients with prices of their own have them on their page. */
 export default function Prices({ location }: PageProps) {
@@ -38,6 +39,11 @@ export default function Prices({ location }: PageProps) {
           value={metric ?? ""}
           placeholder="input_tokens"
           onChange={(value) => changeQuery(location, { metric: value, cursor: undefined })}
+        />
+        <CsvButton
+          name="prices"
+          ask={(next) =>
+            api.billing(listPrices, whole(metric === undefined ? {} : { metric }, next))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

@@ -19,6 +19,7 @@ import { type Column, Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Row = z.infer<typeof PriceProposal>;
 
@@ -45,6 +46,10 @@ export default function Proposals({ location }: PageProps) {
           value={state}
           options={STATES.map((one) => [one, one])}
           onChange={(value) => changeQuery(location, { state: value, cursor: undefined })}
+        />
+        <CsvButton
+          name="price-proposals"
+          ask={(next) => api.billing(listPriceProposals, whole({ state }, next))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

@@ -15,6 +15,7 @@ import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { Blocked } from "./home/waiting.tsx";
 import { curesOf, type Named } from "./quarantine/cures.tsx";
+import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Row = z.infer<typeof QuarantineRow>;
 
@@ -49,16 +50,10 @@ export default function Quarantine({ location }: PageProps) {
           query: { limit: 200, ...next === undefined ? {} : { cursor: next } },
         }), 5),
   );
+  const asked = { limit: 25, ...reason === undefined ? {} : { reason } };
   const answer = useAnswer(
     `quarantine ${reason} ${cursor}`,
-    () =>
-      api.billing(listQuarantine, {
-        query: {
-          limit: 25,
-          ...reason === undefined ? {} : { reason },
-          ...cursor === undefined ? {} : { cursor },
-        },
-      }),
+    () => api.billing(listQuarantine, { query: { ...asked, cursor } }),
   );
   return (
     <>
@@ -72,6 +67,10 @@ export default function Quarantine({ location }: PageProps) {
           value={reason ?? ""}
           options={[["", "All"], ...REASONS.map(asOption)]}
           onChange={(value) => changeQuery(location, { reason: value, cursor: undefined })}
+        />
+        <CsvButton
+          name="quarantine"
+          ask={(next) => api.billing(listQuarantine, whole(asked, next))}
         />
       </div>
       <Loaded answer={answer} rows={8}>

@@ -10,18 +10,22 @@ import { Loaded } from "../parts/loaded.tsx";
 import { SpendCard } from "../parts/spend-card.tsx";
 import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { BudgetCard } from "../parts/budget-card.tsx";
+import { useWords } from "../words/words.ts";
 
 /** A customer's first page: what the running period costs so far, and the newest invoices. */
 export default function Spend({ location }: PageProps) {
   const { api } = useConsole();
+  const { say } = useWords();
   const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
   return (
     <Loaded answer={clients} rows={8}>
       {({ data }) => (
-        <ClientChoice clients={data} location={location} title="Spend">
+        <ClientChoice clients={data} location={location} title={say("spend")}>
           {(client) => (
             <div class="cards">
               <SpendCard key={client.id} clientId={client.id} />
+              <BudgetCard key={client.id} clientId={client.id} />
               <CreditCard key={client.id} clientId={client.id} />
               <Newest key={client.id} clientId={client.id} />
             </div>
@@ -34,14 +38,19 @@ export default function Spend({ location }: PageProps) {
 
 function Newest({ clientId }: { readonly clientId: string }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const answer = useAnswer(
     `newest ${clientId}`,
     () => api.billing(listInvoices, { query: { client_id: clientId, limit: 5 } }),
   );
   return (
-    <Card title="Newest invoices" wide aside={<a href={hrefOf(["invoices"])}>All invoices</a>}>
+    <Card
+      title={say("newestInvoices")}
+      wide
+      aside={<a href={hrefOf(["invoices"])}>{say("allInvoices")}</a>}
+    >
       <Loaded answer={answer}>
-        {({ data }) => <InvoiceTable invoices={data} withClient={false} none="No invoice yet." />}
+        {({ data }) => <InvoiceTable invoices={data} withClient={false} none={say("noInvoice")} />}
       </Loaded>
     </Card>
   );

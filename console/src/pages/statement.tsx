@@ -13,10 +13,13 @@ import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import type { PageProps } from "../shell/page-props.ts";
+import { isKey, type Say, useWords } from "../words/words.ts";
+import { CsvButton } from "../parts/csv-button.tsx";
 
 /** The account of a year: what was invoiced, credited and paid, with the balance after each. */
 export default function Statement({ location }: PageProps) {
   const { api } = useConsole();
+  const { say } = useWords();
   const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
   const thisYear = new Date().getUTCFullYear();
   const year = /^(19[7-9]|20|21)\d+$/.test(location.query.year ?? "")
@@ -25,18 +28,26 @@ export default function Statement({ location }: PageProps) {
   return (
     <Loaded answer={clients} rows={8}>
       {({ data }) => (
-        <ClientChoice clients={data} location={location} title="Statement">
+        <ClientChoice clients={data} location={location} title={say("statement")}>
           {(client) => (
             <>
               <div class="filters">
                 <Choice
-                  label="Year"
+                  label={say("year")}
                   value={String(year)}
                   options={[0, 1, 2, 3, 4].map((ago) => [
                     String(thisYear - ago),
                     String(thisYear - ago),
                   ])}
                   onChange={(value) => changeQuery(location, { year: value })}
+                />
+                <CsvButton
+                  name={`statement-${year}`}
+                  ask={() =>
+                    api.billing(clientStatement, {
+                      params: { client_id: client.id },
+                      query: { year },
+                    })}
                 />
               </div>
               <Entries key={`${client.id} ${year}`} clientId={client.id} year={year} />
@@ -50,6 +61,7 @@ export default function Statement({ location }: PageProps) {
 
 function Entries({ clientId, year }: { readonly clientId: string; readonly year: number }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const answer = useAnswer(
     `statement ${clientId} ${year}`,
     () =>
@@ -63,42 +75,44 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
     <Loaded answer={answer} rows={6}>
       {({ rows, isWhole }) => (
         <>
-          <Table
-            label="Statement"
-            none="Nothing happened in this year."
-            rows={rows.map((entry, index) => ({ ...entry, index }))}
-            keyOf={({ index }) => String(index)}
-            columns={[
-              { title: "When", cell: ({ at }) => dayOf(at), isWhole: true },
-              { title: "What", cell: ({ entry }) => sentence(entry) },
-              {
-                title: "Number",
-                cell: ({ number, entry }) =>
-                  number !== null && entry === "invoice"
-                    ? <a href={hrefOf(["invoices", number])}>{number}</a>
-                    : number,
-              },
-              {
-                title: "Amount",
-                cell: ({ amount_minor, currency }) => money(amount_minor, currency),
-                isFigure: true,
-              },
-              {
-                title: "Balance",
-                cell: ({ balance_minor, currency }) => money(balance_minor, currency),
-                isFigure: true,
-              },
-            ]}
-          />
-          <Cut shown={rows.length} isWhole={isWhole} />
+        <Table
+          label={say("statement")}
+          none={say("nothingInYear")}
+          rows={rows.map((entry, index) => ({ ...entry, index }))}
+          keyOf={({ index }) => String(index)}
+          columns={[
+            { title: say("when"), cell: ({ at }) => dayOf(at), isWhole: true },
+            { title: say("what"), cell: ({ entry }) => nameOf(entry, say) },
+            {
+              title: say("number"),
+              cell: ({ number, entry }) =>
+                number !== null && entry === "invoice"
+                  ? <a href={hrefOf(["invoices", number])}>{number}</a>
+                  : number,
+            },
+            {
+              title: say("amount"),
+              cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+              isFigure: true,
+            },
+            {
+              title: say("balance"),
+              cell: ({ balance_minor, currency }) => money(balance_minor, currency),
+              isFigure: true,
+            },
+          ]}
+        />
+        <Cut shown={rows.length} isWhole={isWhole} />
         </>
       )}
     </Loaded>
   );
 }
 
-/** `opening_balance` is "Opening balance". */
-function sentence(name: string): string {
-  const words = name.replaceAll("_", " ");
+/** `opening_balance` is "Opening balance"; what has no word yet is shown as the server names it. */
+function nameOf(entry: string, say: Say): string {
+  const key = `entry_${entry}`;
+  if (isKey(key)) return say(key);
+  const words = entry.replaceAll("_", " ");
   return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
 }

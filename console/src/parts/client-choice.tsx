@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { Choice } from "./choice.tsx";
 import type { Location } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
+import { useWords } from "../words/words.ts";
 
 interface Named {
   readonly id: string;
@@ -15,12 +16,13 @@ export function ClientChoice<Client extends Named>({ clients, location, title, c
   readonly title: string;
   readonly children: (client: Client) => ComponentChildren;
 }) {
+  const { say } = useWords();
   const client = clients.find(({ id }) => id === location.query.client) ?? clients[0];
   if (client === undefined) {
     return (
       <>
         <h1>{title}</h1>
-        <p class="note">No client is shared with you yet. Ask for access to yours.</p>
+        <p class="note">{say("noClient")}</p>
       </>
     );
   }
@@ -35,7 +37,7 @@ export function ClientChoice<Client extends Named>({ clients, location, title, c
       {clients.length === 1 ? null : (
         <div class="filters">
           <Choice
-            label="Client"
+            label={say("client")}
             value={client.id}
             options={clients.map(({ id, name }) => [id, name])}
             onChange={(value) => changeQuery(location, { client: value })}

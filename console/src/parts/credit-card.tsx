@@ -9,11 +9,13 @@ import { Card, Figure } from "./card.tsx";
 import { Cut } from "./cut.tsx";
 import { Loaded } from "./loaded.tsx";
 import { Status } from "./status.tsx";
-import { Table } from "./table.tsx";
+import { type Column, Table } from "./table.tsx";
+import { type Say, useWords } from "../words/words.ts";
 
 /** What a client's credit is worth now, and the grants it comes from. */
 export function CreditCard({ clientId }: { readonly clientId: string }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const path = { params: { client_id: clientId } };
   const balance = useAnswer(
     `credit balance ${clientId}`,
@@ -29,20 +31,22 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
       ),
   );
   return (
-    <Card title="Credit" wide>
+    <Card title={say("credit")} wide>
       <Loaded answer={balance}>
         {({ data }) => (
           <div class="figures">
-            {data.some(isCredit) ? null : <p class="none">There is no credit.</p>}
+            {data.some(isCredit) ? null : <p class="none">{say("noCredit")}</p>}
             {data.filter(isCredit).map((
               { currency, balance_minor, granted_minor, uninvoiced_minor, live_minor },
             ) => (
               <Figure
                 key={currency}
                 value={money(live_minor, currency)}
-                note={`${money(balance_minor, currency)} balance + ${
-                  money(granted_minor, currency)
-                } granted − ${money(uninvoiced_minor, currency)} not invoiced yet`}
+                note={say("creditSum", {
+                  balance: money(balance_minor, currency),
+                  granted: money(granted_minor, currency),
+                  uninvoiced: money(uninvoiced_minor, currency),
+                })}
               />
             ))}
           </div>
@@ -59,44 +63,53 @@ function Grants({ rows, isWhole }: {
   readonly rows: readonly z.infer<typeof CreditGrant>[];
   readonly isWhole: boolean;
 }) {
+  const { say } = useWords();
   return (
     <>
       <Table
-        label="Grants of credit"
+        label={say("grants")}
         none=""
         rows={rows}
         keyOf={({ id }) => id}
-        columns={[
-          { title: "State", cell: ({ state }) => <Status state={state} /> },
-          { title: "Granted", cell: ({ granted_at }) => dayOf(granted_at), isWhole: true },
-          {
-            title: "Until",
-            cell: ({ expires_at }) => expires_at === null ? "open" : dayOf(expires_at),
-            isMinor: true,
-            isWhole: true,
-          },
-          {
-            title: "For",
-            cell: ({ metrics, models, agents }) =>
-              [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
-              "all charges",
-            isMinor: true,
-          },
-          {
-            title: "Amount",
-            cell: ({ amount_minor, currency }) => money(amount_minor, currency),
-            isFigure: true,
-          },
-          {
-            title: "Left",
-            cell: ({ left_minor, currency }) => money(left_minor, currency),
-            isFigure: true,
-          },
-        ]}
+        columns={columns(say)}
       />
       <Cut shown={rows.length} isWhole={isWhole} />
     </>
   );
+}
+
+function columns(say: Say): readonly Column<z.infer<typeof CreditGrant>>[] {
+  return [
+    { title: say("state"), cell: ({ state }) => <Status state={state} /> },
+    {
+      title: say("grantedOn"),
+      cell: ({ granted_at }) => dayOf(granted_at),
+      isWhole: true,
+    },
+    {
+      title: say("until"),
+      cell: ({ expires_at }) => expires_at === null ? say("open") : dayOf(expires_at),
+      isMinor: true,
+      isWhole: true,
+    },
+    {
+      title: say("for"),
+      cell: ({ metrics, models, agents }) =>
+        [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
+        say("allCharges"),
+      isMinor: true,
+    },
+    {
+      title: say("amount"),
+      cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+      isFigure: true,
+    },
+    {
+      title: say("left"),
+      cell: ({ left_minor, currency }) => money(left_minor, currency),
+      isFigure: true,
+    },
+  ];
 }
 
 /** Where there is neither, usage that is not invoiced yet would read as a debt. */

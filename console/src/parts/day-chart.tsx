@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { day, shortDay } from "../format/days.ts";
 import type { DayFigure } from "./day-figure.ts";
+import { useWords } from "../words/words.ts";
 
 /** Bars by day. A screen reader reads the days with their figures. */
 export function DayChart({ label, days, format }: {
@@ -9,6 +10,7 @@ export function DayChart({ label, days, format }: {
   /** How a figure is written on the axis and beside a day. */
   readonly format: (value: number) => string;
 }) {
+  const { say } = useWords();
   const frame = useRef<HTMLDivElement>(null);
   const drawn = JSON.stringify(days);
   useEffect(() => {
@@ -36,7 +38,7 @@ export function DayChart({ label, days, format }: {
       remove();
     };
   }, [drawn]);
-  if (days.length === 0) return <p class="none">No days yet.</p>;
+  if (days.length === 0) return <p class="none">{say("noDays")}</p>;
   return (
     <figure class="chart">
       <div class="chart-frame" ref={frame} aria-hidden="true" />

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { Loaded } from "./loaded.tsx";
+import { useWords } from "../words/words.ts";
 
 /** The invoice as its archive has it. Its page is shown without scripts and without any rights. */
 export function InvoiceDocument({ invoiceId, name }: {
@@ -9,9 +10,10 @@ export function InvoiceDocument({ invoiceId, name }: {
   readonly name: string;
 }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const answer = useAnswer(`document ${invoiceId}`, () => api.invoiceHtml(invoiceId));
   return (
-    <section class="document" aria-label={`Document ${name}`}>
+    <section class="document" aria-label={say("document", { name })}>
       <Loaded answer={answer} rows={14}>
         {(html) => <Frame html={html} name={name} />}
       </Loaded>
@@ -27,6 +29,7 @@ const PAPER = 720;
  * and the frame gets it as a constructed sheet, which is no text of the page.
  */
 function Frame({ html, name }: { readonly html: string; readonly name: string }) {
+  const { say } = useWords();
   const [height, setHeight] = useState(900);
   const [scale, setScale] = useState(1);
   const paper = useRef<HTMLDivElement>(null);
@@ -51,7 +54,7 @@ function Frame({ html, name }: { readonly html: string; readonly name: string })
   return (
     <div class="paper" ref={paper} style={{ height: `${Math.ceil(height * scale)}px` }}>
       <iframe
-        title={`Invoice ${name}`}
+        title={say("invoiceNamed", { name })}
         sandbox="allow-same-origin"
         srcdoc={page}
         height={height}

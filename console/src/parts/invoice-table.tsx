@@ -5,6 +5,7 @@ import { money } from "../format/figures.ts";
 import { hrefOf } from "../routing/location.ts";
 import { Status } from "./status.tsx";
 import { type Column, Table } from "./table.tsx";
+import { IN_ENGLISH, type Say, useWords } from "../words/words.ts";
 
 export type InvoiceRow = z.infer<typeof Invoice>;
 
@@ -15,15 +16,16 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
   readonly today?: Date;
   readonly none: string;
 }) {
+  const { say } = useWords();
   const columns: Column<InvoiceRow>[] = [
     {
-      title: "Invoice",
-      cell: (invoice) => <a href={hrefOf(["invoices", invoice.id])}>{nameOf(invoice)}</a>,
+      title: say("invoice"),
+      cell: (invoice) => <a href={hrefOf(["invoices", invoice.id])}>{nameOf(invoice, say)}</a>,
       isWhole: true,
     },
     ...withClient
       ? [{
-        title: "Client",
+        title: say("client"),
         cell: (invoice: InvoiceRow) => (
           <a class="quiet" href={hrefOf(["clients", invoice.client_id])}>
             <bdi>{invoice.client}</bdi>
@@ -32,25 +34,25 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
       }]
       : [],
     {
-      title: "Period",
+      title: say("period"),
       cell: (invoice) => period(invoice.period_start, invoice.period_end),
       isWhole: true,
       isMinor: true,
     },
-    { title: "Status", cell: (invoice) => <Status state={stateOf(invoice, today)} /> },
+    { title: say("status"), cell: (invoice) => <Status state={stateOf(invoice, today)} /> },
     {
-      title: "Due on",
+      title: say("dueOn"),
       cell: ({ due_on }) => due_on === null ? "" : day(due_on),
       isWhole: true,
       isMinor: true,
     },
     {
-      title: "Total",
+      title: say("total"),
       cell: ({ total_minor, currency }) => money(total_minor, currency),
       isFigure: true,
     },
     {
-      title: "To pay",
+      title: say("toPay"),
       cell: ({ status, amount_due_minor, currency }) =>
         status === "void" || status === "draft" ? "" : money(amount_due_minor, currency),
       isFigure: true,
@@ -59,7 +61,7 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
   ];
   return (
     <Table
-      label="Invoices"
+      label={say("invoices")}
       columns={columns}
       rows={invoices}
       keyOf={({ id }) => id}
@@ -69,8 +71,8 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
 }
 
 /** Its number; a draft has none yet. */
-export function nameOf({ number }: Pick<InvoiceRow, "number">): string {
-  return number ?? "Draft";
+export function nameOf({ number }: Pick<InvoiceRow, "number">, say: Say = IN_ENGLISH.say): string {
+  return number ?? say("draft");
 }
 
 /** The status; an open invoice whose day has passed is overdue. */

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Answer } from "../api/use-answer.ts";
 import { ProblemNote } from "./problem-note.tsx";
+import { useWords } from "../words/words.ts";
 
 /** Shows an answer when it is there, what went wrong where it is not coming, bars until then. */
 export function Loaded<Data>({ answer, children, rows = 3 }: {
@@ -14,8 +15,9 @@ export function Loaded<Data>({ answer, children, rows = 3 }: {
 }
 
 function Bars({ rows }: { readonly rows: number }) {
+  const { say } = useWords();
   return (
-    <div class="bars" role="status" aria-label="Loading">
+    <div class="bars" role="status" aria-label={say("loading")}>
       {Array.from({ length: rows }, (_, index) => <div key={index} class="bar" />)}
     </div>
   );

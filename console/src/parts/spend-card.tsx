@@ -7,17 +7,19 @@ import { exponentOf, money } from "../format/figures.ts";
 import { Card, Figure } from "./card.tsx";
 import { DayChart } from "./day-chart.tsx";
 import { Loaded } from "./loaded.tsx";
+import { useWords } from "../words/words.ts";
 
 /** What a client's running period costs so far, by day, and where it is heading. */
 export function SpendCard({ clientId }: { readonly clientId: string }) {
   const { api } = useConsole();
+  const { say: word } = useWords();
   const answer = useAnswer(
     `spend ${clientId}`,
     () => api.billing(clientSpend, { params: { client_id: clientId } }),
     true,
   );
   return (
-    <Card title="Spend so far" wide>
+    <Card title={word("spendSoFar")} wide>
       <Loaded answer={answer} rows={6}>
         {(spend) => {
           const say = (minor: number) => money(minor, spend.currency);
@@ -27,18 +29,20 @@ export function SpendCard({ clientId }: { readonly clientId: string }) {
               <div class="figures">
                 <Figure
                   value={say(spend.usage_minor)}
-                  note={`${period(spend.period.start, spend.period.end)}, before discount and tax`}
+                  note={word("beforeDiscount", {
+                    period: period(spend.period.start, spend.period.end),
+                  })}
                 />
                 <Figure
                   value={say(spend.forecast_minor)}
-                  note={`expected by the end of the period (day ${spend.elapsed_days} of ${spend.total_days})`}
+                  note={word("expected", { day: spend.elapsed_days, days: spend.total_days })}
                 />
                 {spend.minimum_minor === 0
                   ? null
-                  : <Figure value={say(spend.minimum_minor)} note="agreed minimum" />}
+                  : <Figure value={say(spend.minimum_minor)} note={word("agreedMinimum")} />}
               </div>
               <DayChart
-                label="Spend by day"
+                label={word("spendByDay")}
                 days={spend.days.map(({ day, amount_minor }) => ({
                   day,
                   value: Number(minorToDecimal(amount_minor, exponentOf(spend.currency))),
@@ -46,7 +50,7 @@ export function SpendCard({ clientId }: { readonly clientId: string }) {
                 format={(value) => say(Math.round(value * scale))}
               />
               <Unpriced models={spend.unpriced.map(({ model }) => model)} />
-              <p class="muted">Calls counted up to {instant(spend.counted_at)}.</p>
+              <p class="muted">{word("countedUpTo", { at: instant(spend.counted_at) })}</p>
             </>
           );
         }}
@@ -56,10 +60,11 @@ export function SpendCard({ clientId }: { readonly clientId: string }) {
 }
 
 function Unpriced({ models }: { readonly models: readonly string[] }) {
+  const { say } = useWords();
   if (models.length === 0) return null;
   return (
     <p class="note note-warn">
-      Not included, because there is no price yet: {[...new Set(models)].join(", ")}.
+      {say("notPriced", { models: [...new Set(models)].join(", ") })}
     </p>
   );
 }

@@ -1,3 +1,5 @@
+import { isKey, useWords } from "../words/words.ts";
+
 const TONES: Readonly<Record<string, string>> = {
   paid: "good",
   active: "good",
@@ -6,7 +8,10 @@ const TONES: Readonly<Record<string, string>> = {
   done: "good",
   accepted: "good",
   usable: "good",
+  granted: "good",
+  taken: "good",
   open: "info",
+  invoiced: "info",
   running: "info",
   dead: "bad",
   overdue: "bad",
@@ -15,11 +20,17 @@ const TONES: Readonly<Record<string, string>> = {
   attention: "warn",
   late: "warn",
   draft: "warn",
+  pending: "warn",
+  wanted: "warn",
   paused: "warn",
   skipped: "warn",
 };
 
 /** A state as a word with a colour; the word alone says it. */
 export function Status({ state }: { readonly state: string }) {
-  return <span class={`status tone-${TONES[state] ?? "plain"}`}>{state}</span>;
+  const { say } = useWords();
+  const key = `state_${state}`;
+  return (
+    <span class={`status tone-${TONES[state] ?? "plain"}`}>{isKey(key) ? say(key) : state}</span>
+  );
 }

@@ -1,13 +1,16 @@
 import { type Connection } from "../api/connection.ts";
 import { type Session, sessionOf, sessionOfLink, storedSession } from "./session.ts";
+import type { Key } from "../words/english.ts";
 
 /** Keeps the session of this tab. Closing the tab ends it: nothing is left on the machine. */
 export interface Auth {
   current(): Session | null;
   /** Null where it worked, else what to tell the user. */
-  signIn(email: string, password: string): Promise<string | null>;
+  signIn(email: string, password: string): Promise<Key | null>;
   /** Mails a link that signs in; null where it went out, else what to tell the user. */
-  sendLink(email: string, mayBeNew: boolean): Promise<string | null>;
+  sendLink(email: string, mayBeNew: boolean): Promise<Key | null>;
+  /** Takes the session that an answer of Auth opens in place of this one; false where it is none. */
+  adopt(answer: unknown): boolean;
   signOut(): Promise<void>;
   /** A token that is good for a while; null where nobody is signed in any more. */
   token(): Promise<string | null>;
@@ -19,7 +22,7 @@ const KEY = "leveredge-console-session";
 const EARLY = 60_000;
 
 /** Talks to Supabase Auth: three requests, so its whole client is not loaded. */
-export function authOn({ url, publishableKey }: Connection): Auth {
+export function authOn(connection: Connection): Auth {
   let session = storedSession(sessionStorage.getItem(KEY));
   const fromLink = session === null ? sessionOfLink(location.hash, Date.now()) : null;
   if (/[#&]access_token=/.test(location.hash)) history.replaceState(null, "", "#/");
@@ -33,16 +36,7 @@ export function authOn({ url, publishableKey }: Connection): Auth {
   };
   // A link signs in where nobody is, and never in place of somebody else.
   if (fromLink !== null) keep(fromLink);
-  const ask = (path: string, body: object, token?: string) =>
-    fetch(`${url}/auth/v1/${path}`, {
-      method: "POST",
-      headers: {
-        apikey: publishableKey,
-        "content-type": "application/json",
-        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
-      },
-      body: JSON.stringify(body),
-    });
+  const ask = askOn(connection);
   const renew = async () => {
     const refresh_token = session?.refreshToken;
     const answer = await ask("token?grant_type=refresh_token", { refresh_token });
@@ -54,11 +48,11 @@ export function authOn({ url, publishableKey }: Connection): Auth {
     current: () => session,
     signIn: async (email, password) => {
       const answer = await ask("token?grant_type=password", { email, password }).catch(() => null);
-      if (answer === null) return "The server cannot be reached. Check the connection and retry.";
-      if (answer.status === 429) return "Too many attempts. Wait a minute and retry.";
-      if (!answer.ok) return "Email or password is wrong.";
+      if (answer === null) return "away";
+      if (answer.status === 429) return "tooManyAttempts";
+      if (!answer.ok) return "wrongPassword";
       const opened = sessionOf(await answer.json().catch(() => null), Date.now());
-      if (opened === null) return "The server's answer is no session.";
+      if (opened === null) return "noSession";
       keep(opened);
       return null;
     },
@@ -66,10 +60,15 @@ export function authOn({ url, publishableKey }: Connection): Auth {
       const back = encodeURIComponent(`${location.origin}${location.pathname}`);
       const answer = await ask(`otp?redirect_to=${back}`, { email, create_user: mayBeNew })
         .catch(() => null);
-      if (answer === null) return "The server cannot be reached. Check the connection and retry.";
-      if (answer.status === 429) return "Too many mails. Wait a minute and retry.";
+      if (answer === null) return "away";
+      if (answer.status === 429) return "tooManyMails";
       // Whether there is such a user is not for everybody to know.
-      return answer.ok || !mayBeNew && answer.status < 500 ? null : "The mail could not be sent.";
+      return answer.ok || !mayBeNew && answer.status < 500 ? null : "mailNotSent";
+    },
+    adopt: (answer) => {
+      const next = sessionOf(answer, Date.now());
+      if (next !== null) keep(next);
+      return next !== null;
     },
     signOut: async () => {
       const token = session?.accessToken;
@@ -88,4 +87,18 @@ export function authOn({ url, publishableKey }: Connection): Auth {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** Posts to Auth, with the user's token where there is one. */
+function askOn({ url, publishableKey }: Connection) {
+  return (path: string, body: object, token?: string) =>
+    fetch(`${url}/auth/v1/${path}`, {
+      method: "POST",
+      headers: {
+        apikey: publishableKey,
+        "content-type": "application/json",
+        ...token === undefined ? {} : { authorization: `Bearer ${token}` },
+      },
+      body: JSON.stringify(body),
+    });
 }

@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { sessionOf, sessionOfLink, storedSession } from "./session.ts";
+import { hasSecondFactor, sessionOf, sessionOfLink, storedSession, userIdOf } from "./session.ts";
 
 const ANSWER = {
   access_token: "a",
@@ -47,6 +47,21 @@ Deno.test("a link of a mail opens a session, and any other hash none", () => {
   strictEqual(sessionOfLink("#/invoices?status=open", 0), null);
   strictEqual(sessionOfLink("#access_token=no.token&refresh_token=r", 0), null);
   strictEqual(sessionOfLink(`#access_token=${token}`, 0), null);
+});
+
+Deno.test("the token says who its user is and whether there was a second factor", () => {
+  const session = (claims: object) => ({
+    accessToken: `x.${tokenPart(claims)}.y`,
+    refreshToken: "r",
+    expiresAt: 0,
+    email: "",
+    role: "member" as const,
+  });
+  strictEqual(userIdOf(session({ sub: "7" })), "7");
+  strictEqual(userIdOf(session({})), "");
+  strictEqual(hasSecondFactor(session({ aal: "aal2" })), true);
+  strictEqual(hasSecondFactor(session({ aal: "aal1" })), false);
+  strictEqual(hasSecondFactor({ ...session({}), accessToken: "none" }), false);
 });
 
 function tokenPart(claims: object): string {

@@ -53,6 +53,18 @@ export function storedSession(text: string | null): Session | null {
   }
 }
 
+/** The id of the session's user; an empty text where the token names none. */
+export function userIdOf({ accessToken }: Session): string {
+  return Subject.safeParse(claimsOf(accessToken)).data?.sub ?? "";
+}
+
+/** Whether the session was opened with a second factor. */
+export function hasSecondFactor({ accessToken }: Session): boolean {
+  return Subject.safeParse(claimsOf(accessToken)).data?.aal === "aal2";
+}
+
+const Subject = z.object({ sub: z.string().optional(), aal: z.string().optional() });
+
 const Claims = z.object({
   exp: z.number(),
   email: z.string().nullish(),

@@ -6,12 +6,15 @@ import { ConsoleContext } from "../api/context.ts";
 import { hrefOf, type Location } from "../routing/location.ts";
 import { useLocation } from "../routing/use-location.ts";
 import type { Auth } from "../session/auth.ts";
+import { secondFactorOn } from "../session/second-factor.ts";
 import type { Session } from "../session/session.ts";
 import { Menu } from "./menu.tsx";
 import type LinkPage from "../pages/link.tsx";
 import type { PageProps } from "./page-props.ts";
 import { type Page, pageAt } from "./pages.ts";
 import { SignIn } from "./sign-in.tsx";
+import { InLanguage } from "../words/in-language.tsx";
+import { useWords } from "../words/words.ts";
 
 /** The console: the form to sign in without a session, the menu and a page with one. */
 export function App({ connection, auth }: {
@@ -21,14 +24,26 @@ export function App({ connection, auth }: {
   const [session, setSession] = useState(auth.current());
   useEffect(() => auth.onChange(() => setSession(auth.current())), [auth]);
   const api = useMemo(() => apiOn(connection, auth), [connection, auth]);
+  const secondFactor = useMemo(() => secondFactorOn(connection, auth), [connection, auth]);
   const { path: [first, token] } = useLocation();
   if (first === "open" && token !== undefined) {
-    return <OpenInvoice connection={connection} token={token} />;
+    return (
+      <InLanguage>
+        <OpenInvoice connection={connection} token={token} />
+      </InLanguage>
+    );
   }
-  if (session === null) return <SignIn auth={auth} />;
+  if (session === null) {
+    return (
+      <InLanguage>
+        <SignIn auth={auth} />
+      </InLanguage>
+    );
+  }
+  const frame = <Frame session={session} auth={auth} />;
   return (
-    <ConsoleContext.Provider value={{ api, session }}>
-      <Frame session={session} auth={auth} />
+    <ConsoleContext.Provider value={{ api, session, secondFactor }}>
+      {session.role === "member" ? <InLanguage>{frame}</InLanguage> : frame}
     </ConsoleContext.Provider>
   );
 }
@@ -38,22 +53,28 @@ function OpenInvoice({ connection, token }: {
   readonly connection: Connection;
   readonly token: string;
 }) {
+  const { say } = useWords();
   const billing = useMemo(() => billingOfEverybody(connection), [connection]);
   const [Page, setPage] = useState<{ readonly View: typeof LinkPage } | null>(null);
   useEffect(() => {
-    document.title = "Invoice · LeverEdge Billing";
+    document.title = `${say("invoice")} · LeverEdge Billing`;
     void import("../pages/link.tsx").then(({ default: View }) => setPage({ View }));
   }, []);
   return Page === null
-    ? <div class="bars" role="status" aria-label="Loading" />
+    ? <div class="bars" role="status" aria-label={say("loading")} />
     : <Page.View billing={billing} token={token} />;
 }
 
 function Frame({ session, auth }: { readonly session: Session; readonly auth: Auth }) {
+  const { say, language } = useWords();
   const location = useLocation();
   const main = useRef<HTMLElement>(null);
   const page = pageAt(location.path, session.role);
-  const title = page?.title ?? "Not found";
+  const title = page === undefined
+    ? say("nothingHere")
+    : page.name === undefined
+    ? page.title
+    : say(page.name);
   const path = location.path.join("/");
   const isFirst = useRef(true);
   useEffect(() => {
@@ -62,11 +83,11 @@ function Frame({ session, auth }: { readonly session: Session; readonly auth: Au
     if (!isFirst.current) main.current?.focus();
     isFirst.current = false;
     scrollTo(0, 0);
-  }, [path]);
+  }, [path, language]);
   return (
     <div class="frame">
       <button class="skip" type="button" onClick={() => main.current?.focus()}>
-        Skip to the page
+        {say("skip")}
       </button>
       <Menu session={session} auth={auth} path={location.path} />
       <main ref={main} tabIndex={-1}>
@@ -77,11 +98,12 @@ function Frame({ session, auth }: { readonly session: Session; readonly auth: Au
 }
 
 function NotFound() {
+  const { say } = useWords();
   return (
     <>
-      <h1>Nothing is here</h1>
+      <h1>{say("nothingHere")}</h1>
       <p>
-        The address names no page that you may see. <a href={hrefOf([])}>To the start page</a>
+        {say("noSuchPage")} <a href={hrefOf([])}>{say("toStart")}</a>
       </p>
     </>
   );
@@ -89,6 +111,7 @@ function NotFound() {
 
 /** A page whose code is loaded when it is first opened. */
 function Loading({ page, location }: { readonly page: Page; readonly location: Location }) {
+  const { say } = useWords();
   const [state, setState] = useState<
     { readonly View: ComponentType<PageProps> } | "loading" | "failed"
   >("loading");
@@ -106,15 +129,17 @@ function Loading({ page, location }: { readonly page: Page; readonly location: L
   if (broken !== undefined) {
     return (
       <div class="note note-bad" role="alert">
-        The page holds something that it cannot show. Reload, and report it if it stays.
+        {say("brokenPage")}
       </div>
     );
   }
-  if (state === "loading") return <div class="bars" role="status" aria-label="Loading" />;
+  if (state === "loading") {
+    return <div class="bars" role="status" aria-label={say("loading")} />;
+  }
   if (state === "failed") {
     return (
       <div class="note note-bad" role="alert">
-        The page could not be loaded. There may be a newer version: reload.
+        {say("oldPage")}
       </div>
     );
   }

@@ -3,6 +3,8 @@ import type { Auth } from "../session/auth.ts";
 import type { Session } from "../session/session.ts";
 import { PAGES } from "./pages.ts";
 import { ThemeButton } from "./theme.tsx";
+import { LanguageChoice } from "../words/language-choice.tsx";
+import { useWords } from "../words/words.ts";
 
 /** The pages of a user's role, the user's email, and the button to sign out. */
 export function Menu({ session, auth, path }: {
@@ -10,6 +12,7 @@ export function Menu({ session, auth, path }: {
   readonly auth: Auth;
   readonly path: readonly string[];
 }) {
+  const { say } = useWords();
   const pages = PAGES.filter(({ inMenu, roles }) => inMenu && roles.includes(session.role));
   return (
     <header class="menu">
@@ -19,21 +22,24 @@ export function Menu({ session, auth, path }: {
         </svg>
         LeverEdge
       </a>
-      <nav aria-label="Main">
-        {pages.map(({ title, path: target }) => (
+      <nav aria-label={say("mainMenu")}>
+        {pages.map(({ title, name, path: target }) => (
           <a
             key={title}
             href={hrefOf(target)}
             aria-current={target[0] === path[0] ? "page" : undefined}
           >
-            {title}
+            {name === undefined ? title : say(name)}
           </a>
         ))}
       </nav>
       <div class="menu-end">
         <span class="menu-user" title={session.email}>{session.email}</span>
+        {session.role === "member" ? <LanguageChoice /> : null}
         <ThemeButton />
-        <button class="button" type="button" onClick={() => void auth.signOut()}>Sign out</button>
+        <button class="button" type="button" onClick={() => void auth.signOut()}>
+          {say("signOut")}
+        </button>
       </div>
     </header>
   );

@@ -1,10 +1,13 @@
 import type { ComponentType } from "preact";
 import type { Session } from "../session/session.ts";
 import type { PageProps } from "./page-props.ts";
+import type { Key } from "../words/english.ts";
 
 /** A page: its path, the roles that see it, and its code, loaded when it is first opened. */
 export interface Page {
   readonly title: string;
+  /** The title in the language of the user, of pages that members see. */
+  readonly name?: Key;
   /** Parts of the path; `*` stands for any text. */
   readonly path: readonly string[];
   readonly roles: readonly Session["role"][];
@@ -25,6 +28,7 @@ export const PAGES: readonly Page[] = [
   },
   {
     title: "Spend",
+    name: "spend",
     path: [],
     roles: ["member"],
     inMenu: true,
@@ -46,6 +50,7 @@ export const PAGES: readonly Page[] = [
   },
   {
     title: "Invoices",
+    name: "invoices",
     path: ["invoices"],
     roles: both,
     inMenu: true,
@@ -53,6 +58,7 @@ export const PAGES: readonly Page[] = [
   },
   {
     title: "Invoice",
+    name: "invoice",
     path: ["invoices", "*"],
     roles: both,
     inMenu: false,
@@ -60,6 +66,7 @@ export const PAGES: readonly Page[] = [
   },
   {
     title: "Why this price",
+    name: "whyThisPrice",
     path: ["invoices", "*", "lines", "*"],
     roles: both,
     inMenu: false,
@@ -115,7 +122,24 @@ export const PAGES: readonly Page[] = [
     load: () => import("../pages/settings.tsx"),
   },
   {
+    title: "Credit",
+    name: "credit",
+    path: ["credit"],
+    roles: ["member"],
+    inMenu: true,
+    load: () => import("../pages/credit.tsx"),
+  },
+  {
+    title: "Second factor",
+    name: "secondFactor",
+    path: ["second-factor"],
+    roles: both,
+    inMenu: false,
+    load: () => import("../pages/second-factor.tsx"),
+  },
+  {
     title: "Statement",
+    name: "statement",
     path: ["statement"],
     roles: ["member"],
     inMenu: true,

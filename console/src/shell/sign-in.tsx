@@ -1,9 +1,13 @@
 import { useRef, useState } from "preact/hooks";
 import type { Auth } from "../session/auth.ts";
+import { LanguageChoice } from "../words/language-choice.tsx";
+import type { Key } from "../words/english.ts";
+import { useWords } from "../words/words.ts";
 
 /** Email and password. An error does not say which of the two was wrong. */
 export function SignIn({ auth }: { readonly auth: Auth }) {
-  const [problem, setProblem] = useState<string | null>(null);
+  const { say } = useWords();
+  const [problem, setProblem] = useState<Key | null>(null);
   const [isBusy, setBusy] = useState(false);
   const email = useRef<HTMLInputElement>(null);
   const password = useRef<HTMLInputElement>(null);
@@ -28,13 +32,13 @@ export function SignIn({ auth }: { readonly auth: Auth }) {
     <main class="sign-in">
       <form class="card" onSubmit={submit}>
         <h1>LeverEdge Billing</h1>
-        <p class="muted">Sign in to see usage and invoices.</p>
+        <p class="muted">{say("signInText")}</p>
         <label class="field">
-          <span>Email</span>
+          <span>{say("email")}</span>
           <input ref={email} type="email" name="email" autocomplete="username" required />
         </label>
         <label class="field">
-          <span>Password</span>
+          <span>{say("password")}</span>
           <input
             ref={password}
             type="password"
@@ -43,21 +47,22 @@ export function SignIn({ auth }: { readonly auth: Auth }) {
             required
           />
         </label>
-        {problem === null ? null : <p class="note note-bad" role="alert">{problem}</p>}
+        {problem === null ? null : <p class="note note-bad" role="alert">{say(problem)}</p>}
         <button class="button button-main" type="submit" disabled={isBusy}>
-          {isBusy ? "One moment …" : "Sign in"}
+          {say(isBusy ? "moment" : "signIn")}
         </button>
         {sentTo === null
           ? (
             <button class="button" type="button" disabled={isBusy} onClick={sendLink}>
-              Mail me a link instead
+              {say("mailLink")}
             </button>
           )
           : (
             <p class="note note-good" role="status">
-              If {sentTo} may sign in, a link is on its way.
+              {say("linkSent", { email: sentTo })}
             </p>
           )}
+        <LanguageChoice />
       </form>
     </main>
   );

@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
+import { useWords } from "../words/words.ts";
 
 const KEY = "leveredge-console-theme";
 const NEXT = { system: "light", light: "dark", dark: "system" } as const;
-const NAMES = { system: "System", light: "Light", dark: "Dark" } as const;
+const NAMES = { system: "themeSystem", light: "themeLight", dark: "themeDark" } as const;
 type Theme = keyof typeof NEXT;
 
 /** The theme that the user chose here, else the system's. */
@@ -19,6 +20,7 @@ export function applyTheme(theme: Theme): void {
 
 /** Goes from the system's theme to light, to dark, and back. */
 export function ThemeButton() {
+  const { say } = useWords();
   const [theme, setTheme] = useState(storedTheme());
   const change = () => {
     const next = NEXT[theme];
@@ -27,8 +29,13 @@ export function ThemeButton() {
     setTheme(next);
   };
   return (
-    <button class="button" type="button" onClick={change} aria-label={`Theme: ${NAMES[theme]}`}>
-      {NAMES[theme]}
+    <button
+      class="button"
+      type="button"
+      onClick={change}
+      aria-label={say("theme", { name: say(NAMES[theme]) })}
+    >
+      {say(NAMES[theme])}
     </button>
   );
 }

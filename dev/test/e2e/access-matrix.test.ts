@@ -229,6 +229,45 @@ Deno.test("a member's endpoints show what is theirs and know nothing of others",
   );
 });
 
+Deno.test("of members those whose role is payer buy credit and set recharges and budgets", async () => {
+  const acts = (id: string): readonly (readonly [string, string, object | null])[] => [
+    ["POST", `clients/${id}/top-ups`, { amount_minor: 100, reference: crypto.randomUUID() }],
+    ["POST", `clients/${id}/auto-recharge`, {
+      threshold_minor: 1,
+      target_minor: 2,
+      monthly_cap_minor: 9,
+      paused: true,
+    }],
+    ["POST", `clients/${id}/budget`, { amount_minor: 1_000_000 }],
+    ["DELETE", `clients/${id}/budget`, null],
+  ];
+  const statuses = async (id: string) => {
+    const found: number[] = [];
+    for (const [method, path, body] of acts(id)) {
+      const response = await fetch(`${platform.apiUrl}/functions/v1/billing/${path}`, {
+        method,
+        headers: {
+          ...member.headers,
+          "content-type": "application/json",
+          "idempotency-key": crypto.randomUUID(),
+        },
+        ...body === null ? {} : { body: JSON.stringify(body) },
+      });
+      await response.body?.cancel();
+      found.push(response.status);
+    }
+    return found;
+  };
+  deepStrictEqual(await statuses(mine.id), [403, 403, 403, 403]);
+  const mineOf = sql`client_id = ${mine.id} and user_id = ${member.id}`;
+  await sql`update public.client_members set role = 'payer' where ${mineOf}`;
+  deepStrictEqual(await statuses(theirs.id), [404, 404, 404, 404]);
+  deepStrictEqual(await statuses(mine.id), [201, 200, 200, 200]);
+  await sql`update public.client_members set role = 'viewer' where ${mineOf}`;
+  await sql`insert into public.client_budgets (client_id, amount_minor)
+    values (${mine.id}, 1000000)`;
+});
+
 Deno.test("members get their invoice's document, of others none", async () => {
   for (const [invoice, status] of [[mine.invoiceId, 200], [theirs.invoiceId, 404]] as const) {
     const url = `${platform.apiUrl}/functions/v1/render-invoice?format=json&invoice_id=${invoice}`;

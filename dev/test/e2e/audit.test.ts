@@ -207,6 +207,8 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   grantCredit: () => ({ amount_minor: 1, reference: "x" }),
   requestTopUp: () => ({ amount_minor: 1, reference: "x" }),
   setAutoRecharge: () => ({ threshold_minor: 1, target_minor: 2, monthly_cap_minor: 9 }),
+  addItem: () => ({ description: "x", unit_amount: "1" }),
+  updateSettings: () => ({ seller_website: "https://example.com" }),
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
   writeOffInvoice: () => ({}),
   erasePersonalData: () => ({ reason: "x" }),
@@ -235,6 +237,8 @@ const FREE: Readonly<Record<string, string>> = {
   endInvoiceLinks: "closes what was open",
   openInvoiceLink: "a caller with a link reads its invoice",
   linkEvidence: "as openInvoiceLink",
+  setBudget: "what is told of, and no amount that is billed",
+  removeBudget: "as setBudget",
   createPortalSession: "a page of Stripe's, where a payer's own methods are",
   createSetupSession: "as createPortalSession",
 };

@@ -2,6 +2,7 @@
 import "./billing-api/clients-and-terms.ts";
 import "./billing-api/invoices.ts";
 import "./billing-api/audit-and-catalogue.ts";
+import "./billing-api/items-budgets-settings.ts";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import * as clients from "../../../shared/api/clients.ts";
 import * as invoices from "../../../shared/api/invoices.ts";

@@ -1,6 +1,8 @@
 // Journeys through the console in a real browser, against the platform's own API.
 import "./console/looking.ts";
 import "./console/acting.ts";
+import "./console/paying.ts";
+import "./console/words.ts";
 import "./console/accessible.ts";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { confirm, preview } from "../support/console-acts.ts";

@@ -1,4 +1,4 @@
-import { strictEqual } from "node:assert/strict";
+import { deepStrictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
 
 /** Opens an act's dialog and fills it in; returns what the preview says. */
@@ -27,5 +27,5 @@ export async function preview(
 export async function confirm(page: Page): Promise<void> {
   await page.getByRole("dialog").getByRole("button", { name: /^Confirm/ }).click();
   await page.locator("dialog .act-effect").waitFor({ state: "detached" });
-  strictEqual(await page.locator("dialog [role=alert]").count(), 0);
+  deepStrictEqual(await page.locator("dialog [role=alert]").allInnerTexts(), []);
 }

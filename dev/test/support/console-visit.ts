@@ -24,6 +24,11 @@ const world = browser === null ? null : await consoleWorld(sql);
 /** Options of a test that needs the browser. */
 export const journey = { ignore: browser === null, sanitizeOps: false, sanitizeResources: false };
 
+interface User {
+  readonly email: string;
+  readonly password: string;
+}
+
 export interface Visit {
   readonly page: Page;
   /** What the browser complained of. */
@@ -34,7 +39,7 @@ export interface Visit {
 
 /** Signs in as a user types it, unless it is nobody, and hands the page over. */
 export async function visit(
-  user: ((world: ConsoleWorld) => { readonly email: string; readonly password: string }) | null,
+  user: ((world: ConsoleWorld) => User) | null,
   test: (visit: Visit, world: ConsoleWorld) => Promise<void>,
 ): Promise<void> {
   if (browser === null || world === null) throw new Error("no browser");

@@ -60,6 +60,36 @@ export async function consoleWorld(sql: Sql): Promise<ConsoleWorld> {
   }
 }
 
+/** A client without an invoice, at 1.00 a million output tokens, and its user. */
+export interface NewCustomer extends User {
+  readonly clientId: string;
+  readonly clientName: string;
+}
+
+/** A new client with a user whose role at it is payer. */
+export async function newCustomer(sql: Sql): Promise<NewCustomer> {
+  const user = newUser();
+  const { id: client_id, name } = await data(billing(createClientRoute, {
+    body: { name: `Payer ${crypto.randomUUID()}`, started_on: "2026-05-01", time_zone: "UTC" },
+  }));
+  await data(billing(createConfig, {
+    body: { client_id, currency: "USD", minimum_minor: 0, deliveries: [] },
+  }));
+  await data(billing(createPrice, {
+    body: { client_id, metric: "output_tokens", unit_amount: "1", per_units: "1000000" },
+  }));
+  const admin = postgres(platform.databaseAdminUrl, { max: 1, onnotice: () => {} });
+  try {
+    const project = { url: platform.apiUrl, publishableKey: platform.publishableKey };
+    const userId = await signUp(admin, project, user);
+    await sql`insert into public.client_members (client_id, user_id, role)
+      values (${client_id}, ${userId}, 'payer')`;
+  } finally {
+    await admin.end();
+  }
+  return { ...user, clientId: client_id, clientName: name };
+}
+
 function newUser(): User {
   return { email: `${crypto.randomUUID()}@example.com`, password: crypto.randomUUID() };
 }

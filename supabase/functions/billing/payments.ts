@@ -8,6 +8,7 @@ import type { StripeConnection } from "../_shared/stripe/client.ts";
 import { describeFailure, isMissing, outcomeOfFailure } from "../_shared/stripe/failures.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
+import { mayPay } from "./may-pay.ts";
 
 /** What paying is given from outside. */
 export interface PaymentPorts {
@@ -60,16 +61,6 @@ export function paymentEndpoints(ports: PaymentPorts) {
       });
     }),
   ];
-}
-
-/** A member sees its client; its payment pages are for members whose role says so. */
-async function mayPay(session: Session, clientId: string): Promise<void> {
-  await readClient(session, clientId);
-  if (session.caller.actor !== "member") return;
-  const [row] = await session.sql<{ allowed: boolean }[]>`
-    select billing.may_pay(${clientId}::text::uuid) as allowed`;
-  if (row?.allowed === true) return;
-  throw new ProblemError(problem("forbidden", "your role at this client is not payer"));
 }
 
 /** Stripe sends people wherever it is told to: only to where the seller says, else it is a trap. */

@@ -4,11 +4,13 @@ import type { Session } from "../_shared/api/session.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
+import { mayPay } from "./may-pay.ts";
 
 /** Credit that clients buy, and when it is bought by itself. */
 export const topUpEndpoints = [
   endpoint(routes.requestTopUp, async (session, { params: { client_id }, body }) => {
-    await readClient(session, client_id);
+    await mayPay(session, client_id);
+    await session.asService();
     const [made] = await session.sql<{ id: string }[]>`
       select billing.request_top_up(${client_id}::text::uuid, ${body.amount_minor}::bigint,
         ${body.currency ?? null}::text, ${body.expires_after_days ?? null}::integer,
@@ -27,7 +29,8 @@ export const topUpEndpoints = [
     return await readRecharge(session, client_id);
   }),
   endpoint(routes.setAutoRecharge, async (session, { params: { client_id }, body }) => {
-    await readClient(session, client_id);
+    await mayPay(session, client_id);
+    await session.asService();
     await session.sql`
       select billing.set_auto_recharge(${client_id}::text::uuid, ${body.threshold_minor}::bigint,
         ${body.monthly_cap_minor}::bigint, ${body.target_minor ?? null}::bigint,

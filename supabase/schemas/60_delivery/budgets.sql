@@ -24,6 +24,17 @@ create policy "members and operators read budgets" on public.client_budgets
   using (client_id = any ((select billing.my_clients())::uuid[])
     or (select billing.is_operator()));
 
+-- Payers may set it, so it is on record as terms are.
+create trigger audit_insert after insert on public.client_budgets
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_update after update on public.client_budgets
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
+create trigger audit_delete after delete on public.client_budgets
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();
+
 -- Usage of the running period of clients with a budget, rated as the invoice will rate it.
 create function billing.budget_use(as_of timestamptz default billing.as_of())
 returns table (client_id uuid, client text, period_start date, currency text,

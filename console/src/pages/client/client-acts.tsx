@@ -2,7 +2,7 @@ import { grantCredit } from "../../../../shared/api/credits.ts";
 import { generateInvoice } from "../../../../shared/api/invoices.ts";
 import { createAssignment, createConfig } from "../../../../shared/api/terms.ts";
 import { Act, type ActOf, known, refused } from "../../acts/act.tsx";
-import { enteredMinor, filled } from "../../acts/fields.ts";
+import { enteredMinor, enteredMinorOrNone, filled, isCurrency } from "../../acts/fields.ts";
 import { PreviewedTotal } from "../../acts/previewed-total.tsx";
 import type { Api } from "../../api/api.ts";
 import { useConsole } from "../../api/context.ts";
@@ -10,6 +10,7 @@ import { day } from "../../format/days.ts";
 import { money } from "../../format/figures.ts";
 import { hrefOf } from "../../routing/location.ts";
 import { addPrice } from "./add-price.tsx";
+import { chargeOnce } from "./charge-once.tsx";
 
 interface Named {
   readonly id: string;
@@ -26,6 +27,7 @@ export function ClientActs({ client }: { readonly client: Named }) {
       <Act act={addPrice(api, client)} />
       <Act act={assignAgent(api, client)} />
       <Act act={grant(api, client)} />
+      <Act act={chargeOnce(api, client)} />
     </div>
   );
 }
@@ -91,7 +93,7 @@ function addTerms(api: Api, { id, name }: Named): ActOf<unknown> {
     ],
     preview: ({ currency = "", minimum, payment_terms_days = "", effective_from = "" }) => {
       if (!isCurrency(currency)) return refused(`"${currency}" is no currency like USD`);
-      if (minimum !== "" && minimumOf(minimum, currency) === null) {
+      if (minimum !== "" && enteredMinorOrNone(minimum, currency) === null) {
         return refused(`"${minimum}" is no amount of ${currency}`);
       }
       if (!/^\d{0,3}$/.test(payment_terms_days)) return refused("days are a number");
@@ -109,22 +111,13 @@ function addTerms(api: Api, { id, name }: Named): ActOf<unknown> {
         body: {
           client_id: id,
           currency,
-          ...minimum === "" ? {} : { minimum_minor: minimumOf(minimum, currency) },
+          ...minimum === "" ? {} : { minimum_minor: enteredMinorOrNone(minimum, currency) },
           ...payment_terms_days === "" ? {} : { payment_terms_days: Number(payment_terms_days) },
           ...filled(rest),
         },
         idempotencyKey,
       }),
   };
-}
-
-function isCurrency(code: string): boolean {
-  return /^[A-Z]{3}$/.test(code);
-}
-
-/** None is an amount too, of a minimum. */
-function minimumOf(text: string | undefined, currency: string): number | null {
-  return /^0+(\.0+)?$/.test(text ?? "") ? 0 : enteredMinor(text, currency);
 }
 
 function assignAgent(api: Api, { id, name }: Named): ActOf<unknown> {

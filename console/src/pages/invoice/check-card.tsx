@@ -10,6 +10,7 @@ import { money, quantity } from "../../format/figures.ts";
 import { Card } from "../../parts/card.tsx";
 import { ProblemNote } from "../../parts/problem-note.tsx";
 import { Table } from "../../parts/table.tsx";
+import { useWords } from "../../words/words.ts";
 
 type Detail = z.infer<typeof InvoiceDetail>;
 /** Asks for a page of what decides the invoice. */
@@ -38,6 +39,7 @@ export function CheckCard({ invoice, load }: {
   readonly invoice: Detail;
   readonly load: Load;
 }) {
+  const { say } = useWords();
   const [state, setState] = useState<State>({ at: "idle" });
   const check = async () => {
     setState({ at: "busy", logs: 0 });
@@ -47,52 +49,52 @@ export function CheckCard({ invoice, load }: {
   };
   return (
     <Card
-      title="Check it yourself"
+      title={say("checkIt")}
       aside={
         <button class="button" type="button" disabled={state.at === "busy"} onClick={check}>
-          {state.at === "busy" ? "Computing …" : "Compute it again"}
+          {say(state.at === "busy" ? "computing" : "compute")}
         </button>
       }
     >
-      <p class="muted">
-        Your browser loads the calls, prices and terms of the period and computes the invoice anew,
-        by code that shares nothing with the one that wrote it.
-      </p>
+      <p class="muted">{say("checkText")}</p>
       <Outcome state={state} currency={invoice.currency} />
     </Card>
   );
 }
 
 function Outcome({ state, currency }: { readonly state: State; readonly currency: string }) {
+  const { say } = useWords();
   if (state.at === "idle") return null;
   if (state.at === "busy") {
-    return <p role="status">{quantity(String(state.logs))} calls are loaded.</p>;
+    return <p role="status">{say("callsLoaded", { calls: quantity(String(state.logs)) })}</p>;
   }
   if (state.at === "failed") return <ProblemNote problem={state.problem} />;
   const { differences, compared, logs } = state.checked;
   if (differences.length === 0) {
     return (
       <p class="note note-good" role="status">
-        Agrees to the cent: {compared} totals and lines, from {quantity(String(logs))} calls.
+        {say("agrees", { compared, calls: quantity(String(logs)) })}
       </p>
     );
   }
   return (
     <>
       <p class="note note-warn" role="status">
-        {differences.length} of {compared}{" "}
-        totals and lines differ. Usage that came after the invoice, late lines and changed terms
-        make a difference, too.
+        {say("differ", { differences: differences.length, compared })}
       </p>
       <Table
-        label="Differences"
+        label={say("differences")}
         none=""
         rows={differences}
         keyOf={({ what }) => what}
         columns={[
-          { title: "What", cell: ({ what }) => what },
-          { title: "Invoice", cell: ({ invoice }) => shown(invoice, currency), isFigure: true },
-          { title: "Computed", cell: ({ rated }) => shown(rated, currency), isFigure: true },
+          { title: say("what"), cell: ({ what }) => what },
+          {
+            title: say("invoice"),
+            cell: ({ invoice }) => shown(invoice, currency),
+            isFigure: true,
+          },
+          { title: say("computed"), cell: ({ rated }) => shown(rated, currency), isFigure: true },
         ]}
       />
     </>

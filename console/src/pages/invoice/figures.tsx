@@ -5,7 +5,8 @@ import { amount, money, quantity } from "../../format/figures.ts";
 import { Card, Facts } from "../../parts/card.tsx";
 import { Cut } from "../../parts/cut.tsx";
 import { Table } from "../../parts/table.tsx";
-import { hrefOf } from "../../routing/location.ts";
+import { hrefOf, type Location } from "../../routing/location.ts";
+import { useWords } from "../../words/words.ts";
 
 type Detail = z.infer<typeof InvoiceDetail>;
 
@@ -14,15 +15,16 @@ export function Summary({ invoice, isOperator }: {
   readonly invoice: Detail;
   readonly isOperator: boolean;
 }) {
+  const { say: word } = useWords();
   const say = (minor: number) => money(minor, invoice.currency);
   const optional = ([name, minor]: readonly [string, number]) =>
     minor === 0 ? [] : [fact(name, say(minor))];
   return (
-    <Card title="Summary">
+    <Card title={word("summary")}>
       <Facts
         facts={[
           [
-            "Client",
+            word("client"),
             isOperator
               ? (
                 <a key="client" href={hrefOf(["clients", invoice.client_id])}>
@@ -31,17 +33,17 @@ export function Summary({ invoice, isOperator }: {
               )
               : <bdi key="client">{invoice.client}</bdi>,
           ],
-          ["Period", period(invoice.period_start, invoice.period_end)],
-          ["Issued on", invoice.issued_on === null ? "–" : day(invoice.issued_on)],
-          ["Due on", invoice.due_on === null ? "–" : day(invoice.due_on)],
-          ["Subtotal", say(invoice.subtotal_minor)],
-          ...optional(["Discount", -invoice.discount_minor]),
-          ...optional(["Tax", invoice.tax_minor]),
-          ["Total", <strong key="total">{say(invoice.total_minor)}</strong>],
-          ...optional(["Balance applied", -invoice.balance_applied_minor]),
-          ...optional(["Credited", -invoice.credited_minor]),
-          ...optional(["Paid", -invoice.paid_minor]),
-          ["To pay", <strong key="due">{say(invoice.amount_due_minor)}</strong>],
+          [word("period"), period(invoice.period_start, invoice.period_end)],
+          [word("issuedOn"), invoice.issued_on === null ? "–" : day(invoice.issued_on)],
+          [word("dueOn"), invoice.due_on === null ? "–" : day(invoice.due_on)],
+          [word("subtotal"), say(invoice.subtotal_minor)],
+          ...optional([word("discount"), -invoice.discount_minor]),
+          ...optional([word("tax"), invoice.tax_minor]),
+          [word("total"), <strong key="total">{say(invoice.total_minor)}</strong>],
+          ...optional([word("balanceApplied"), -invoice.balance_applied_minor]),
+          ...optional([word("credited"), -invoice.credited_minor]),
+          ...optional([word("paid"), -invoice.paid_minor]),
+          [word("toPay"), <strong key="due">{say(invoice.amount_due_minor)}</strong>],
         ]}
       />
     </Card>
@@ -53,21 +55,25 @@ function fact(name: string, value: string): readonly [string, string] {
 }
 
 /** Its lines; those of usage lead to what they were made of, where the reader can go there. */
-export function Lines({ invoice, withLinks }: {
+export function Lines({ invoice, withLinks, location }: {
   readonly invoice: Detail;
   readonly withLinks: boolean;
+  readonly location?: Location;
 }) {
+  const { say } = useWords();
   return (
-    <Card title="Lines">
+    <Card title={say("lines")}>
       <Cut shown={invoice.lines.length} isWhole={invoice.lines.length === invoice.lines_count} />
       <Table
-        label="Lines"
-        none="The invoice has no lines."
+        label={say("lines")}
+        none={say("noLines")}
         rows={invoice.lines}
+        {...location === undefined ? {} : { order: { location, name: "lines" } }}
         keyOf={({ position }) => String(position)}
         columns={[
           {
-            title: "What",
+            title: say("what"),
+            by: ({ description }) => description,
             cell: ({ position, kind, description, detail, model }) => (
               <>
                 {withLinks && kind === "usage" && model !== null
@@ -82,27 +88,29 @@ export function Lines({ invoice, withLinks }: {
             ),
           },
           {
-            title: "Quantity",
+            title: say("quantity"),
+            by: ({ quantity }) => quantity === null ? null : Number(quantity),
             cell: (line) => line.quantity === null ? "" : quantity(line.quantity),
             isFigure: true,
             isMinor: true,
           },
           {
-            title: "Price",
+            title: say("price"),
             cell: ({ unit_amount, per_units }) =>
               unit_amount === null ? "" : (
                 <>
                   {amount(unit_amount, invoice.currency)}
                   {per_units === null || per_units === "1"
                     ? null
-                    : <div class="muted">per {quantity(per_units)}</div>}
+                    : <div class="muted">{say("per", { units: quantity(per_units) })}</div>}
                 </>
               ),
             isFigure: true,
             isMinor: true,
           },
           {
-            title: "Amount",
+            title: say("amount"),
+            by: ({ amount_minor }) => amount_minor,
             cell: ({ amount_minor }) => money(amount_minor, invoice.currency),
             isFigure: true,
           },
@@ -116,33 +124,34 @@ export function Lines({ invoice, withLinks }: {
 export function Movements({ invoice: { payments, credit_notes, currency } }: {
   readonly invoice: Detail;
 }) {
+  const { say } = useWords();
   const rows = [
     ...payments.map(({ paid_at, method, reference, amount_minor }) => ({
       at: paid_at,
-      what: `Paid by ${method}`,
+      what: say("paidBy", { method }),
       reference: reference ?? "",
       minor: amount_minor,
     })),
     ...credit_notes.map(({ issued_at, number, reason, total_minor, voided_at }) => ({
       at: issued_at,
-      what: voided_at === null ? `Credit note: ${reason}` : `Void credit note: ${reason}`,
+      what: say(voided_at === null ? "creditNote" : "voidCreditNote", { reason }),
       reference: number,
       minor: total_minor,
     })),
   ].sort((one, other) => one.at < other.at ? -1 : 1);
   if (rows.length === 0) return null;
   return (
-    <Card title="Payments and credit notes">
+    <Card title={say("movements")}>
       <Table
-        label="Payments and credit notes"
+        label={say("movements")}
         none=""
         rows={rows}
         keyOf={({ at, reference }) => `${at} ${reference}`}
         columns={[
-          { title: "When", cell: ({ at }) => instant(at) },
-          { title: "What", cell: ({ what }) => what },
-          { title: "Reference", cell: ({ reference }) => reference, isMinor: true },
-          { title: "Amount", cell: ({ minor }) => money(minor, currency), isFigure: true },
+          { title: say("when"), cell: ({ at }) => instant(at) },
+          { title: say("what"), cell: ({ what }) => what },
+          { title: say("reference"), cell: ({ reference }) => reference, isMinor: true },
+          { title: say("amount"), cell: ({ minor }) => money(minor, currency), isFigure: true },
         ]}
       />
     </Card>

@@ -9,6 +9,7 @@ import { Card } from "../../parts/card.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { type Column, Pager, Table } from "../../parts/table.tsx";
 import { hrefOf, type Location } from "../../routing/location.ts";
+import { type Say, useWords } from "../../words/words.ts";
 
 /** The calls of an agent on a day of a client, as they were logged. */
 export function Calls({ clientId, model, day, agent, location }: {
@@ -19,6 +20,7 @@ export function Calls({ clientId, model, day, agent, location }: {
   readonly location: Location;
 }) {
   const { api, session } = useConsole();
+  const { say } = useWords();
   const { cursor } = location.query;
   const answer = useAnswer(`calls ${clientId} ${model} ${day} ${agent} ${cursor}`, async () => {
     const path = { params: { client_id: clientId } };
@@ -33,30 +35,30 @@ export function Calls({ clientId, model, day, agent, location }: {
   });
   return (
     <Card
-      title={`Calls of ${agent}, ${dayText(day)}`}
-      aside={<a href={hrefOf(location.path)}>Close</a>}
+      title={say("callsOf", { agent, day: dayText(day) })}
+      aside={<a href={hrefOf(location.path)}>{say("close")}</a>}
       takesFocus
     >
       <Loaded answer={answer} rows={6}>
         {({ calls, timeZone }) => (
           <>
             <Table
-              label="Calls"
-              none="No call of that day is kept."
+              label={say("calls")}
+              none={say("noCalls")}
               rows={calls.data}
               keyOf={({ id }) => id}
               columns={[
                 {
-                  title: "When",
+                  title: say("when"),
                   cell: ({ at }) => instant(at, timeZone),
                   isWhole: true,
                 },
-                ...COLUMNS,
+                ...columns(say),
                 ...session.role === "operator" ? [COST] : [],
               ]}
             />
             <p class="muted table-note">
-              Times of {timeZone}, where the client's days begin and end.
+              {say("timesOf", { zone: timeZone })}
             </p>
             <Pager location={location} next={calls.next_cursor} />
           </>
@@ -66,26 +68,26 @@ export function Calls({ clientId, model, day, agent, location }: {
   );
 }
 
-const COLUMNS: readonly Column<z.infer<typeof Call>>[] = [
-  { title: "Endpoint", cell: ({ endpoint }) => endpoint, isMinor: true },
+const columns = (say: Say): readonly Column<z.infer<typeof Call>>[] => [
+  { title: say("endpoint"), cell: ({ endpoint }) => endpoint, isMinor: true },
   {
-    title: "Input",
+    title: say("input"),
     cell: ({ input_tokens }) => quantity(String(input_tokens)),
     isFigure: true,
   },
   {
-    title: "Output",
+    title: say("output"),
     cell: ({ output_tokens }) => quantity(String(output_tokens)),
     isFigure: true,
   },
   {
-    title: "Searches",
+    title: say("searches"),
     cell: ({ web_searches }) => quantity(String(web_searches)),
     isFigure: true,
     isMinor: true,
   },
   {
-    title: "Log row",
+    title: say("logRow"),
     cell: ({ id }) => <code>{id}</code>,
     isWhole: true,
     isMinor: true,

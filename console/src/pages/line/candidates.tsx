@@ -9,6 +9,7 @@ import { Card } from "../../parts/card.tsx";
 import { Cut } from "../../parts/cut.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { type Column, Table } from "../../parts/table.tsx";
+import { type Say, useWords } from "../../words/words.ts";
 
 /** The price that was chosen for a line on its first day, and the ones that it beat. */
 export function Candidates({ invoice, line }: {
@@ -16,6 +17,7 @@ export function Candidates({ invoice, line }: {
   readonly line: z.infer<typeof InvoiceLine>;
 }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const { model, metric, service_start } = line;
   const question = {
     client_id: invoice.client_id,
@@ -30,18 +32,20 @@ export function Candidates({ invoice, line }: {
   );
   return (
     <Card
-      title="Prices considered"
-      aside={service_start === null ? null : <span class="muted">on {day(service_start)}</span>}
+      title={say("pricesConsidered")}
+      aside={service_start === null
+        ? null
+        : <span class="muted">{say("onDay", { day: day(service_start) })}</span>}
     >
       <Loaded answer={answer}>
         {({ data, next_cursor }) => (
           <>
             <Table
-              label="Prices considered"
-              none="No price is in force on that day."
+              label={say("pricesConsidered")}
+              none={say("noPrice")}
               rows={data}
               keyOf={({ price_id }) => price_id}
-              columns={COLUMNS}
+              columns={columns(say)}
             />
             <Cut shown={data.length} isWhole={next_cursor === null} />
           </>
@@ -51,22 +55,22 @@ export function Candidates({ invoice, line }: {
   );
 }
 
-const COLUMNS: readonly Column<z.infer<typeof PriceCandidate>>[] = [
-  { title: "Rank", cell: ({ rank }) => rank },
+const columns = (say: Say): readonly Column<z.infer<typeof PriceCandidate>>[] => [
+  { title: say("rank"), cell: ({ rank }) => rank },
   {
-    title: "Chosen",
-    cell: ({ chosen }) => chosen ? <span class="status tone-good">chosen</span> : null,
+    title: say("chosen"),
+    cell: ({ chosen }) => chosen ? <span class="status tone-good">{say("isChosen")}</span> : null,
   },
-  { title: "Why", cell: ({ why }) => why },
+  { title: say("whyHead"), cell: ({ why }) => why },
   {
-    title: "Price",
+    title: say("price"),
     cell: (price) =>
       price.unit_amount === null ? price.pricing_model : (
         <>
           {amount(price.unit_amount, price.currency)}
           {price.per_units === "1"
             ? null
-            : <div class="muted">per {quantity(price.per_units)}</div>}
+            : <div class="muted">{say("per", { units: quantity(price.per_units) })}</div>}
           {price.multiplier === "1"
             ? null
             : <div class="muted">× {quantity(price.multiplier)}</div>}
@@ -75,17 +79,17 @@ const COLUMNS: readonly Column<z.infer<typeof PriceCandidate>>[] = [
     isFigure: true,
   },
   {
-    title: "By",
+    title: say("by"),
     cell: ({ pricing_model }) => pricing_model.replaceAll("_", " "),
     isMinor: true,
   },
   {
-    title: "In force",
+    title: say("inForce"),
     cell: ({ effective_from, effective_until }) =>
       [
-        effective_from === null ? null : `from ${day(effective_from)}`,
-        effective_until === null ? null : `until ${day(effective_until)}`,
-        effective_from === null && effective_until === null ? "always" : null,
+        effective_from === null ? null : say("fromDay", { day: day(effective_from) }),
+        effective_until === null ? null : say("untilDay", { day: day(effective_until) }),
+        effective_from === null && effective_until === null ? say("always") : null,
       ].filter((part) => part !== null).join(" "),
     isMinor: true,
   },

@@ -12,6 +12,7 @@ import { Table } from "../../parts/table.tsx";
 import { hrefOf, type Location } from "../../routing/location.ts";
 import { Calls } from "./calls.tsx";
 import { lastDayOf, quantityOf, usageOf } from "./usage-of-line.ts";
+import { useWords } from "../../words/words.ts";
 
 interface LineProps {
   readonly invoice: z.infer<typeof InvoiceDetail>;
@@ -21,6 +22,7 @@ interface LineProps {
 /** The days and agents that a line was made of; each opens its calls. */
 export function Days({ invoice, line, location }: LineProps & { readonly location: Location }) {
   const { api } = useConsole();
+  const { say } = useWords();
   const start = line.service_start ?? "";
   const end = lastDayOf(line);
   const answer = useAnswer(
@@ -55,7 +57,7 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
           />
         )
         : null}
-      <Card title="Days">
+      <Card title={say("days")}>
         <Loaded answer={answer} rows={6}>
           {({ rows }) => {
             const usage = usageOf(line, rows);
@@ -76,16 +78,19 @@ function UsageTable({ usage, location }: {
   readonly usage: readonly z.infer<typeof UsageRow>[];
   readonly location: Location;
 }) {
+  const { say } = useWords();
   const { path, query } = location;
   return (
     <Table
-      label="Days"
-      none="No usage of these days is kept."
+      label={say("days")}
+      none={say("noUsage")}
       rows={usage}
+      order={{ location, name: "days" }}
       keyOf={(row) => `${row.day} ${row.agent}`}
       columns={[
         {
-          title: "Day",
+          title: say("day"),
+          by: (row) => row.day,
           isWhole: true,
           cell: (row) => {
             if (row.day === null) return "";
@@ -101,10 +106,16 @@ function UsageTable({ usage, location }: {
             );
           },
         },
-        { title: "Agent", cell: (row) => row.agent },
-        { title: "Quantity", cell: (row) => quantity(row.quantity), isFigure: true },
+        { title: say("agent"), by: (row) => row.agent, cell: (row) => row.agent },
         {
-          title: "Log rows",
+          title: say("quantity"),
+          by: (row) => Number(row.quantity),
+          cell: (row) => quantity(row.quantity),
+          isFigure: true,
+        },
+        {
+          title: say("logRows"),
+          by: (row) => row.log_count,
           cell: (row) => quantity(String(row.log_count)),
           isFigure: true,
         },
@@ -115,13 +126,13 @@ function UsageTable({ usage, location }: {
 
 /** Whether the days come to the quantity of the line, to the last unit. */
 function Agreement({ sum, line }: { readonly sum: string; readonly line: LineProps["line"] }) {
+  const { say } = useWords();
   if (line.quantity === null || line.is_late) return null;
   return sum === line.quantity
-    ? <p class="note note-good">The days come to {quantity(sum)}: the quantity of the line.</p>
+    ? <p class="note note-good">{say("daysAgree", { sum: quantity(sum) })}</p>
     : (
       <p class="note note-warn">
-        The days come to {quantity(sum)}, the line says{" "}
-        {quantity(line.quantity)}. Free units, tiers or usage that came later make the difference.
+        {say("daysDiffer", { sum: quantity(sum), quantity: quantity(line.quantity) })}
       </p>
     );
 }

@@ -23,6 +23,7 @@ const PAGES: Readonly<Record<"operator" | "customer", readonly ((w: ConsoleWorld
     () => "#/runs",
     () => "#/audit",
     () => "#/settings",
+    () => "#/second-factor",
     () => "#/nothing",
   ],
   customer: [
@@ -31,6 +32,10 @@ const PAGES: Readonly<Record<"operator" | "customer", readonly ((w: ConsoleWorld
     ({ invoiceNumber }) => `#/invoices/${invoiceNumber}`,
     ({ invoiceNumber }) => `#/invoices/${invoiceNumber}/lines/1`,
     () => "#/statement",
+    () => "#/credit",
+    () => "?lang=ar#/",
+    () => "?lang=ar#/credit",
+    ({ invoiceNumber }) => `?lang=ar#/invoices/${invoiceNumber}`,
   ],
 };
 

@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { z } from "zod";
 import { confirm, preview } from "../../support/console-acts.ts";
-import { card, journey, open, sql, visit } from "../../support/console-visit.ts";
+import { card, journey, open, server, sql, visit } from "../../support/console-visit.ts";
 import { platform } from "../../support/platform-env.ts";
 
 // Journeys of operators who act: each act says what it does, is confirmed, and only then done.
@@ -280,6 +280,18 @@ Deno.test(
       .find(({ envelope }) => envelope.to.includes(email))?.message;
     const link = /https?:\/\/[^\s"<>]+verify[^\s"<>]+/.exec(`${mail?.html} ${mail?.text}`)?.[0];
     ok(link !== undefined, "the mail holds the link");
+    // The mail names the site of the configuration; what it leads to is opened in this console.
+    const { pathname, search } = new URL(link.replaceAll("&amp;", "&"));
+    const verified = await fetch(`${platform.apiUrl}${pathname}${search}`, { redirect: "manual" });
+    await verified.body?.cancel();
+    const { hash } = new URL(verified.headers.get("location") ?? "");
+    match(hash, /access_token=/);
+    await visit(null, async ({ page }, world) => {
+      await page.goto(`${server.url}/${hash}`);
+      await page.getByRole("navigation", { name: "Main" }).waitFor();
+      await page.getByRole("heading", { name: "Spend" }).getByText(world.clientName).waitFor();
+      ok(page.url().startsWith(server.url) && !page.url().includes("access_token"), page.url());
+    });
   },
 );
 

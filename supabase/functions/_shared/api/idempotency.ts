@@ -3,7 +3,7 @@ import { sha256Of } from "../../../../shared/sha256.ts";
 import type { Route } from "../../../../shared/api/route.ts";
 import { problem } from "../../../../shared/errors.ts";
 import { ProblemError } from "../http/problem.ts";
-import type { Session } from "./session.ts";
+import { roleOf, type Session } from "./session.ts";
 
 /** What identifies a request that may be sent again. */
 export interface Repeatable {
@@ -33,12 +33,17 @@ export async function withIdempotency(
 ): Promise<{ readonly answer: object; readonly repeated: boolean }> {
   const { sql, caller: { name } } = session;
   const hash = sha256Of(content);
+  const role = roleOf(session.caller);
+  // Keys are the service's to keep; the work is done with the caller's rights.
+  if (role !== "service_role") await session.asService();
   const [row] = await sql`
     select * from billing.claim_idempotency_key(${name}, ${key}, ${operation}, ${hash})`;
   const claim = Claim.parse(row);
   if (!claim.same_request) throw new ProblemError(problem("idempotency_conflict"));
   if (!claim.is_new && claim.answer !== null) return { answer: claim.answer, repeated: true };
+  if (role !== "service_role") await sql`select set_config('role', ${role}, true)`;
   const answer = await work();
+  if (role !== "service_role") await session.asService();
   await sql`
     update billing.idempotency_keys
     set status = ${status}, answer = ${JSON.stringify(answer)}::text::json

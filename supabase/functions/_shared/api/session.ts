@@ -34,8 +34,13 @@ export function sessionsOn(sql: Sql): OpenSession {
   };
 }
 
+/** The database's role that a caller acts as. */
+export function roleOf({ actor }: Caller): "authenticated" | "service_role" {
+  return actor === "member" ? "authenticated" : "service_role";
+}
+
 async function assumeRole(sql: TransactionSql, caller: Caller): Promise<void> {
-  const role = caller.actor === "member" ? "authenticated" : "service_role";
+  const role = roleOf(caller);
   await sql`
     select set_config('request.jwt.claims', ${JSON.stringify(caller.claims ?? { role })}, true),
       set_config('billing.actor', ${caller.name}, true),

@@ -1,0 +1,2 @@
+/** Told on the window when another language was chosen. */
+export const LANGUAGE_CHANGED = "languagechosen";
