@@ -75,34 +75,34 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
     <Loaded answer={answer} rows={6}>
       {({ rows, isWhole }) => (
         <>
-        <Table
-          label={say("statement")}
-          none={say("nothingInYear")}
-          rows={rows.map((entry, index) => ({ ...entry, index }))}
-          keyOf={({ index }) => String(index)}
-          columns={[
-            { title: say("when"), cell: ({ at }) => dayOf(at), isWhole: true },
-            { title: say("what"), cell: ({ entry }) => nameOf(entry, say) },
-            {
-              title: say("number"),
-              cell: ({ number, entry }) =>
-                number !== null && entry === "invoice"
-                  ? <a href={hrefOf(["invoices", number])}>{number}</a>
-                  : number,
-            },
-            {
-              title: say("amount"),
-              cell: ({ amount_minor, currency }) => money(amount_minor, currency),
-              isFigure: true,
-            },
-            {
-              title: say("balance"),
-              cell: ({ balance_minor, currency }) => money(balance_minor, currency),
-              isFigure: true,
-            },
-          ]}
-        />
-        <Cut shown={rows.length} isWhole={isWhole} />
+          <Table
+            label={say("statement")}
+            none={say("nothingInYear")}
+            rows={rows.map((entry, index) => ({ ...entry, index }))}
+            keyOf={({ index }) => String(index)}
+            columns={[
+              { title: say("when"), cell: ({ at }) => dayOf(at), isWhole: true },
+              { title: say("what"), cell: ({ entry }) => nameOf(entry, say) },
+              {
+                title: say("number"),
+                cell: ({ number, entry }) =>
+                  number !== null && entry === "invoice"
+                    ? <a href={hrefOf(["invoices", number])}>{number}</a>
+                    : number,
+              },
+              {
+                title: say("amount"),
+                cell: ({ amount_minor, currency }) => money(amount_minor, currency),
+                isFigure: true,
+              },
+              {
+                title: say("balance"),
+                cell: ({ balance_minor, currency }) => money(balance_minor, currency),
+                isFigure: true,
+              },
+            ]}
+          />
+          <Cut shown={rows.length} isWhole={isWhole} />
         </>
       )}
     </Loaded>

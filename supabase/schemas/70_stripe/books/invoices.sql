@@ -105,9 +105,9 @@ comment on function billing.apply_stripe_invoice is
   'Brings an invoice as Stripe describes it into the books; null when it is none of ours.';
 grant execute on function billing.apply_stripe_invoice(jsonb, timestamptz) to service_role;
 
--- Stripe has this draft no more: who deleted it died before that was noted, or somebody did so in
--- the Dashboard. What is still to be collected begins anew, under new idempotency keys, else Stripe
--- would answer with the one that is gone. Of two who find out, one begins.
+-- Stripe no longer has this draft: a worker deleted it and ended before it noted so, or a person
+-- deleted it in the Dashboard. An amount still to be collected begins anew, under new idempotency
+-- keys, else Stripe would answer with the deleted draft. Of two workers that find out, one begins.
 create function _billing.forget_stripe_draft(invoice_id uuid, livemode boolean, gone text)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_invoices m set stripe_invoice_id = null, generation = m.generation + 1,
@@ -120,7 +120,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     and m.state = 'draft';
 $$;
 comment on function _billing.forget_stripe_draft is
-  'Notes that Stripe has a draft no more; an invoice that is still due begins anew.';
+  'Notes that Stripe no longer has a draft; an invoice that is still due begins anew.';
 
 -- Only drafts can be deleted: docs.stripe.com/api/invoices/delete. Those that we delete are
 -- forgotten by then, or are now.
