@@ -14163,8 +14163,8 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 -- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
 -- that failed is so made good within the hour. What is blocked waits for the daily run, which would
--- find the same an hour later (also data that makes the code fail); but not what waited for a rebuild
--- that is done.
+-- find the same an hour later (also data that makes the code fail); but not what waited for a
+-- rebuild that is done.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
 returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
@@ -22132,9 +22132,9 @@ comment on function billing.check_invariants is
 grant execute on function billing.check_invariants(date) to service_role;
 
 -- Sections that are booked otherwise than they are rated are marked: whatever lost the mark of a
--- change, the next run bills or credits the difference. It is the rating less all that is booked, so
--- nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost marks
--- but a fault of the rating or of what it reads: they are left to operators.
+-- change, the next run bills or credits the difference. It is the rating less all that is booked,
+-- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
+-- marks but a fault of the rating or of what it reads: they are left to operators.
 create function _billing.mark_misbooked()
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
