@@ -1,4 +1,4 @@
--- What is booked otherwise than rated is told, marked, and billed or credited once, by the next run.
+-- What is booked otherwise than rated is told, marked, and billed or credited by the next run.
 begin;
 select plan(12);
 
