@@ -1,5 +1,5 @@
--- What the order of locks (ADR 20) promises of every function and table, read from the catalog: a new
--- one is held to it, or is named here with the reason why not.
+-- What the order of locks (ADR 20) promises of every function and table, read from the catalog: a
+-- new one is held to it, or is named here with the reason why not.
 begin;
 select plan(5);
 
@@ -57,7 +57,8 @@ create temporary table writers as
 select b.name from bodies b
 where b.body ~* ('(insert into|update|delete from)\s+public\.(invoices|invoice_lines|credit_notes'
   || '|credit_note_lines|payments|balance_entries|credit_grants|credit_entries|top_ups)\M');
-select cmp_ok((select count(*) from writers), '>', 20::bigint, 'there are functions that write them');
+select cmp_ok((select count(*) from writers), '>', 20::bigint,
+  'there are functions that write them');
 -- A run takes free clients only, by the rows themselves.
 select is_empty($$
   select b.name from bodies b

@@ -1,4 +1,4 @@
--- What is booked otherwise than rated is told, marked, and billed or credited by the next run, once.
+-- What is booked otherwise than rated is told, marked, and billed or credited by the next run.
 begin;
 select plan(12);
 

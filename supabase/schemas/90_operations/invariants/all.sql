@@ -23,9 +23,9 @@ comment on function billing.check_invariants is
 grant execute on function billing.check_invariants(date) to service_role;
 
 -- Sections that are booked otherwise than they are rated are marked: whatever lost the mark of a
--- change, the next run bills or credits the difference. It is the rating less all that is booked, so
--- nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost marks
--- but a fault of the rating or of what it reads: they are left to operators.
+-- change, the next run bills or credits the difference. It is the rating less all that is booked,
+-- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
+-- marks but a fault of the rating or of what it reads: they are left to operators.
 create function _billing.mark_misbooked()
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
