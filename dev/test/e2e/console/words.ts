@@ -40,6 +40,11 @@ Deno.test(
     }),
 );
 
+/** Text without the marks that say in which direction it runs. */
+function plain(text: string): string {
+  return text.replaceAll(/[\u200e\u200f\u061c\u2066-\u2069]/g, "").replaceAll(/\s+/g, " ");
+}
+
 Deno.test(
   "the operator's pages are English, whatever the address says",
   journey,
