@@ -44,6 +44,7 @@ export function SecondFactorForm({ onVerified, onClose }: {
   };
   return (
     <form
+      class="factor-form"
       onSubmit={(event) => {
         event.preventDefault();
         if (isBusy) return;

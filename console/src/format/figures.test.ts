@@ -24,3 +24,8 @@ Deno.test("a change has its sign, and none where there was nothing before", () =
   strictEqual(change(200, 100, EN), "-50%");
   strictEqual(change(0, 5, EN), null);
 });
+
+Deno.test("in text that runs to the left an amount is kept together, with its sign before it", () => {
+  const shown = money(-400, "USD", ["ar-u-nu-latn"]);
+  strictEqual(shown.replaceAll(/\s/g, " "), "\u2066-4.00 US$\u2069");
+});

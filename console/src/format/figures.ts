@@ -19,12 +19,19 @@ export function money(minor: number, currency: string, locales = shownLocales())
 export function amount(decimal: string, currency: string, locales = shownLocales()): string {
   const text = trimDecimal(decimal, exponentOf(currency));
   const digits = text.split(".")[1]?.length ?? 0;
-  return new Intl.NumberFormat([...locales], {
+  const shown = new Intl.NumberFormat([...locales], {
     style: "currency",
     currency,
     minimumFractionDigits: digits,
     maximumFractionDigits: Math.min(digits, 100),
   }).format(numeric(text));
+  return isolated(shown, locales);
+}
+
+/** In text that runs to the left an amount stays together, its sign before it: `-4.00 US$`. */
+function isolated(amount: string, locales: readonly string[]): string {
+  if (!locales[0]?.startsWith("ar")) return amount;
+  return `\u2066${amount.replaceAll(/[\u200e\u200f\u061c]/g, "")}\u2069`;
 }
 
 /** A quantity with its thousands apart. */
