@@ -34,7 +34,7 @@ select c || '.' || f, v.class from (values
   ('books', 'public.stripe_subscriptions', 'description'),
   ('books', 'public.stripe_payout_transactions', 'description'),
   ('key', 'public.clients', 'external_id'),
-  ('key', 'public.stripe_customers', 'stripe_customer_id former_ids'),
+  ('key', 'public.stripe_customers', 'stripe_customer_id stripe_tax_id former_ids'),
   ('key', 'public.stripe_balance_transactions', 'stripe_customer_id'),
   ('key', 'public.agent_usage_logs', 'agent endpoint'),
   ('key', 'billing.quarantined_logs', 'agent claim'),

@@ -98,10 +98,15 @@ export async function reconcile(
       now(),
     );
     const next = STEPS[position]?.[0];
-    if (next !== undefined && isOver()) return { days, ...report, unfinished: next };
+    if (next !== undefined && isOver()) return { ...answerOf(days, report), unfinished: next };
   }
   await tellDifferences(report.left, ports);
-  return { days, ...report };
+  return answerOf(days, report);
+}
+
+function answerOf(days: number, report: Report): Reconciliation {
+  const { missed_events, found, left, told } = report;
+  return { days, missed_events, found, left, told };
 }
 
 /** Tells whether so many seconds have gone by since it was made. */
