@@ -252,18 +252,22 @@ grant execute on function billing.storing_transaction() to service_role;
 -- forge a line of a message, and characters that set the direction of text could make an amount or
 -- an account read backwards.
 
-create function _billing.plain_text(value text)
+create function billing.plain_text(value text)
 returns text language sql immutable parallel safe
 return regexp_replace(
   regexp_replace(value, '[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]', '', 'g'),
   '[\x01-\x09\x0b-\x1f\x7f-\x9f]+', ' ', 'g');
-comment on function _billing.plain_text is
+comment on function billing.plain_text is
   'A text of several lines without direction characters; other control characters become spaces.';
 
-create function _billing.plain_line(value text)
+-- What a view calls, it calls as its reader.
+grant execute on function billing.plain_text(text) to service_role;
+
+create function billing.plain_line(value text)
 returns text language sql immutable parallel safe
-return regexp_replace(_billing.plain_text(value), '\n+', ' ', 'g');
-comment on function _billing.plain_line is 'A text, plain and on one line.';
+return regexp_replace(billing.plain_text(value), '\n+', ' ', 'g');
+comment on function billing.plain_line is 'A text, plain and on one line.';
+grant execute on function billing.plain_line(text) to service_role;
 
 -- 00_foundation/lists.sql
 
@@ -275,7 +279,7 @@ create function _billing.first_few(list text[], most integer default 10,
   separator text default ', ')
 returns text language sql immutable parallel safe
 return array_to_string(
-    array(select _billing.plain_line(e.entry)
+    array(select billing.plain_line(e.entry)
       from unnest(list[:most]) with ordinality e(entry, place) order by e.place), separator)
   || case when cardinality(list) > most then format('%sand %s more', separator,
     cardinality(list) - most) else '' end;
@@ -15312,10 +15316,10 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       queue_operator_alert.invoice_id, s.delivery_attempts, x.payload
     from public.billing_settings s
     cross join lateral (values
-      ('hermes', jsonb_build_object('message', _billing.plain_text(message),
+      ('hermes', jsonb_build_object('message', billing.plain_text(message),
         'priority', priority)),
       ('email', jsonb_build_object('to', s.operator_emails,
-        'subject', _billing.plain_line(subject), 'text', _billing.plain_text(message)))
+        'subject', billing.plain_line(subject), 'text', billing.plain_text(message)))
     ) x(kind, payload)
     where x.kind = 'hermes' or s.operator_emails <> '{}'
     on conflict (dedupe_key) do nothing
@@ -15379,7 +15383,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   left join public.invoices i on i.id = d.invoice_id
   left join public.clients c on c.id = d.client_id
   cross join public.billing_settings s
-  cross join lateral (select _billing.plain_text(format(
+  cross join lateral (select billing.plain_text(format(
     'Delivery %s (%s, %s%s%s) gave up after %s %s: %s',
     d.id, d.kind, d.event, ', ' || i.number, ', ' || c.name, d.attempts,
     case d.attempts when 1 then 'try' else 'tries' end, d.last_error)) as text) m
@@ -15842,18 +15846,18 @@ cross join lateral (
 ) t
 cross join lateral (
   select coalesce((r.summary ->> 'blocked_count')::integer, count(*)::integer) as blocked,
-    array_agg(_billing.plain_line(format('%s from %s: %s', e ->> 'client',
+    array_agg(billing.plain_line(format('%s from %s: %s', e ->> 'client',
     e ->> 'period_start', e ->> 'message')) order by e ->> 'client') as blocked_reasons
   from jsonb_array_elements(r.summary -> 'blocked') e
 ) b
 cross join lateral (
-  select coalesce(array_agg(_billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
+  select coalesce(array_agg(billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
     e ->> 'period_start', e ->> 'invoice')) order by e ->> 'client', e ->> 'period_start'), '{}')
     as voided
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
-  select coalesce(array_agg(_billing.plain_line(format('%s%s: %s', e ->> 'client',
+  select coalesce(array_agg(billing.plain_line(format('%s%s: %s', e ->> 'client',
     ' from ' || (e ->> 'period_start'), e ->> 'message'))
     order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
   from jsonb_array_elements(r.summary -> 'held') e
@@ -15879,7 +15883,7 @@ grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select _billing.plain_text(concat_ws(E'\n',
+  select billing.plain_text(concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,
@@ -16333,7 +16337,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select md5(string_agg(n.agent, ',' order by n.agent)),
     case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
         || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
-        _billing.plain_line(n.agent), n.rows))
+        billing.plain_line(n.agent), n.rows))
       else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
         || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
         _billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)

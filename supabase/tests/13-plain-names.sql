@@ -4,12 +4,12 @@ begin;
 select plan(17);
 update public.billing_settings set operator_emails = '{ops@example.test}';
 
-select is(_billing.plain_text(E'a\u202eb\u2069c\u200f\u200e\u061cd\u001b[2J\te\nf\u0085g'),
+select is(billing.plain_text(E'a\u202eb\u2069c\u200f\u200e\u061cd\u001b[2J\te\nf\u0085g'),
   E'abcd [2J e\nf g', 'direction characters go, control characters become spaces, lines stay');
-select is(_billing.plain_line(E'a\n\nb\r\nc'), 'a b  c', 'a line stays one');
-select is(_billing.plain_text(E'مي\u200cخواهم 😀'), E'مي\u200cخواهم 😀',
+select is(billing.plain_line(E'a\n\nb\r\nc'), 'a b  c', 'a line stays one');
+select is(billing.plain_text(E'مي\u200cخواهم 😀'), E'مي\u200cخواهم 😀',
   'letters of any script and their joiners stay');
-select is(_billing.plain_text(null), null, 'nothing stays nothing');
+select is(billing.plain_text(null), null, 'nothing stays nothing');
 select is(_billing.first_few(array[E'a\nRun for everybody', 'b'], 10, E'\n- '),
   E'a Run for everybody\n- b', 'an entry of a list starts no line of its own');
 

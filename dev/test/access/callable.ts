@@ -127,6 +127,8 @@ export const CALLABLE = {
     "period_start_of",
     "numbered_terms",
     "period_terms",
+    "plain_line",
+    "plain_text",
     "preview_invoice",
     "price_candidates",
     "price_segments",

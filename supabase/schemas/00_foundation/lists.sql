@@ -6,7 +6,7 @@ create function _billing.first_few(list text[], most integer default 10,
   separator text default ', ')
 returns text language sql immutable parallel safe
 return array_to_string(
-    array(select _billing.plain_line(e.entry)
+    array(select billing.plain_line(e.entry)
       from unnest(list[:most]) with ordinality e(entry, place) order by e.place), separator)
   || case when cardinality(list) > most then format('%sand %s more', separator,
     cardinality(list) - most) else '' end;

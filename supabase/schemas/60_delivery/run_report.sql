@@ -17,18 +17,18 @@ cross join lateral (
 ) t
 cross join lateral (
   select coalesce((r.summary ->> 'blocked_count')::integer, count(*)::integer) as blocked,
-    array_agg(_billing.plain_line(format('%s from %s: %s', e ->> 'client',
+    array_agg(billing.plain_line(format('%s from %s: %s', e ->> 'client',
     e ->> 'period_start', e ->> 'message')) order by e ->> 'client') as blocked_reasons
   from jsonb_array_elements(r.summary -> 'blocked') e
 ) b
 cross join lateral (
-  select coalesce(array_agg(_billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
+  select coalesce(array_agg(billing.plain_line(format('%s from %s, invoice %s', e ->> 'client',
     e ->> 'period_start', e ->> 'invoice')) order by e ->> 'client', e ->> 'period_start'), '{}')
     as voided
   from jsonb_array_elements(r.summary -> 'voided') e
 ) w
 cross join lateral (
-  select coalesce(array_agg(_billing.plain_line(format('%s%s: %s', e ->> 'client',
+  select coalesce(array_agg(billing.plain_line(format('%s%s: %s', e ->> 'client',
     ' from ' || (e ->> 'period_start'), e ->> 'message'))
     order by e ->> 'client', e ->> 'period_start'), '{}') as held_reasons
   from jsonb_array_elements(r.summary -> 'held') e
@@ -54,7 +54,7 @@ grant select on billing.run_report to service_role;
 
 create function billing.run_report_text(run_id bigint)
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select _billing.plain_text(concat_ws(E'\n',
+  select billing.plain_text(concat_ws(E'\n',
     format('Run for %s. Invoices: %s%s.', to_char(r.as_of at time zone 'UTC',
       'YYYY-MM-DD HH24:MI "UTC"'), r.invoices, ', total ' || r.totals),
     format('Months without charges: %s. Credit notes: %s. Drafts in grace: %s.', r.skipped,

@@ -104,7 +104,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select md5(string_agg(n.agent, ',' order by n.agent)),
     case when count(*) = 1 then min(format('Agent %s has logged %s calls that belong to no client. '
         || 'Assign the agent: insert into public.agent_assignments (agent, client_id) …',
-        _billing.plain_line(n.agent), n.rows))
+        billing.plain_line(n.agent), n.rows))
       else format('%s agents have logged %s calls that belong to no client: %s. Assign them: '
         || 'insert into public.agent_assignments (agent, client_id) …', count(*), sum(n.rows),
         _billing.first_few(array_agg(format('%s (%s)', n.agent, n.rows)

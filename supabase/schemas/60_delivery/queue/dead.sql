@@ -10,7 +10,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   left join public.invoices i on i.id = d.invoice_id
   left join public.clients c on c.id = d.client_id
   cross join public.billing_settings s
-  cross join lateral (select _billing.plain_text(format(
+  cross join lateral (select billing.plain_text(format(
     'Delivery %s (%s, %s%s%s) gave up after %s %s: %s',
     d.id, d.kind, d.event, ', ' || i.number, ', ' || c.name, d.attempts,
     case d.attempts when 1 then 'try' else 'tries' end, d.last_error)) as text) m

@@ -10,10 +10,10 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
       queue_operator_alert.invoice_id, s.delivery_attempts, x.payload
     from public.billing_settings s
     cross join lateral (values
-      ('hermes', jsonb_build_object('message', _billing.plain_text(message),
+      ('hermes', jsonb_build_object('message', billing.plain_text(message),
         'priority', priority)),
       ('email', jsonb_build_object('to', s.operator_emails,
-        'subject', _billing.plain_line(subject), 'text', _billing.plain_text(message)))
+        'subject', billing.plain_line(subject), 'text', billing.plain_text(message)))
     ) x(kind, payload)
     where x.kind = 'hermes' or s.operator_emails <> '{}'
     on conflict (dedupe_key) do nothing
