@@ -110,7 +110,7 @@ async function rollUp({ sql }: AttackWorld, { rollup }: Honest, isOver: () => bo
   }
 }
 
-/** Usage is counted up to the watermark; what was logged later is not in any figure yet. */
+/** Usage is counted up to the watermark; a later row is not in any figure yet. */
 async function watchRollup({ sql }: AttackWorld, { rollup }: Honest, isOver: () => boolean) {
   while (!isOver()) {
     await setTimeout(500);

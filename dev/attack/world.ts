@@ -55,8 +55,8 @@ export async function startAttackWorld(engine: EngineName): Promise<AttackWorld>
       STRIPE_API_BASE: stripe.url,
       STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
       // Otherwise nearly all that is asked would be answered by 429, and nothing else be tried.
-      // What the limits do, and that they are fair, `http/with-request` (250 requests of one member
-      // at once, refusals by address) and `e2e/with-request` show with the limits as they ship.
+      // `http/with-request` (250 requests of one member at once, refusals by address) and
+      // `e2e/with-request` show the limits as they ship, and that they are fair.
       UNAUTHENTICATED_REQUESTS_PER_MINUTE: most,
       MEMBER_REQUESTS_PER_MINUTE: most,
       OPERATOR_REQUESTS_PER_MINUTE: most,

@@ -50,6 +50,6 @@ Deno.test("a name that is given is plain: it moves no cursor, starts no line, se
   );
 });
 
-Deno.test("what refers to a name of the logs takes it as it was logged", () => {
+Deno.test("a reference to a name of the logs takes it as it was logged", () => {
   assert.equal(words(200).safeParse("EVIL\u202e").success, true);
 });

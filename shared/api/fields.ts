@@ -28,8 +28,8 @@ export function line(length: number) {
 }
 
 /**
- * A name that is given here. What refers to a name of the logs (an agent, a model, a metric) takes
- * it as it was logged.
+ * A name that is given here. A reference to a name of the logs (an agent, a model, a metric)
+ * takes it as it was logged.
  */
 export function name(length: number) {
   return words(length).regex(PLAIN, "holds a control or direction character");

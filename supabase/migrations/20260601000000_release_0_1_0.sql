@@ -1819,8 +1819,8 @@ comment on function billing.feature_reason is
 -- What the view calls, it calls as its reader.
 grant execute on function billing.feature_reason(jsonb) to service_role;
 
--- The largest count among features, whatever its sign; null where there is none. What is no number
--- has a reason of its own.
+-- The largest count among features, whatever its sign; null where there is none. A value
+-- that is no number has a reason of its own.
 create function billing.most_units(features jsonb)
 returns numeric language sql immutable parallel safe
 return (select max(abs(case when length(ltrim(e.value::text, '-')) <= 30
@@ -4206,7 +4206,7 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 
 -- How many units of a kind one event may have (billing_settings.max_units_per_event): a slip of an
 -- agent, or malice, is not a month's usage in a row. attributed_logs and log_groups judge each row;
--- what is beyond waits in quarantine as `too_many_units`.
+-- a row beyond it waits in quarantine as `too_many_units`.
 
 -- Whether a row of a log is beyond a limit, whatever it is counted as.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
@@ -4828,8 +4828,8 @@ comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
    conflict; the columns that differ or the version that counts.';
 
--- A window that is not stored anew. Only what is corrected is locked, and judged again then. What
--- would take back what has been invoiced is held.
+-- A window that is not stored anew. Only what is corrected is locked, and judged again then. A
+-- statement that would take back invoiced usage is held.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
   version integer, source text)
 returns table (result text, detail text) language plpgsql
@@ -14534,9 +14534,9 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 
 -- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
--- that failed is so made good within the hour. A blocked period waits for the daily run, which would
--- find the same an hour later (also data that makes the code fail), unless it waited for a rebuild
--- that is done.
+-- that failed is so made good within the hour. A blocked period waits for the daily run, which
+-- would find the same an hour later (also data that makes the code fail), unless it waited for a
+-- rebuild that is done.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
 returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: it looks at what callers may not read.
@@ -22689,9 +22689,9 @@ comment on function billing.check_invariants is
 grant execute on function billing.check_invariants(date) to service_role;
 
 -- Sections that are booked otherwise than they are rated are marked: whatever lost the mark of a
--- change, the next run bills or credits the difference. It is the rating less all that is booked, so
--- nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost marks
--- but a fault of the rating or of what it reads: they are left to operators.
+-- change, the next run bills or credits the difference. It is the rating less all that is booked,
+-- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
+-- marks but a fault of the rating or of what it reads: they are left to operators.
 create function _billing.mark_misbooked()
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

@@ -14,7 +14,7 @@ select throws_ok(pg_temp.log(repeat('/', 1001), '{}'), '23514', null,
 select lives_ok(pg_temp.log(null, jsonb_build_object('note', repeat('x', 65000))),
   'metadata of 65,000 bytes');
 select throws_ok(pg_temp.log(null, jsonb_build_object('note', repeat('x', 65536))), '23514', null,
-  'of 65,536 and what holds them no more');
+  'metadata of more than 65,536 bytes is refused');
 select throws_ok(pg_temp.log(null, jsonb_build_object('note', repeat(chr(128512), 16384))), '23514',
   null, 'bytes count, not characters');
 select lives_ok(pg_temp.log(null, '{}', (select jsonb_object_agg(repeat('f', 190) || n, 1)

@@ -50,7 +50,7 @@ select pg_temp.log('L-WINDOW', 1, '{"pages": 1000000000001}', '{}', 2);
 select pg_temp.log('M-WINDOW', 1, '{}', '{"cache_read_tokens": 1000000000001}', 2);
 select _billing.rollup();
 select is(pg_temp.waiting(), 'B-INPUT,C-FEATURE,D-READ,E-WRITE,F-THOUGHT,G-OUTPUT,H-SEARCHES,'
-  || 'I-LARGEST,K-WINDOW,L-WINDOW,M-WINDOW', 'what is beyond the bound waits, each kind of it');
+  || 'I-LARGEST,K-WINDOW,L-WINDOW,M-WINDOW', 'a row beyond the bound waits, whichever kind');
 select is(pg_temp.counted('requests'), 3::numeric,
   'one call at the bound and two in a window count');
 select is(pg_temp.counted('pages'), 1001000000000::numeric, 'with their features');
@@ -71,7 +71,7 @@ select _billing.rollup();
 select results_eq($$select agent, reason from billing.quarantined_logs
     where agent in ('N-BOTH', 'O-TEXT') order by 1$$,
   $$values ('N-BOTH', 'invalid_feature'), ('O-TEXT', 'invalid_metadata')$$,
-  'what cannot be read has that reason');
+  'an unreadable row has its own reason');
 
 -- Corrected, it is counted as it was meant; retracted, it is done with.
 select isnt(billing.correct_log(id, '{"input_tokens": 70}', 'a slip'), null, 'it is corrected')
@@ -82,12 +82,12 @@ select _billing.rollup();
 select is(pg_temp.waiting(), 'C-FEATURE,D-READ,E-WRITE,F-THOUGHT,G-OUTPUT,H-SEARCHES,'
   || 'K-WINDOW,L-WINDOW,M-WINDOW', 'neither waits any more');
 select is((select sum(quantity) from public.usage_records
-    where metric = 'input_tokens' and agent = 'B-INPUT'), 70::numeric, 'what was meant counts');
+    where metric = 'input_tokens' and agent = 'B-INPUT'), 70::numeric, 'the corrected count holds');
 select is(billing.dismiss_quarantined('nobody''s', reason => 'too_many_units', agent => 'K-WINDOW'),
   1::bigint, 'an operator may dismiss it');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 
--- A bound that is raised lets go what waited (_billing.change_unit_limit); what was decided stays.
+-- A bound that is raised counts waiting rows (_billing.change_unit_limit); decided ones stay.
 select is(_billing.has_more_units(l, 1000000000), true, 'a row beyond the bound')
 from public.agent_usage_logs l where agent = 'C-FEATURE';
 select is(_billing.has_more_units(l, 1000000001), false, 'is none of a larger one')
@@ -96,14 +96,14 @@ update public.billing_settings set max_units_per_event = 9200000000000000;
 select _billing.rollup();
 select is(pg_temp.waiting(), null, 'raised, nothing waits');
 select is((select sum(quantity) from public.usage_records where agent = 'C-FEATURE'
-  and metric = 'pages'), 1000000000.5, 'what waited is counted');
+  and metric = 'pages'), 1000000000.5, 'the waiting row is counted');
 select is((select sum(quantity) from public.usage_records where agent in ('I-LARGEST', 'K-WINDOW')),
-  null, 'what was retracted or dismissed is not');
+  null, 'a retracted or dismissed row is not');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 
 -- A bound is not lowered below what counts: that would take it back.
 select throws_like('update public.billing_settings set max_units_per_event = 1000000000',
-  'log % is counted and has more units', 'what is counted is not taken back by a setting');
+  'log % is counted and has more units', 'a setting takes no counted row back');
 select billing.retract_log(l.id, 'a slip') from public.agent_usage_logs l
 where l.corrects_id is null and l.agent between 'C' and 'N'
   and l.agent not in ('I-LARGEST', 'K-WINDOW', 'J-WINDOW');
@@ -112,7 +112,7 @@ select lives_ok('update public.billing_settings set max_units_per_event = 100000
   'once it is retracted the bound is lowered');
 select _billing.rollup();
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
-select is(pg_temp.counted('pages'), 1001000000000::numeric, 'what fits counts as before');
+select is(pg_temp.counted('pages'), 1001000000000::numeric, 'rows within it count as before');
 select throws_ok('update public.billing_settings set max_units_per_event = 9300000000000000',
   '23514', null, 'there is a largest bound');
 select * from finish();

@@ -121,7 +121,8 @@ select _billing.rollup();
 select results_eq($$select metric, quantity from pg_temp.recorded() where agent = 'EDGE'
     order by 1$$,
   $$values ('cache_write_tokens', 1234567890123456::numeric),
-    ('images', 1234567890123460), ('requests', 2)$$, '16 digits and a correction of such a log are counted exactly');
+    ('images', 1234567890123460), ('requests', 2)$$,
+  '16 digits and a correction of such a log are counted exactly');
 select billing.retract_log(l.id, 'a test') from public.agent_usage_logs l
 where l.agent = 'EDGE' and l.corrects_id is null;
 select _billing.rollup();

@@ -66,7 +66,7 @@ select is_empty($$
     and exists (select from pg_temp.reached_from(b.name) r join writers w on w.name = r)
     and not exists (select from pg_temp.reached_from(b.name) r
       where r in ('_billing.lock_clients', '_billing.settlement_locks'))$$,
-  'what callers can call and writes the books of a client locks the client');
+  'a callable function that writes the books of a client locks the client');
 
 select * from finish();
 rollback;

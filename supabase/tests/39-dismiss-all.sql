@@ -9,7 +9,7 @@ select _billing.rollup();
 select is((select count(*) from billing.quarantined_logs where not dismissed), 5::bigint,
   'rows of every time wait');
 select is(billing.dismiss_quarantined('a flood', before => '2026-06-10 12:00+00'), 1::bigint,
-  'what lies before a time is dismissed, not what lies at it');
+  'rows before a time are dismissed, not those at it');
 select is(billing.dismiss_quarantined('a flood', agent => 'FLOOD', before => 'infinity'), 4::bigint,
   'before infinity is everything, also what is dated so');
 select is_empty('select * from billing.quarantined_logs where not dismissed', 'nothing is left');

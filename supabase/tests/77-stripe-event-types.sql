@@ -107,7 +107,7 @@ select results_eq($$select state, stripe_invoice_id, generation::int from public
     where invoice_id = (select id from inv where n = 9)$$, $$values ('creating', null::text, 2)$$,
   'and is made again, under new keys');
 select is(_billing.apply_deleted_draft('in_2'), 'ignored: no draft of ours',
-  'what was finalized cannot be deleted');
+  'a finalized invoice cannot be deleted');
 
 -- Of payments.
 select is(pg_temp.event('invoice_payment.paid', '{"invoice": "in_7", "amount_paid": 5000,

@@ -22,7 +22,7 @@ select results_eq($$select number, status, state
     from _billing.stripe_both_sides('2026-08-30', false)$$,
   $$values ('INV-2026-000001', 'paid', 'open'), ('INV-2026-000002', 'open', 'uncollectible'),
     ('INV-2026-000004', 'open', 'paid')$$,
-  'what takes payments on either side is compared, what is settled on both is not');
+  'an invoice that takes payments on either side is compared, a settled one is not');
 select results_eq($$select number from _billing.stripe_both_sides('2026-08-30', true)$$,
   $$values ('INV-2026-000006')$$, 'each mode by itself');
 

@@ -50,7 +50,7 @@ select results_eq($$select c.name, p.usage_changed from public.billing_periods p
 select matches(pg_temp.told('2026-07-03'), '2 periods that are booked otherwise than rated',
   'which is told');
 select is(billing.report_violations('2026-07-04 04:10+00'), 0::bigint,
-  'what is marked waits for the run: it is no violation any more');
+  'a marked section waits for the run: it is no violation');
 select billing.run_monthly('2026-08-01');
 select results_eq('select pg_temp.charged(n) from generate_series(1, 3) n',
   $$values (1400::bigint), (900), (1200)$$, '2.00 are billed, 3.00 credited, of others nothing');

@@ -340,8 +340,7 @@ select is(_billing.erase_deliveries('00000000-0000-4000-8000-000000009601'), 0::
 select is(_billing.erase_copies(c), 0::bigint, 'no copy is left to erase') from public.clients c
 where c.external_id = 'ext-96';
 set local billing.erasing = 'on';
-select is(_billing.erase_audit('00000000-0000-4000-8000-000000009601', '{}'), 0::bigint,
-  'no row of the audit log');
+select is(_billing.erase_audit('00000000-0000-4000-8000-000000009601', '{}'), 0::bigint, 'no row');
 select is((select count(*) from _billing.logs_of_client('00000000-0000-4000-8000-000000009601')),
   5::bigint, 'its logs are those that name it, with corrections, and those of its agent');
 select is(_billing.erasure_summary('00000000-0000-4000-8000-000000009601', '{}', '{"a": 1}')

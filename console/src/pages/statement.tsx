@@ -109,7 +109,7 @@ function Entries({ clientId, year }: { readonly clientId: string; readonly year:
   );
 }
 
-/** `opening_balance` is "Opening balance"; what has no word yet is shown as the server names it. */
+/** `opening_balance` is "Opening balance"; an entry without a word is shown as the server names it. */
 function nameOf(entry: string, say: Say): string {
   const key = `entry_${entry}`;
   if (isKey(key)) return say(key);

@@ -12,6 +12,7 @@ import { DELIVERY_KINDS, type DeliveryKind } from "../../../shared/delivery-kind
 import { LIMITS } from "../../../supabase/functions/deliver/worker.ts";
 import { workOnce } from "../../../supabase/functions/deliver/work-once.ts";
 import { type BadMoment, startBadProxy } from "../support/bad-proxy.ts";
+import { assertFiles, assertNotified, assertStripe } from "../support/bad-services-arrived.ts";
 import { BAD_ANSWERS, type BadAnswer } from "../support/bad-service.ts";
 import { billJune, withDeliveryWorld } from "../support/delivery-world.ts";
 import { platform } from "../support/platform-env.ts";
@@ -315,55 +316,4 @@ async function withBadServices(test: (world: BadWorld) => Promise<void>): Promis
     await resend.stop();
     await source.shutdown();
   }
-}
-
-/**
- * HERMES is told at least once: again after an answer that said nothing, the same under the same
- * key, by which it drops what it has. Nothing comes without a key.
- */
-function assertNotified(
-  received: readonly { readonly key: string | null; readonly body: unknown }[],
-  keys: readonly string[],
-): void {
-  deepStrictEqual(received.filter(({ key }) => key === null), []);
-  const issued = received.filter(({ key }) => key?.startsWith("invoice_issued"));
-  deepStrictEqual([...new Set(issued.map(({ key }) => key))].sort(), [...keys].sort());
-  const told = new Set(issued.map(({ key, body }) => JSON.stringify([key, body])));
-  strictEqual(told.size, keys.length, "what is told again is the same");
-  ok(issued.length > keys.length, "something was told again");
-}
-
-/** A customer and an open invoice for each of ours, with its total, and nothing else. */
-async function assertStripe(
-  sql: Sql,
-  state: ReturnType<typeof startStripe>["state"],
-  count: number,
-): Promise<void> {
-  const theirs = [...state.invoices.values()];
-  deepStrictEqual(
-    { customers: state.customers.size, invoices: theirs.map(({ status }) => status) },
-    { customers: count, invoices: Array.from({ length: count }, () => "open") },
-  );
-  const totals = await sql`select i.total_minor::int as ours, m.total_minor::int as noted
-    from public.invoices i join public.stripe_invoices m on m.invoice_id = i.id`;
-  strictEqual(totals.length, count);
-  ok(totals.every(({ ours, noted }) => ours === noted && ours > 0));
-}
-
-/** Each file is there once and is what the delivery says. */
-async function assertFiles(
-  sql: Sql,
-  client: ReturnType<typeof createClient>,
-  all: readonly Delivery[],
-): Promise<void> {
-  for (const { kind, service, external_id: path } of all) {
-    if (service !== "storage" && service !== "logs") continue;
-    const bucket = kind === "log_export" ? "usage-logs" : "invoices";
-    const { data, error } = await client.storage.from(bucket).download(path ?? "");
-    strictEqual(error, null, `${bucket}/${path}`);
-    ok((await data?.arrayBuffer())?.byteLength, `${bucket}/${path} is empty`);
-    match(path ?? "", /\.(pdf|json|ndjson\.gz)$/);
-  }
-  const [stored] = await sql`select count(*)::int from billing.log_exports where state = 'stored'`;
-  strictEqual(stored?.count, BAD_ANSWERS.length);
 }

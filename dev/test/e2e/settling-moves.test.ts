@@ -202,7 +202,7 @@ async function juneOf(sql: Sql, { client }: Scenario): Promise<string | null> {
   return invoice?.june ?? null;
 }
 
-Deno.test("what stands beside the books changes no amount of a run that is open", () =>
+Deno.test("tables beside the books change no amount of an open run", () =>
   withDatabase(async ({ sql, connect }) => {
     const other = connect();
     await pauseBeforeWriting(sql);

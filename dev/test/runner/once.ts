@@ -54,6 +54,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "stripe-dance",
     "stripe-dashboard",
     "stripe-edges",
+    "stripe-reconcile-edges",
     "stripe-killed",
     "stripe-month",
     "torture",

@@ -51,8 +51,8 @@ export function receivedOf(world: DanceWorld, theirs: Theirs, client: DanceClien
 /**
  * Credit that Stripe tells of, that of notes of ours included. Stripe does not say whether a refund
  * on no note gives back what a note of ours promises, or credit of a refund that failed, or grants
- * its amount anew: the books decide it when they hear of it, by a note for the refund. What has no
- * such note is believed as far as there is a promise or a failed refund; all else is exact.
+ * its amount anew: the books decide it when they hear of it, by a note for the refund. A part
+ * without such a note is believed as far as there is a promise or a failed refund; all else is exact.
  */
 export async function grantedOf(
   world: DanceWorld,

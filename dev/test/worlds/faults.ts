@@ -39,7 +39,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   C2: tortured("months between two subscriptions billed", "outside service"),
   C3: tortured("months between an end and a return billed", "outside service"),
   forgotten: {
-    name: "what was used before a subscription ended is in no period",
+    name: "usage before a subscription ended is in no period",
     check: "used before the end is not billed",
     edits: [[
       "_billing.unopened_periods",

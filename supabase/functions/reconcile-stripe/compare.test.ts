@@ -41,7 +41,7 @@ Deno.test("the amount due is compared while Stripe still takes payments: open or
   deepStrictEqual(found, [["due 3800 5000"], ["due 3800 5000"], []]);
 });
 
-Deno.test("what Stripe cannot collect of thousandths is due here and no difference, but not more", () => {
+Deno.test("thousandths that Stripe cannot collect are due here and no difference, but not more", () => {
   // 12.345 dinars: Stripe takes 12.340, and 0.005 are due with the next invoice.
   const ours = {
     ...OURS,

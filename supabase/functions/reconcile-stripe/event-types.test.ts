@@ -24,7 +24,7 @@ Deno.test("docs/stripe-setup.md has the list, in its order", () => {
   assert.deepEqual(rows, Object.entries(STRIPE_EVENTS));
 });
 
-Deno.test("what docs/stripe-setup.md says about events that have failed is tested", () => {
+Deno.test("the recipe of docs/stripe-setup.md for failed events is tested", () => {
   const recipe = /^update billing\.stripe_events set state = 'pending'[^;]*;/m.exec(SETUP)?.[0];
   const test = read("supabase/tests/79-failed-events.sql");
   assert.ok(recipe !== undefined && test.includes(recipe.replace("evt_…", "evt_1")), recipe);

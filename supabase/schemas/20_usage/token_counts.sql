@@ -130,8 +130,8 @@ comment on function billing.feature_reason is
 -- What the view calls, it calls as its reader.
 grant execute on function billing.feature_reason(jsonb) to service_role;
 
--- The largest count among features, whatever its sign; null where there is none. What is no number
--- has a reason of its own.
+-- The largest count among features, whatever its sign; null where there is none. A value
+-- that is no number has a reason of its own.
 create function billing.most_units(features jsonb)
 returns numeric language sql immutable parallel safe
 return (select max(abs(case when length(ltrim(e.value::text, '-')) <= 30

@@ -1,6 +1,6 @@
 -- How many units of a kind one event may have (billing_settings.max_units_per_event): a slip of an
 -- agent, or malice, is not a month's usage in a row. attributed_logs and log_groups judge each row;
--- what is beyond waits in quarantine as `too_many_units`.
+-- a row beyond it waits in quarantine as `too_many_units`.
 
 -- Whether a row of a log is beyond a limit, whatever it is counted as.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)

@@ -13,6 +13,7 @@ const SETTINGS = {
   number_series: "INV",
   default_client_id: null,
   max_usage_keys_per_day: 10_000,
+  max_units_per_event: 1_000_000_000,
   operator_emails: [],
   delivery_attempts: 32,
   reminder_days: [-7, 0],
@@ -38,7 +39,7 @@ Deno.test("every setting is entered somewhere, once", () => {
   deepStrictEqual([...names].sort(), Object.keys(SETTINGS).sort());
 });
 
-Deno.test("what was entered as it holds changes nothing, and what differs is sent alone", () => {
+Deno.test("an unchanged entry changes nothing, and a changed one is sent alone", () => {
   deepStrictEqual(changesOf(part("Seller"), SETTINGS, entered("Seller"), false).changed, []);
   const change = {
     ...entered("Seller"),

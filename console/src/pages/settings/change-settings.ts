@@ -131,7 +131,7 @@ function textOf({ name, as }: Setting, settings: Settings): string {
   return String(value);
 }
 
-/** What was entered, as the route takes it; what is none of its kind stays text and is refused. */
+/** The entry as the route takes it; text that is none of its kind stays text and is refused. */
 function valueOf({ name, as }: Setting, text: string): unknown {
   if (as === "switch") return text === "yes";
   if (as === "lines") return text === "" ? [] : text.split("\n").map((line) => line.trim());

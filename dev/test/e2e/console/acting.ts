@@ -280,7 +280,7 @@ Deno.test(
       .find(({ envelope }) => envelope.to.includes(email))?.message;
     const link = /https?:\/\/[^\s"<>]+verify[^\s"<>]+/.exec(`${mail?.html} ${mail?.text}`)?.[0];
     ok(link !== undefined, "the mail holds the link");
-    // The mail names the site of the configuration; what it leads to is opened in this console.
+    // The mail names the site of the configuration; its page is opened in this console.
     const { pathname, search } = new URL(link.replaceAll("&amp;", "&"));
     const verified = await fetch(`${platform.apiUrl}${pathname}${search}`, { redirect: "manual" });
     await verified.body?.cancel();

@@ -33,7 +33,7 @@ const ANYBODY: Caller = { actor: "anon", name: "anon", claims: null };
  * Reads secret keys (named `default`, `cron`, `agent`) and users' tokens with the keys of the
  * environment. A request without credentials, or with the publishable key alone, is anybody's.
  * Where a self-hosted Supabase gives functions its `JWT_SECRET`, keys are tokens of a role too.
- * A signed call of a scheduled job is the key `cron`'s; what carries a signature has no other way in.
+ * A signed call of a scheduled job is the key `cron`'s; a request with a signature has no other way in.
  */
 export async function authenticate(request: Request): Promise<Caller | null> {
   const { headers } = request;

@@ -108,7 +108,7 @@ Deno.test("a body that is not the signed one is refused when it is read, and the
   });
 });
 
-Deno.test("who signs is the key cron; a wrong signature is nobody, whatever else is sent", async () => {
+Deno.test("a signed call is of the key cron; a wrong signature is nobody, with any other key", async () => {
   const now = Math.floor(Date.now() / 1000);
   await withKeys(keys, async () => {
     const caller = await authenticate(call(sign({ at: now })));

@@ -142,7 +142,7 @@ async function sendDetails(
 
 /**
  * Stripe's tax ids cannot be changed, only replaced (docs.stripe.com/api/customer_tax_ids). Ours is
- * replaced; what the client has added in the portal is its own. One that Stripe does not take is left
+ * replaced; those that the client has added in the portal are its own. One that Stripe does not take is left
  * out. Answers with Stripe's id of ours.
  */
 async function sendTaxId(

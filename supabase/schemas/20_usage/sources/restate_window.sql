@@ -35,8 +35,8 @@ comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
    conflict; the columns that differ or the version that counts.';
 
--- A window that is not stored anew. Only what is corrected is locked, and judged again then. What
--- would take back what has been invoiced is held.
+-- A window that is not stored anew. Only what is corrected is locked, and judged again then. A
+-- statement that would take back invoiced usage is held.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
   version integer, source text)
 returns table (result text, detail text) language plpgsql

@@ -43,8 +43,8 @@ grant execute on function billing.run_monthly(timestamptz) to service_role;
 
 -- What need not, or must not, wait for the next daily run: drafts whose grace is over; from nine
 -- o'clock on, periods that are over and not settled, of months that begin on any day. A daily run
--- that failed is so made good within the hour. What is blocked waits for the daily run, which would
--- find the same an hour later (also data that makes the code fail); but not what waited for a
+-- that failed is so made good within the hour. A blocked period waits for the daily run, which
+-- would find the same an hour later (also data that makes the code fail), unless it waited for a
 -- rebuild that is done.
 create function _billing.run_is_due(as_of timestamptz default billing.as_of())
 returns boolean language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
