@@ -77,6 +77,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   listPayouts: staff,
   payoutLines: staff,
   exportJournal: staff,
+  exportJournalLayout: staff,
   runMonth: jobs,
   listRuns: staff,
   listJobs: staff,

@@ -13,7 +13,7 @@ import * as invoices from "../../../shared/api/invoices.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import * as personalData from "../../../shared/api/personal-data.ts";
 import * as payments from "../../../shared/api/payments.ts";
-import { exportJournal } from "../../../shared/api/journal.ts";
+import { exportJournal, exportJournalLayout } from "../../../shared/api/journal.ts";
 import * as payouts from "../../../shared/api/payouts.ts";
 import type { Route } from "../../../shared/api/route.ts";
 import { ROUTES } from "../../../shared/api/routes.ts";
@@ -336,6 +336,11 @@ Deno.test("invoices through all their states, by supabase.functions.invoke", asy
   }));
   ok(journal.startsWith("day,transaction,kind,number,client,client_id,account,processor,debit,"));
   match(journal, /,payment,INV-\d{4}-\d{6},.*,cash,manual,9\.00,,USD,,/);
+  const xero = await data(call(exportJournalLayout, {
+    params: { layout: "xero" },
+    query: { month: "2020-01", currency: "USD" },
+  }));
+  ok(xero.startsWith("*Narration,*Date,Description,*AccountCode,*TaxRate,*Amount,"));
   const [delivery] = (await data(call(deliveries.listDeliveries, {
     query: { invoice_id: invoice?.id, kind: "archive" },
   }))).data;
