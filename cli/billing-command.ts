@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { z } from "zod";
+import { addressOf } from "../shared/client/billing-client.ts";
 import { createClientRoute, listClients } from "../shared/api/clients.ts";
 import { listDeliveries, retryDelivery } from "../shared/api/deliveries.ts";
 import {
@@ -8,7 +9,7 @@ import {
   listInvoices,
   previewInvoice,
 } from "../shared/api/invoices.ts";
-import { exportJournal } from "../shared/api/journal.ts";
+import { exportJournal, exportJournalLayout } from "../shared/api/journal.ts";
 import {
   health,
   listQuarantine,
@@ -235,7 +236,8 @@ function deliveryCommands(program: Command, { connect, terminal }: BillingPorts)
     });
 }
 
-function checkCommands(program: Command, { connect, terminal, progress }: BillingPorts): void {
+function checkCommands(program: Command, ports: BillingPorts): void {
+  const { connect, terminal, progress } = ports;
   program.command("reconcile").description("Compare logs with usage records; exit 1 on differences")
     .argument("<start>", "first day").argument("<end>", "last day, included")
     .option("--json", "print JSON")
@@ -275,9 +277,13 @@ function checkCommands(program: Command, { connect, terminal, progress }: Billin
     });
   program.command("journal").description("The ledger's journal of a month (UTC), as CSV")
     .argument("<month>", "YYYY-MM")
-    .action(async (month) => {
-      const csv = await dataOf(connect()(exportJournal, { query: { month } }));
-      terminal.out(csv.replace(/\r\n$/, ""));
+    .option("--layout <program>", "as datev, quickbooks or xero imports it; with --currency")
+    .option("--currency <code>", "of the entries, like EUR; only with a layout")
+    .action(async (month, { layout, currency }) => {
+      const route = layout === undefined ? exportJournal : exportJournalLayout;
+      const query = layout === undefined ? { month } : { month, currency };
+      if (ports.download === undefined) throw new Error("nothing to write to");
+      await ports.download(addressOf(route, { layout }, query));
     });
   program.command("health").description("Health of each part; with --json also waiting work")
     .option("--json", "print JSON")

@@ -12,6 +12,8 @@ export interface BillingPorts {
   readonly signToken: SignToken;
   /** For `init`, which asks questions and writes the settings. */
   readonly init?: Pick<InitPorts, "ask" | "saveSeller" | "today">;
+  /** Writes a long text of the API, by its address, to standard output as it comes. */
+  readonly download?: (address: string) => Promise<void>;
   /** The database, for what the API does not offer. */
   readonly databaseUrl?: string | undefined;
 }

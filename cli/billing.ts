@@ -2,7 +2,7 @@ import { progressTo } from "./terminal/progress.ts";
 import { billingCommand } from "./billing-command.ts";
 import { tokenSigner } from "./agent-token.ts";
 import { runCommandLine } from "./command-line.ts";
-import { connect, connectSupabase } from "./connection.ts";
+import { connect, connectSupabase, download, installation } from "./connection.ts";
 import { asker } from "./terminal/ask.ts";
 import { readRunning } from "../dev/platform/running.ts";
 
@@ -13,6 +13,11 @@ const terminal = { out: console.log, error: console.error };
 const command = billingCommand({
   connect: () => connect(Deno.env.toObject(), running),
   terminal,
+  download: (address) =>
+    download(installation(Deno.env.toObject(), running), address, (bytes) => {
+      // A pipe may take a part at a time.
+      for (let sent = 0; sent < bytes.length;) sent += Deno.stdout.writeSync(bytes.subarray(sent));
+    }),
   init: {
     ask: asker(),
     today: () => new Date(),

@@ -3,6 +3,7 @@ import {
   type BillingClient,
   billingClient,
   type CallResult,
+  problemOf,
 } from "../shared/client/billing-client.ts";
 import type { Database } from "../shared/database.types.ts";
 import type { Problem } from "../shared/errors.ts";
@@ -27,11 +28,36 @@ export function connectSupabase(
   env: Readonly<Record<string, string | undefined>>,
   running: Readonly<Record<string, string | undefined>> = {},
 ): SupabaseClient<Database> {
+  const { url, key } = installation(env, running);
+  return createClient<Database>(url, key, { auth: { persistSession: false } });
+}
+
+/**
+ * Hands a long text of the API on as it comes, byte by byte as it is sent. Throws a `CommandProblem`
+ * where the server refuses it, and an error where it breaks off.
+ */
+export async function download(
+  { url, key }: { readonly url: string; readonly key: string },
+  address: string,
+  write: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const response = await fetch(`${url}/functions/v1/${address}`, {
+    headers: { apikey: key, authorization: `Bearer ${key}` },
+  });
+  if (!response.ok) throw new CommandProblem(await problemOf(response));
+  for await (const bytes of response.body ?? []) write(bytes);
+}
+
+/** Where the installation is, and the key that opens it; as `connect` says. */
+export function installation(
+  env: Readonly<Record<string, string | undefined>>,
+  running: Readonly<Record<string, string | undefined>> = {},
+): { readonly url: string; readonly key: string } {
   const url = env.SUPABASE_URL ?? running.SUPABASE_URL ?? LOCAL;
   const isLocal = ["127.0.0.1", "localhost"].includes(new URL(url).hostname);
   const key = env.SUPABASE_SECRET_KEY ?? (isLocal ? platformKeys.secret : undefined);
   if (key === undefined) throw new Error(`SUPABASE_SECRET_KEY is not set; ${url} needs one`);
-  return createClient<Database>(url, key, { auth: { persistSession: false } });
+  return { url, key };
 }
 
 /** Ends a command with a problem of the server. */

@@ -348,8 +348,12 @@ export type Database = {
       "billing_settings": {
         Row: {
           "audit_addresses": boolean;
+          "datev_account_length": number;
+          "datev_client": number | null;
+          "datev_consultant": number | null;
           "default_client_id": string | null;
           "delivery_attempts": number;
+          "fiscal_year_month": number;
           "id": boolean;
           "invoice_footer": string | null;
           "log_retention_months": number | null;
@@ -371,8 +375,12 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "audit_addresses"?: boolean;
+          "datev_account_length"?: number;
+          "datev_client"?: number | null;
+          "datev_consultant"?: number | null;
           "default_client_id"?: string | null;
           "delivery_attempts"?: number;
+          "fiscal_year_month"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
@@ -393,8 +401,12 @@ export type Database = {
         };
         Update: {
           "audit_addresses"?: boolean;
+          "datev_account_length"?: number;
+          "datev_client"?: number | null;
+          "datev_consultant"?: number | null;
           "default_client_id"?: string | null;
           "delivery_attempts"?: number;
+          "fiscal_year_month"?: number;
           "id"?: boolean;
           "invoice_footer"?: string | null;
           "log_retention_months"?: number | null;
@@ -422,6 +434,31 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "chart_of_accounts": {
+        Row: {
+          "account": string;
+          "code": string;
+          "layout": string;
+          "processor": string;
+          "tax_code": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account": string;
+          "code": string;
+          "layout": string;
+          "processor"?: string;
+          "tax_code"?: string | null;
+        };
+        Update: {
+          "account"?: string;
+          "code"?: string;
+          "layout"?: string;
+          "processor"?: string;
+          "tax_code"?: string | null;
+        };
+        Relationships: [];
       };
       "client_budgets": {
         Row: {

@@ -61,6 +61,7 @@ export const ERRORS = {
   stripe_customer_missing: { status: 409, title: "The client has no customer at Stripe yet" },
   return_url_refused: { status: 400, title: "The return URL is not allowed" },
   stripe_unavailable: { status: 503, title: "Stripe is not available; try again" },
+  bookkeeping_not_set: { status: 409, title: "Accounts or settings of bookkeeping are missing" },
   document_not_archived: { status: 409, title: "The invoice's PDF is not in the archive yet" },
   document_missing: { status: 409, title: "The invoice has no document yet" },
   document_invalid: { status: 500, title: "The stored document cannot be rendered" },

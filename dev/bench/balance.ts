@@ -1,18 +1,23 @@
 import { duration, type Figure, median, percentile, timed, whole } from "./figure.ts";
 import type { Sizes } from "./sizes.ts";
-import { addClients, clientId, type Sql } from "./world.ts";
+import { addClients, addLogs, clientId, type Sql } from "./world.ts";
 
 /** Days over which the entries are spread: three years, until the day of the reads. */
 const DAYS = 1095;
 const AS_OF = Date.parse("2026-06-29T12:00:00Z");
 const DAY = 86_400_000;
+/** Who uses what in the month that runs. */
+const CLIENTS = 20;
+const LOGS = 10_000;
 /** Grants that are written at once. */
 const BATCH = 250;
 
 /** `balance_read`: what one client has, now and at past instants, of many entries. */
 export async function measureBalanceRead(sql: Sql, sizes: Sizes): Promise<Figure[]> {
-  await addClients(sql, 20);
+  await addClients(sql, CLIENTS);
   const id = await clientId(sql, 7);
+  await addLogs(sql, LOGS, CLIENTS);
+  await sql`select _billing.rollup()`;
   await fill(sql, id, sizes.balanceEntries);
   const reads = Array.from({ length: sizes.balanceReads }, (_, read) => instant(read));
   const ours = await times(reads, (at) => sql.unsafe(BALANCE, [id, at], { prepare: true }));
@@ -25,6 +30,7 @@ export async function measureBalanceRead(sql: Sql, sizes: Sizes): Promise<Figure
     () => sql`select * from billing.credit_balance(${id}::uuid, ${new Date(AS_OF)})`,
   );
   const p99 = percentile(ours, 0.99);
+  const liveP99 = percentile(live, 0.99);
   return [{
     key: "balance_read",
     what: "p99 of what one client has, grants and balance, now and at past instants",
@@ -32,9 +38,10 @@ export async function measureBalanceRead(sql: Sql, sizes: Sizes): Promise<Figure
     value: p99,
     unit: "ms",
     target: { atMost: 2 },
+    also: [{ what: "less the period that runs: p99 ≤ 2 ms", holds: liveP99 <= 2 }],
     detail:
       `median ${duration(median(ours))} against ${duration(median(floor))}; less the period ` +
-      `that runs: p99 ${duration(percentile(live, 0.99))}; ${whole(sizes.balanceEntries)} entries`,
+      `that runs: p99 ${duration(liveP99)}; ${whole(sizes.balanceEntries)} entries`,
   }];
 }
 

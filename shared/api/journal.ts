@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Month, nothing } from "./fields.ts";
+import type { LAYOUTS } from "../journal/layouts.ts";
+import { Currency, Month, nothing } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 export const exportJournal = {
@@ -14,4 +15,15 @@ export const exportJournal = {
   status: 200,
   media: "text/csv",
   answer: z.string(),
+} as const satisfies Route;
+
+const Layout = z.enum(["datev", "quickbooks", "xero"]) satisfies z.ZodType<keyof typeof LAYOUTS>;
+
+export const exportJournalLayout = {
+  ...exportJournal,
+  id: "exportJournalLayout",
+  path: "/billing/journal/{layout}",
+  summary: "The journal of a month in one currency, as DATEV, QuickBooks Online or Xero imports it",
+  params: z.strictObject({ layout: Layout }),
+  query: z.strictObject({ month: Month, currency: Currency }),
 } as const satisfies Route;

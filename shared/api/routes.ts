@@ -99,6 +99,7 @@ export const ROUTES: readonly Route[] = [
   payouts.listPayouts,
   payouts.payoutLines,
   journal.exportJournal,
+  journal.exportJournalLayout,
   operations.runMonth,
   operations.listRuns,
   operations.listJobs,

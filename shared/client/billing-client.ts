@@ -67,7 +67,7 @@ export function billingClient(
       if (error === null) return { data: route.answer.parse(data), error: null };
       const wait = RETRY_AFTER[attempt];
       if (wait === undefined || !mayRepeat || !mayRetry(error)) {
-        return { data: null, error: await problemOf(error) };
+        return { data: null, error: await problemOfCall(error) };
       }
       await pause(wait);
     }
@@ -103,13 +103,18 @@ const ProblemBody = z.object({
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
 });
 
-async function problemOf(error: unknown): Promise<Problem> {
+async function problemOfCall(error: unknown): Promise<Problem> {
   if (error instanceof FunctionsHttpError && error.context instanceof Response) {
-    const body = ProblemBody.safeParse(await error.context.json().catch(() => null));
-    if (body.success) return body.data;
-    return problem("unreachable", `the server answered ${error.context.status}`);
+    return await problemOf(error.context);
   }
   return problem("unreachable", reasonOf(error));
+}
+
+/** The problem that an answer of a server is. */
+export async function problemOf(answer: Response): Promise<Problem> {
+  const body = ProblemBody.safeParse(await answer.json().catch(() => null));
+  if (body.success) return body.data;
+  return problem("unreachable", `the server answered ${answer.status}`);
 }
 
 /** What went wrong on the way, with what caused it: the message alone is "fetch failed". */

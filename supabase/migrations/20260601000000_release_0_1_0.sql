@@ -712,7 +712,16 @@ create table public.billing_settings (
   log_retention_months smallint
     constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200),
   require_aal2 boolean not null default false,
-  audit_addresses boolean not null default false
+  audit_addresses boolean not null default false,
+  datev_consultant integer
+    constraint billing_settings_datev_consultant_range check (
+      datev_consultant between 1001 and 9999999),
+  datev_client integer
+    constraint billing_settings_datev_client_range check (datev_client between 1 and 99999),
+  datev_account_length smallint not null default 4
+    constraint billing_settings_datev_length_range check (datev_account_length between 4 and 8),
+  fiscal_year_month smallint not null default 1
+    constraint billing_settings_fiscal_month_range check (fiscal_year_month between 1 and 12)
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.payment_page_url is
@@ -740,6 +749,14 @@ comment on column public.billing_settings.require_aal2 is
    terms, members and settings.';
 comment on column public.billing_settings.audit_addresses is
   'Whether refused requests are noted with the address that they came from; else with its hash.';
+comment on column public.billing_settings.datev_consultant is
+  'The number of the tax adviser (Beraternummer) in the head of a DATEV file.';
+comment on column public.billing_settings.datev_client is
+  'The seller''s number at that adviser (Mandantennummer).';
+comment on column public.billing_settings.datev_account_length is
+  'How many digits the numbers of accounts have (Sachkontenlänge).';
+comment on column public.billing_settings.fiscal_year_month is
+  'The month in which a fiscal year of the seller begins.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;
@@ -6793,7 +6810,10 @@ create function billing.price_candidates(
   price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set enable_nestloop = on as $$
+-- Nested loops, also for callers that have none: prices are found by key, however many there are of
+-- others.
 #variable_conflict use_column
 begin
   return query
@@ -6819,7 +6839,9 @@ begin
   )
   select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
-    billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class),
+    -- A function that is not called need not be planned: most prices have no multipliers.
+    case when m.class_multipliers = '{}' then 1
+      else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
     (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
     concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
       case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
@@ -8126,6 +8148,9 @@ comment on column billing.ledger_transactions.source_id is
 comment on column billing.ledger_transactions.effective_at is
   'When it happened; posted_at says when it was written.';
 create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);
+-- A month of the journal is read block by block; expiries, which are booked ahead, lie far off.
+create index ledger_transactions_effective_at on billing.ledger_transactions
+  using brin (effective_at timestamptz_minmax_multi_ops);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_transactions
   for each statement execute function _billing.refuse_change();
@@ -8637,6 +8662,38 @@ comment on column billing.journal.taxes is 'The taxes of the invoice, on entries
 revoke all on billing.journal from public;
 grant select on billing.journal to service_role;
 
+-- 35_books/ledger/chart_of_accounts.sql
+
+-- What bookkeeping programs call the accounts of the ledger, for the journal that they import.
+
+create table public.chart_of_accounts (
+  layout text not null,
+  account text not null,
+  processor text not null default '',
+  code text not null,
+  tax_code text,
+  primary key (layout, account, processor),
+  constraint chart_of_accounts_layout_known check (layout in ('datev', 'quickbooks', 'xero')),
+  constraint chart_of_accounts_code_said check (code ~ '[^[:space:]]'),
+  constraint chart_of_accounts_processor_of_cash check (account = 'cash' or processor = '')
+);
+comment on table public.chart_of_accounts is
+  'The number or name of each account of the ledger in a program of bookkeeping.';
+comment on column public.chart_of_accounts.account is 'A kind of billing.ledger_accounts.';
+comment on column public.chart_of_accounts.processor is
+  'The way to pay, of cash alone; empty: of every one that has no row of its own.';
+comment on column public.chart_of_accounts.code is
+  'DATEV: the account''s number; Xero: its code; QuickBooks Online: its name.';
+comment on column public.chart_of_accounts.tax_code is
+  'DATEV: the BU-Schlüssel; Xero: the name of the tax rate, which each line needs.';
+alter table public.chart_of_accounts enable row level security;
+revoke all on public.chart_of_accounts from anon, authenticated, service_role;
+grant select on public.chart_of_accounts to authenticated;
+grant select, insert, update, delete on public.chart_of_accounts to service_role;
+
+create policy "operators read the chart of accounts" on public.chart_of_accounts
+  for select to authenticated using ((select billing.is_operator()));
+
 -- 35_books/statements.sql
 
 -- Statements of account and the balance of a client.
@@ -8820,13 +8877,18 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
 returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
   gaps datemultirange, currency text, by_agent boolean, list text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
   select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
     t.currency, all_agents or t.line_grouping = 'agent',
-    case when exists (select from public.prices p where p.client_id = t.client_id)
+    -- `offset 0`: asked client by client, by index; else all prices would be read.
+    case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
       then t.client_id::text else '' end
   from billing.period_terms(targets) t;
-$$;
+end $$;
 comment on function billing.numbered_terms is
   'Terms of target periods as priced_usage needs them, numbered.';
 grant execute on function billing.numbered_terms(billing.rating_target[], boolean)
@@ -8949,8 +9011,8 @@ return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
 -- Units as people read them; of a class that is not standard with the class before them.
 create function _billing.display_usage(metric text, rate_class text)
 returns text language sql immutable
-return concat(case when rate_class <> 'standard' then translate(rate_class, '_+', '  ') || ' ' end,
-  _billing.display_metric(metric));
+return case when rate_class <> 'standard' then translate(rate_class, '_+', '  ') || ' ' else '' end
+  || coalesce(_billing.display_metric(metric), '');
 comment on function _billing.display_usage is
   'A metric as people read it, with its rate class: batch input tokens.';
 
@@ -9003,6 +9065,8 @@ create type _billing.label_key as (model text, metric text, rate_class text, pri
   multiplier numeric, list_price_id bigint);
 comment on type _billing.label_key is 'What has one price, and under cost_plus one list price.';
 
+-- Prices are found by key, also for callers that have no nested loops: a read of one client does
+-- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
 -- matter.
@@ -9011,8 +9075,13 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,
   unit_factor numeric, tiers jsonb, free_units numeric, scope text, cost_basis text,
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
-  description text, detail text)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  description text, detail text, exponent smallint)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
+set enable_nestloop = on as $$
+#variable_conflict use_column
+begin
+  return query
   select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
       p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
     p.per_units, p.pricing_model, k.unit_factor, p.tiers, p.free_units, p.scope,
@@ -9031,13 +9100,15 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
         and p.cost_basis <> 'logged_cost' then
       billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
       || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-      else format(k.line_detail, trim_scale(p.unit_amount)) end)
+      else format(k.line_detail, trim_scale(p.unit_amount)) end),
+    c.exponent
   from unnest(keys) d
   join public.prices p on p.id = d.price_id
   join billing.price_models k on k.model = p.pricing_model
+  join public.currencies c on c.code = p.currency
   left join public.models m on m.id = d.model
   left join public.list_prices q on q.id = d.list_price_id;
-$$;
+end $$;
 comment on function _billing.line_labels is
   'Amounts and texts of lines by model, metric, class, price and list price.';
 
@@ -9078,10 +9149,10 @@ begin
         u.list_price_id from used u where u.price_id is not null) d
     ) k cross join lateral _billing.line_labels(k.keys) l
   ), lines as materialized (
-    select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
+    select u.client_id, u.period_start, t.period_end, u.agent, u.segment_start,
       u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
-    join billing.period_terms(targets) t using (client_id, period_start)
+    join unnest(targets) t using (client_id, period_start)
     join labels l using (model, metric, rate_class, price_id, multiplier)
     where l.list_price_id is not distinct from u.list_price_id
   ), dearer as materialized (
@@ -9242,10 +9313,18 @@ begin
     null, null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
     i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, t.exponent),
     null, null, null, null, null, i.description, null
-  from _billing.items_of_targets(targets) p
+  -- Mostly nobody has any: then which period takes them need not be asked.
+  from (
+    select array(
+      select t from unnest(targets) t where exists (
+        select from public.invoice_items o where o.client_id = t.client_id
+          and o.invoice_id is null offset 0)) as targets
+  ) w
+  cross join lateral _billing.items_of_targets(w.targets) p
   join public.invoice_items i on i.id = p.item_id
   join terms t on t.client_id = i.client_id and t.period_start = p.period_start
-    and t.currency = i.currency;
+    and t.currency = i.currency
+  where w.targets <> '{}';
 end $$;
 comment on function _billing.rate_charges is
   'Usage, minimum and one-off lines of target periods.';
@@ -9403,18 +9482,20 @@ grant execute on function billing.open_charges(text, uuid) to service_role;
 
 -- The whole of a period: usage, minimum, one-off items, discount, taxes, in this order.
 
-create function _billing.rate_periods(targets billing.rating_target[],
-  with_unpriced boolean default false)
+-- `terms`: the discounts and taxes of targets that have some.
+create function _billing.rate_with_terms(targets billing.rating_target[],
+  terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off as $$
 begin
+  if terms = '{}' then
+    return query select * from _billing.rate_charges(targets, with_unpriced);
+    return;
+  end if;
   return query
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)
-  ), terms as materialized (
-    select t.* from billing.period_terms(targets) t
-    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'
   )
   select c.* from charges c
   union all
@@ -9425,12 +9506,25 @@ begin
         null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
         null, null, null, null)::_billing.rated_line
       from charges c
-      join terms t on t.client_id = c.client_id and t.period_start = c.section_start
+      join unnest(terms) t
+        on t.client_id = c.client_id and t.section_start = c.section_start
       where c.kind <> 'unpriced'
-      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric),
-    array(
-      select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
-        t.taxes)::_billing.section_terms from terms t)) d;
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
+end $$;
+comment on function _billing.rate_with_terms is
+  'All lines of target periods by discounts and taxes that the caller has read.';
+
+create function _billing.rate_periods(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+begin
+  return query
+  select * from _billing.rate_with_terms(targets, array(
+    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::_billing.section_terms
+    from billing.period_terms(targets) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
 end $$;
 comment on function _billing.rate_periods is
   'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';
@@ -21314,32 +21408,111 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 
 -- What a client's credit is worth at this moment: the books less what is used and not invoiced yet.
 
--- Periods of a client that are not invoiced: those that are over, and the one that runs.
+-- Periods of a client that a run would still charge: over without an issued invoice (also where a
+-- draft waits), changed since they were settled, with late lines on a draft; and the one that runs.
+-- As _billing.run_targets, of one client, with the periods that have no row yet.
 create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
 returns billing.rating_target[]
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select array(
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+-- plpgsql keeps the plans: planning takes longer than reading.
+#variable_conflict use_column
+declare
+  targets billing.rating_target[] := array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
     from public.billing_periods p
-    where p.client_id = uninvoiced_periods.client_id and p.state in ('pending', 'blocked')
+    where p.client_id = uninvoiced_periods.client_id and p.state <> 'voided'
+      and (p.usage_changed or p.state in ('pending', 'blocked'))
     union
-    select (u.client_id, u.period_start, u.period_end)::billing.rating_target
-    from _billing.unopened_periods(as_of, uninvoiced_periods.client_id) u
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.invoices d
+    join public.billing_periods p
+      on p.client_id = d.client_id and p.period_start = d.period_start
+    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft' and d.kind = 'period'
     union
-    select (r.client_id, x.period_start, x.period_end)::billing.rating_target
-    from billing.current_periods(as_of) r
-    cross join lateral (
-      select greatest(r.next_start, billing.period_start_of(r.today, r.billing_anchor_day))
-          as period_start,
-        billing.period_end_of(r.today, r.billing_anchor_day) as period_end
-    ) x
-    where r.client_id = uninvoiced_periods.client_id and r.next_start <= r.today
-      and exists (select from public.service_intervals s
-        where s.client_id = r.client_id and s.starts_on < x.period_end
-          and s.ends_on > x.period_start));
-$$;
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.invoices d
+    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+    join public.billing_periods p
+      on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
+    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
+  running record;
+begin
+  select r.client_id, r.next_start, r.today,
+    billing.period_start_of(r.today, r.billing_anchor_day) as month_start,
+    billing.period_end_of(r.today, r.billing_anchor_day) as month_end
+  into running
+  from billing.current_periods(as_of) r where r.client_id = uninvoiced_periods.client_id;
+  -- Mostly none: then the periods that lack a row need not be worked out.
+  if running.next_start < running.month_start or exists (
+    select from (
+      select min(p.period_start) as first_start,
+        sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
+      from public.billing_periods p where p.client_id = uninvoiced_periods.client_id
+    ) o
+    join public.clients c on c.id = uninvoiced_periods.client_id
+    where o.has_holes or c.started_on < o.first_start) then
+    targets := targets || array(
+      select (u.client_id, u.period_start, u.period_end)::billing.rating_target
+      from _billing.unopened_periods(as_of, uninvoiced_periods.client_id) u);
+  end if;
+  if running.next_start <= running.today and exists (
+    select from public.service_intervals s
+    where s.client_id = running.client_id and s.starts_on < running.month_end
+      and s.ends_on > greatest(running.next_start, running.month_start)) then
+    targets := targets || (running.client_id, greatest(running.next_start, running.month_start),
+      running.month_end)::billing.rating_target;
+  end if;
+  return targets;
+end $$;
 comment on function _billing.uninvoiced_periods is
-  'Periods of a client that are over without an invoice, and the one that runs.';
+  'Periods of a client that a run would still charge, and the one that runs.';
+
+-- What such periods of one client come to: their rating less what is booked for them. What is to be
+-- given back of a period that is booked does not count before a credit note says so.
+create function _billing.uninvoiced_amounts(targets billing.rating_target[])
+returns table (period_start date, currency text, amount_minor numeric)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+  -- A period without a row has nothing booked; mostly that is the only one.
+  recorded constant billing.rating_target[] := array(
+    select t from unnest(targets) t join public.billing_periods p using (client_id, period_start));
+  terms _billing.section_terms[];
+  starts date[];
+  currencies text[];
+begin
+  -- Terms are read once, for the rating and for the currencies.
+  select array_agg(t.period_start), array_agg(t.currency), coalesce(array_agg((t.client_id,
+      t.period_start, t.exponent, t.discount_percent, t.discount_minor, t.taxes
+      )::_billing.section_terms) filter (where t.discount_percent > 0 or t.discount_minor > 0
+      or t.taxes <> '[]'), '{}')
+  into starts, currencies, terms
+  from billing.period_terms(targets) t;
+  return query
+  with booked as materialized (
+    select b.section_start, b.amount_minor, (b.sample).tax_behavior as tax_behavior
+    from (select recorded as of_periods where recorded <> '{}') r
+    cross join lateral _billing.booked_lines(r.of_periods) b
+  ), net as (
+    select l.section_start, sum(l.amount_minor) as amount_minor
+    from (
+      select r.section_start, r.amount_minor, r.tax_behavior
+      from _billing.rate_with_terms(targets, terms, false) r
+      union all
+      select b.section_start, -b.amount_minor, b.tax_behavior from booked b
+    ) l
+    where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+    group by l.section_start
+  )
+  select n.section_start, currencies[array_position(starts, n.section_start)], case
+    when n.section_start in (select b.section_start from booked b) then greatest(n.amount_minor, 0)
+    else n.amount_minor end
+  from net n;
+end $$;
+comment on function _billing.uninvoiced_amounts is
+  'What periods of a client are still to be charged, minimum and tax included.';
 
 create function billing.credit_balance(client_id uuid, as_of timestamptz default now())
 returns table (currency text, balance_minor numeric, granted_minor numeric,
@@ -21349,7 +21522,7 @@ set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan a
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 #variable_conflict use_column
 declare
-  open_periods constant billing.rating_target[] :=
+  targets constant billing.rating_target[] :=
     _billing.uninvoiced_periods(credit_balance.client_id, as_of);
 begin
   return query
@@ -21361,14 +21534,11 @@ begin
     select g.currency, 0, g.amount_minor, 0
     from billing.granted_credit(credit_balance.client_id, as_of) g
     union all
-    select t.currency, 0, 0, l.amount_minor
-    from _billing.rate_periods(open_periods) l
-    join billing.period_terms(open_periods) t on t.period_start = l.section_start
-    where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+    select u.currency, 0, 0, u.amount_minor from _billing.uninvoiced_amounts(targets) u
     union all
+    -- Drafts of periods and of late usage are rated above.
     select i.currency, 0, 0, i.total_minor from public.invoices i
-    where i.client_id = credit_balance.client_id and i.status = 'draft'
-      and i.kind not in ('period', 'top_up')
+    where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind = 'one_off'
   )
   select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
     sum(a.balance + a.granted - a.uninvoiced)
@@ -21376,7 +21546,7 @@ begin
 end $$;
 comment on function billing.credit_balance is
   'Credit of a client in each currency: its balance and its grants, less what the periods that are
-   not invoiced come to so far, minimum and tax included.';
+   not invoiced come to so far, drafts, late usage, minimum and tax included.';
 grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;
 
 -- 80_api/recharges.sql
@@ -21428,12 +21598,14 @@ begin
   end if;
   targets := array(
     select t from unnest(_billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of)) t
-    where _billing.day_start(t.client_id, t.period_start) < last_expiry);
+    where _billing.day_start(t.client_id, t.period_start) < last_expiry
+      -- Late usage is paid as of the period of the invoice that it goes on.
+      and not exists (select from public.invoices i where i.client_id = t.client_id
+        and i.period_start = t.period_start and i.kind = 'period'
+        and i.status not in ('draft', 'void')));
   return least(expired, coalesce((
-    select sum(l.amount_minor) from _billing.rate_periods(targets) l
-    join billing.period_terms(targets) t on t.period_start = l.section_start
-    where (l.tax_behavior is null or l.tax_behavior = 'exclusive')
-      and t.currency = expired_credit_to_use.currency), 0));
+    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets) u
+    where u.currency = expired_credit_to_use.currency), 0));
 end $$;
 comment on function _billing.expired_credit_to_use is
   'What expired credit of a client will still pay of periods that are not invoiced.';

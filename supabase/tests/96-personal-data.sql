@@ -66,6 +66,7 @@ select c || '.' || f, v.class from (values
   ('none', 'billing.delivery_kinds', 'kind purpose'),
   ('none', 'billing.price_models', 'model purpose needs allows line_detail'),
   ('none', 'public.currencies', 'code name'),
+  ('none', 'public.chart_of_accounts', 'layout account processor code tax_code'),
   ('none', 'public.clients', 'locale paper time_zone status'),
   ('none', 'public.client_time_zones', 'time_zone'),
   ('none', 'public.billing_settings', 'number_series'),

@@ -78,6 +78,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   listPayouts: staff,
   payoutLines: staff,
   exportJournal: staff,
+  exportJournalLayout: staff,
   runMonth: jobs,
   listRuns: staff,
   listJobs: staff,

@@ -21,6 +21,7 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   billing_config: { member: own, service: "select,insert,update,delete" },
   billing_periods: { member: "false", service: "select" },
   billing_settings: { member: "false", service: "select,update" },
+  chart_of_accounts: { member: "false", service: "select,insert,update,delete" },
   client_budgets: { member: own, service: "select,insert,update,delete" },
   client_members: { member: own, service: "select,insert,update,delete" },
   client_time_zones: { member: own, service: "select" },

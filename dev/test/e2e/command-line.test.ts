@@ -5,7 +5,7 @@ import postgres from "postgres";
 import { billingClient } from "../../../shared/client/billing-client.ts";
 import { billingCommand } from "../../../cli/billing-command.ts";
 import { runCommandLine } from "../../../cli/command-line.ts";
-import { connect } from "../../../cli/connection.ts";
+import { connect, download } from "../../../cli/connection.ts";
 import { tokenSigner } from "../../../cli/agent-token.ts";
 import { usageCommand } from "../../../cli/usage-command.ts";
 import { progressTo } from "../../../cli/terminal/progress.ts";
@@ -36,10 +36,17 @@ async function run(tool: "usage" | "billing", ...args: string[]) {
     out: (text: string) => void lines.push(text),
     error: (text: string) => void errors.push(text),
   };
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const ports = {
     connect: () => client,
     today: () => today,
     terminal,
+    download: (address: string) =>
+      download(
+        { url: platform.apiUrl, key: platform.secretKey },
+        address,
+        (bytes) => void lines.push(decoder.decode(bytes, { stream: true })),
+      ),
     signToken: tokenSigner({ SUPABASE_JWT_SECRET: jwtSecret }),
     progress: progressTo({
       write: (text) => void errors.push(text),
@@ -240,6 +247,25 @@ Deno.test("agent-keys create names its clients or says that it is for all, and s
   const jwk = JSON.stringify({ ...asymmetric, alg: "ES256", kid: "theirs" });
   const [header] = (await tokenSigner({ SUPABASE_SIGNING_JWK: jwk })(key)).split(".");
   deepStrictEqual(JSON.parse(atob(header ?? "")), { typ: "JWT", alg: "ES256", kid: "theirs" });
+});
+
+Deno.test("the journal is written as it comes; what is missing for a layout is said", async () => {
+  const journal = await run("billing", "journal", "2018-05");
+  deepStrictEqual([journal.code, journal.errors], [0, ""]);
+  match(journal.out, /^day,transaction,kind,number,.*,posted_at\r\n$/);
+  const xero = ["journal", "2018-05", "--layout", "xero", "--currency", "EUR"];
+  match((await run("billing", ...xero)).out, /^\*Narration,\*Date,/);
+  const datev = await run(
+    "billing",
+    "journal",
+    "2018-05",
+    "--layout",
+    "datev",
+    "--currency",
+    "EUR",
+  );
+  deepStrictEqual([datev.code, datev.out], [1, ""]);
+  match(datev.errors, /datev_consultant is not set.*\[bookkeeping_not_set\]/);
 });
 
 Deno.test("exit codes: 0 done, 1 refused by the server or the data, 2 not understood", async () => {

@@ -1,10 +1,8 @@
 import { deepStrictEqual, ok, rejects } from "node:assert/strict";
-import Stripe from "stripe";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { STEPS } from "../../../supabase/functions/reconcile-stripe/steps.ts";
-import { STRIPE_API_VERSION } from "../../../supabase/functions/_shared/stripe/client.ts";
-import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { type Copy, withCopies } from "../stripe-dance/copies.ts";
+import { dyingAt } from "../stripe-dance/dying.ts";
 import { HERE } from "../stripe-dance/here.ts";
 import { brokenLaws } from "../stripe-dance/laws.ts";
 import type { Kind } from "../stripe-dance/moves.ts";
@@ -44,52 +42,6 @@ async function inWorld(copy: Copy, work: (world: DanceWorld) => Promise<void>): 
       await work(world);
     })
   );
-}
-
-/**
- * Ports of a process that is killed at a point of its work: before a request to Stripe or to the
- * database, or when that was done and the answer is not heard. Nothing works afterwards.
- */
-function dyingAt({ ports, stripe }: DanceWorld, point: number) {
-  let points = 0;
-  /** Where each step begins. */
-  const steps = [1];
-  const live = () => {
-    points += 1;
-    if (points >= point) throw new Error("killed");
-  };
-  const around = async <T>(work: () => Promise<T>): Promise<T> => {
-    live();
-    const done = await work();
-    live();
-    return done;
-  };
-  const { hostname: host, port } = new URL(stripe.url);
-  const mortal: StripePorts = {
-    now: ports.now,
-    stripe: new Stripe("sk_test_dance", {
-      apiVersion: STRIPE_API_VERSION,
-      maxNetworkRetries: 0,
-      telemetry: false,
-      protocol: "http",
-      host,
-      port: Number(port),
-      httpClient: Stripe.createFetchHttpClient((input: RequestInfo | URL, init?: RequestInit) =>
-        around(() => fetch(input, init))
-      ),
-    }),
-    store: new Proxy(ports.store, {
-      get: (store, name) => {
-        const own: unknown = Reflect.get(store, name);
-        if (typeof own !== "function") return own;
-        return (...given: unknown[]) => {
-          if (name === "saveReconciliation") steps.push(points + 1);
-          return around(async () => await Reflect.apply(own, store, given));
-        };
-      },
-    }),
-  };
-  return { mortal, steps };
 }
 
 // It is about requests and what is stored between them: one engine tells as much as two.

@@ -72,6 +72,18 @@ Deno.test("an upgrade from what is here now: a good migration passes, bad ones a
       ),
       [],
     );
+    const payments = (by: string) =>
+      upgradeBy(`
+        alter table billing.ledger_entries disable trigger user;
+        alter table billing.ledger_transactions disable trigger user;
+        update billing.ledger_entries e set effective_at = e.effective_at ${by}
+        from billing.ledger_transactions t where t.id = e.transaction_id and t.kind = 'payment';
+        update billing.ledger_transactions t set effective_at = t.effective_at ${by}
+        where t.kind = 'payment';
+        alter table billing.ledger_transactions enable trigger user;
+        alter table billing.ledger_entries enable trigger user;`);
+    match((await payments("+ interval '1 day'")).join("\n"), /Birch \(statement\) is not what/);
+    await payments("- interval '1 day'");
     match(
       (await upgradeBy(`alter table public.invoices disable trigger user;
         update public.invoices set document = jsonb_set(document, '{number}', '"INV-1"')

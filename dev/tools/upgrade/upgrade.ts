@@ -27,6 +27,12 @@ const BOOKS = `
     ('2027-01-01')) d(at)
   cross join lateral billing.granted_credit(c.id, d.at::timestamptz) g
   union all
+  select c.name, 'live balance at ' || d.at, b.currency,
+    concat_ws(' ', b.balance_minor, b.granted_minor, b.uninvoiced_minor), b.live_minor::text
+  from public.clients c
+  cross join (values ('2026-06-10'), ('2026-07-09'), ('2026-09-02')) d(at)
+  cross join lateral billing.credit_balance(c.id, d.at::timestamptz) b
+  union all
   select c.name, 'statement', s.entry || ' ' || s.at, s.amount_minor::text, s.balance_minor::text
   from public.clients c cross join lateral billing.statement(c.id, 2026) s
   union all

@@ -43,6 +43,12 @@ select billing.regenerate_invoice(i.id) from public.invoices i
 join public.clients c on c.id = i.client_id where c.name = 'Elm' and i.status = 'void';
 select billing.issue_credit_note(i.id, 'goodwill', 100, false, '2026-07-06')
 from public.invoices i join public.clients c on c.id = i.client_id where c.name = 'Dune';
+-- Credit that is bought and paid, and some that is not paid yet.
+select billing.request_top_up(id, 2500, reference => 'top-up of ' || name,
+  as_of => '2026-07-07')
+from public.clients where name in ('Birch', 'Cedar');
+select billing.record_payment(t.invoice_id, 2500, '2026-07-07', 'bank', 'top-up')
+from public.top_ups t join public.clients c on c.id = t.client_id where c.name = 'Birch';
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 select 'CHIRON', 'claude-sonnet', 3000000, id, '2026-06-25' from public.clients
 where name in ('Acme', 'Cedar');

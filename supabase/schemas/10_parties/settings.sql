@@ -32,7 +32,16 @@ create table public.billing_settings (
   log_retention_months smallint
     constraint billing_settings_retention_in_range check (log_retention_months between 3 and 1200),
   require_aal2 boolean not null default false,
-  audit_addresses boolean not null default false
+  audit_addresses boolean not null default false,
+  datev_consultant integer
+    constraint billing_settings_datev_consultant_range check (
+      datev_consultant between 1001 and 9999999),
+  datev_client integer
+    constraint billing_settings_datev_client_range check (datev_client between 1 and 99999),
+  datev_account_length smallint not null default 4
+    constraint billing_settings_datev_length_range check (datev_account_length between 4 and 8),
+  fiscal_year_month smallint not null default 1
+    constraint billing_settings_fiscal_month_range check (fiscal_year_month between 1 and 12)
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.payment_page_url is
@@ -60,6 +69,14 @@ comment on column public.billing_settings.require_aal2 is
    terms, members and settings.';
 comment on column public.billing_settings.audit_addresses is
   'Whether refused requests are noted with the address that they came from; else with its hash.';
+comment on column public.billing_settings.datev_consultant is
+  'The number of the tax adviser (Beraternummer) in the head of a DATEV file.';
+comment on column public.billing_settings.datev_client is
+  'The seller''s number at that adviser (Mandantennummer).';
+comment on column public.billing_settings.datev_account_length is
+  'How many digits the numbers of accounts have (Sachkontenlänge).';
+comment on column public.billing_settings.fiscal_year_month is
+  'The month in which a fiscal year of the seller begins.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;

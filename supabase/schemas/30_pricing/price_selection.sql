@@ -7,7 +7,10 @@ create function billing.price_candidates(
   price_id uuid,
   effective_from date, effective_until date, multiplier numeric, preference integer, why text)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set enable_nestloop = on as $$
+-- Nested loops, also for callers that have none: prices are found by key, however many there are of
+-- others.
 #variable_conflict use_column
 begin
   return query
@@ -33,7 +36,9 @@ begin
   )
   select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
-    billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class),
+    -- A function that is not called need not be planned: most prices have no multipliers.
+    case when m.class_multipliers = '{}' then 1
+      else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
     (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
     concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
       case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,

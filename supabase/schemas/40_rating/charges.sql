@@ -90,10 +90,18 @@ begin
     null, null, i.item_day, i.item_day + 1, i.quantity, i.unit_amount, 1, null, null,
     i.quantity * i.unit_amount, _billing.to_minor(i.quantity * i.unit_amount, t.exponent),
     null, null, null, null, null, i.description, null
-  from _billing.items_of_targets(targets) p
+  -- Mostly nobody has any: then which period takes them need not be asked.
+  from (
+    select array(
+      select t from unnest(targets) t where exists (
+        select from public.invoice_items o where o.client_id = t.client_id
+          and o.invoice_id is null offset 0)) as targets
+  ) w
+  cross join lateral _billing.items_of_targets(w.targets) p
   join public.invoice_items i on i.id = p.item_id
   join terms t on t.client_id = i.client_id and t.period_start = p.period_start
-    and t.currency = i.currency;
+    and t.currency = i.currency
+  where w.targets <> '{}';
 end $$;
 comment on function _billing.rate_charges is
   'Usage, minimum and one-off lines of target periods.';

@@ -13,8 +13,8 @@ return regexp_replace(replace(metric, '_', ' '), '\mpdf\M', 'PDF');
 -- Units as people read them; of a class that is not standard with the class before them.
 create function _billing.display_usage(metric text, rate_class text)
 returns text language sql immutable
-return concat(case when rate_class <> 'standard' then translate(rate_class, '_+', '  ') || ' ' end,
-  _billing.display_metric(metric));
+return case when rate_class <> 'standard' then translate(rate_class, '_+', '  ') || ' ' else '' end
+  || coalesce(_billing.display_metric(metric), '');
 comment on function _billing.display_usage is
   'A metric as people read it, with its rate class: batch input tokens.';
 

@@ -4,6 +4,8 @@ create type _billing.label_key as (model text, metric text, rate_class text, pri
   multiplier numeric, list_price_id bigint);
 comment on type _billing.label_key is 'What has one price, and under cost_plus one list price.';
 
+-- Prices are found by key, also for callers that have no nested loops: a read of one client does
+-- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
 -- matter.
@@ -12,8 +14,13 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,
   unit_factor numeric, tiers jsonb, free_units numeric, scope text, cost_basis text,
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
-  description text, detail text)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+  description text, detail text, exponent smallint)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
+set enable_nestloop = on as $$
+#variable_conflict use_column
+begin
+  return query
   select d.*, case when p.pricing_model = 'cost_plus' then billing.cost_plus_amount(q.amount,
       p.markup_percent, p.unit_amount, p.per_units) else p.unit_amount end,
     p.per_units, p.pricing_model, k.unit_factor, p.tiers, p.free_units, p.scope,
@@ -32,12 +39,14 @@ language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
         and p.cost_basis <> 'logged_cost' then
       billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
       || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-      else format(k.line_detail, trim_scale(p.unit_amount)) end)
+      else format(k.line_detail, trim_scale(p.unit_amount)) end),
+    c.exponent
   from unnest(keys) d
   join public.prices p on p.id = d.price_id
   join billing.price_models k on k.model = p.pricing_model
+  join public.currencies c on c.code = p.currency
   left join public.models m on m.id = d.model
   left join public.list_prices q on q.id = d.list_price_id;
-$$;
+end $$;
 comment on function _billing.line_labels is
   'Amounts and texts of lines by model, metric, class, price and list price.';

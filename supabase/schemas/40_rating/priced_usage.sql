@@ -3,13 +3,18 @@
 create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
 returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
   gaps datemultirange, currency text, by_agent boolean, list text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
   select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
     t.currency, all_agents or t.line_grouping = 'agent',
-    case when exists (select from public.prices p where p.client_id = t.client_id)
+    -- `offset 0`: asked client by client, by index; else all prices would be read.
+    case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
       then t.client_id::text else '' end
   from billing.period_terms(targets) t;
-$$;
+end $$;
 comment on function billing.numbered_terms is
   'Terms of target periods as priced_usage needs them, numbered.';
 grant execute on function billing.numbered_terms(billing.rating_target[], boolean)

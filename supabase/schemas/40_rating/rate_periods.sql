@@ -1,17 +1,19 @@
 -- The whole of a period: usage, minimum, one-off items, discount, taxes, in this order.
 
-create function _billing.rate_periods(targets billing.rating_target[],
-  with_unpriced boolean default false)
+-- `terms`: the discounts and taxes of targets that have some.
+create function _billing.rate_with_terms(targets billing.rating_target[],
+  terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_mergejoin = off as $$
 begin
+  if terms = '{}' then
+    return query select * from _billing.rate_charges(targets, with_unpriced);
+    return;
+  end if;
   return query
   with charges as materialized (
     select * from _billing.rate_charges(targets, with_unpriced)
-  ), terms as materialized (
-    select t.* from billing.period_terms(targets) t
-    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'
   )
   select c.* from charges c
   union all
@@ -22,12 +24,25 @@ begin
         null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
         null, null, null, null)::_billing.rated_line
       from charges c
-      join terms t on t.client_id = c.client_id and t.period_start = c.section_start
+      join unnest(terms) t
+        on t.client_id = c.client_id and t.section_start = c.section_start
       where c.kind <> 'unpriced'
-      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric),
-    array(
-      select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
-        t.taxes)::_billing.section_terms from terms t)) d;
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
+end $$;
+comment on function _billing.rate_with_terms is
+  'All lines of target periods by discounts and taxes that the caller has read.';
+
+create function _billing.rate_periods(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+begin
+  return query
+  select * from _billing.rate_with_terms(targets, array(
+    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::_billing.section_terms
+    from billing.period_terms(targets) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
 end $$;
 comment on function _billing.rate_periods is
   'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';

@@ -33,10 +33,10 @@ begin
         u.list_price_id from used u where u.price_id is not null) d
     ) k cross join lateral _billing.line_labels(k.keys) l
   ), lines as materialized (
-    select u.client_id, u.period_start, t.period_end, t.exponent, u.agent, u.segment_start,
+    select u.client_id, u.period_start, t.period_end, u.agent, u.segment_start,
       u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
     from used u
-    join billing.period_terms(targets) t using (client_id, period_start)
+    join unnest(targets) t using (client_id, period_start)
     join labels l using (model, metric, rate_class, price_id, multiplier)
     where l.list_price_id is not distinct from u.list_price_id
   ), dearer as materialized (

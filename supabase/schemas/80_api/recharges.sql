@@ -45,12 +45,14 @@ begin
   end if;
   targets := array(
     select t from unnest(_billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of)) t
-    where _billing.day_start(t.client_id, t.period_start) < last_expiry);
+    where _billing.day_start(t.client_id, t.period_start) < last_expiry
+      -- Late usage is paid as of the period of the invoice that it goes on.
+      and not exists (select from public.invoices i where i.client_id = t.client_id
+        and i.period_start = t.period_start and i.kind = 'period'
+        and i.status not in ('draft', 'void')));
   return least(expired, coalesce((
-    select sum(l.amount_minor) from _billing.rate_periods(targets) l
-    join billing.period_terms(targets) t on t.period_start = l.section_start
-    where (l.tax_behavior is null or l.tax_behavior = 'exclusive')
-      and t.currency = expired_credit_to_use.currency), 0));
+    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets) u
+    where u.currency = expired_credit_to_use.currency), 0));
 end $$;
 comment on function _billing.expired_credit_to_use is
   'What expired credit of a client will still pay of periods that are not invoiced.';

@@ -5,7 +5,7 @@ import * as invoices from "../../../../shared/api/invoices.ts";
 import * as operations from "../../../../shared/api/operations.ts";
 import * as payouts from "../../../../shared/api/payouts.ts";
 import * as topUps from "../../../../shared/api/top-ups.ts";
-import { exportJournal } from "../../../../shared/api/journal.ts";
+import { exportJournal, exportJournalLayout } from "../../../../shared/api/journal.ts";
 import { AGENT, call, clientOfRun, data } from "./calls.ts";
 
 Deno.test("an invoice is previewed, issued, voided, made anew, released and credited", async () => {
@@ -155,6 +155,11 @@ Deno.test("an invoice is written off and paid; the account, runs and exports sho
   }));
   ok(journal.startsWith("day,transaction,kind,number,client,client_id,account,processor,debit,"));
   match(journal, /,payment,INV-\d{4}-\d{6},.*,cash,manual,9\.00,,USD,,/);
+  const xero = await data(call(exportJournalLayout, {
+    params: { layout: "xero" },
+    query: { month: "2020-01", currency: "USD" },
+  }));
+  ok(xero.startsWith("*Narration,*Date,Description,*AccountCode,*TaxRate,*Amount,"));
   const [delivery] = (await data(call(deliveries.listDeliveries, {
     query: { invoice_id: idOf("void"), kind: "archive" },
   }))).data;

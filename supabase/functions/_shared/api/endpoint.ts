@@ -3,6 +3,7 @@ import type { Route } from "../../../../shared/api/route.ts";
 import { type ErrorDetail, errorDetails, problem } from "../../../../shared/errors.ts";
 import { ProblemError } from "../http/problem.ts";
 import { withIds } from "./names.ts";
+import type { Piece } from "./pieces.ts";
 import type { Session } from "./session.ts";
 
 /** A parsed request: what an endpoint's work is given. */
@@ -52,6 +53,26 @@ export function endpoint<
           await work(session, named === raw ? input : parseInput(route, named)),
         );
         return typeof answer === "string" ? { text: answer } : answer;
+      };
+    },
+  };
+}
+
+/** As `endpoint`, for a text that is sent piece by piece and never held as a whole. */
+export function textEndpoint<Params extends z.ZodType, Query extends z.ZodType>(
+  route: Route<Params, Query>,
+  work: (
+    session: Session,
+    input: Omit<Input<z.output<Params>, z.output<Query>, unknown>, "body">,
+  ) => Promise<Piece>,
+): Endpoint {
+  return {
+    route,
+    check: (raw) => {
+      const input = parseInput(route, raw);
+      return async (session) => {
+        const named = await inputWithIds(session, raw);
+        return await work(session, named === raw ? input : parseInput(route, named));
       };
     },
   };

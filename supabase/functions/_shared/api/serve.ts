@@ -13,6 +13,7 @@ import { startWork } from "../http/request-limits.ts";
 import { noteCaller, refuse } from "../http/with-caller.ts";
 import { currentRequest, noteInvoice } from "../log/request-context.ts";
 import { idempotencyKey, withIdempotency } from "./idempotency.ts";
+import { inPieces, type NextPiece } from "./pieces.ts";
 import type { NoteRead } from "./read-log.ts";
 import type { OpenSession } from "./session.ts";
 
@@ -121,6 +122,12 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
   if (repeated) headers["idempotency-replayed"] = "true";
   if (route.opensByItself === true) headers["cache-control"] = "no-store";
   if (route.method !== "GET") return new Response(body, { status: route.status, headers });
+  const next = Continued.safeParse(answer).data?.next;
+  if (next !== undefined) {
+    headers["cache-control"] = "no-store";
+    const read = (following: NextPiece) => ports.openSession(caller, following);
+    return new Response(inPieces({ text: body, next }, read, ports.reportError), { headers });
+  }
   const etag = `"${sha256Of(body, "base64url")}"`;
   // For programs that keep what they have read; browsers and proxies keep nothing.
   Object.assign(headers, { etag, "cache-control": "no-store" });
@@ -128,6 +135,11 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
     ? new Response(null, { status: 304, headers })
     : new Response(body, { status: 200, headers });
 }
+
+/** An answer that goes on. */
+const Continued = z.object({
+  next: z.custom<NextPiece>((next) => typeof next === "function"),
+});
 
 /** What an answer says of the invoice that it is about. */
 const Made = z.object({ invoice: z.object({ id: Id }).nullish() });

@@ -30,6 +30,9 @@ comment on column billing.ledger_transactions.source_id is
 comment on column billing.ledger_transactions.effective_at is
   'When it happened; posted_at says when it was written.';
 create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);
+-- A month of the journal is read block by block; expiries, which are booked ahead, lie far off.
+create index ledger_transactions_effective_at on billing.ledger_transactions
+  using brin (effective_at timestamptz_minmax_multi_ops);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_transactions
   for each statement execute function _billing.refuse_change();
