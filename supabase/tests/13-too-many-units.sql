@@ -1,7 +1,7 @@
 -- What one event may have: billing_settings.max_units_per_event of each kind, 1,000 times as many
 -- where it stands for several calls. A row with more waits in quarantine, whole.
 begin;
-select plan(33);
+select plan(34);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01');
@@ -87,11 +87,13 @@ select is(billing.dismiss_quarantined('nobody''s', reason => 'too_many_units', a
   1::bigint, 'an operator may dismiss it');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 
--- A bound that is raised counts waiting rows (_billing.change_unit_limit); decided ones stay.
+-- A bound that is raised counts waiting rows; decided ones stay.
 select is(_billing.has_more_units(l, 1000000000), true, 'a row beyond the bound')
 from public.agent_usage_logs l where agent = 'C-FEATURE';
 select is(_billing.has_more_units(l, 1000000001), false, 'is none of a larger one')
 from public.agent_usage_logs l where agent = 'C-FEATURE';
+select is((select t.tgfoid::regprocedure::text from pg_trigger t
+  where t.tgname = 'change_unit_limit'), '_billing.change_unit_limit()', 'a change is looked at');
 update public.billing_settings set max_units_per_event = 9200000000000000;
 select _billing.rollup();
 select is(pg_temp.waiting(), null, 'raised, nothing waits');
