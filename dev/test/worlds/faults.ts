@@ -1,4 +1,7 @@
-/** Mistakes that a review found once, made again in the database: worlds find each. */
+/**
+ * Mistakes that a review found once, made again in the database for the laws of worlds to find. How
+ * many worlds that takes is not known yet (ADR 20).
+ */
 import { type Fault, FAULTS as TORTURED } from "../../torture/faults.ts";
 
 /** A fault with the law that it breaks; `check` is this law. */
