@@ -21,7 +21,7 @@ interface Pair {
 
 /**
  * A movement as debits each with a credit: the first of both sides as far as the smaller goes, then
- * on. What each account is debited and credited stays the same.
+ * on. The debit and credit of each account stay the same.
  */
 export function pairsOf({ entries }: Pick<Movement, "entries">): Pair[] {
   const debits = entries.filter(({ minor }) => minor > 0);

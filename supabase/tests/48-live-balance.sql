@@ -61,7 +61,7 @@ select is(pg_temp.live('2026-08-03 09:00+00'), '5500 0 5500', 'and are paid once
 -- 1M tokens of June were no usage: 15.00 are owed to the client, and are no credit before a note.
 select billing.retract_log('00000000-0000-4000-8000-000000004811', 'sent by mistake');
 select _billing.rollup();
-select is(pg_temp.live('2026-08-04'), '5500 0 5500', 'what is to be given back is not there yet');
+select is(pg_temp.live('2026-08-04'), '5500 0 5500', 'a credit without its note is not there yet');
 select results_eq($$select a.period_start, a.currency, a.amount_minor
     from _billing.uninvoiced_amounts(_billing.uninvoiced_periods(pg_temp.acme(), '2026-08-04')) a
     where a.period_start = '2026-06-01'$$, $$values ('2026-06-01'::date, 'USD', 0::numeric)$$,

@@ -1,7 +1,6 @@
 -- What personal data there is, and that one call exports it and one erases it while books stay.
 begin;
 select plan(41);
-
 -- Every column of text or jsonb, classified. A new one fails until it is here and, unless it is
 -- `none`, in docs/privacy.md.
 --   none: codes, hashes, names of things · people: of a client's people, erased

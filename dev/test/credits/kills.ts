@@ -36,9 +36,9 @@ const ROUND = 3600;
 const PATIENCE = 1000;
 
 /**
- * In each round the credit of every client gets low. What recharges it is killed again and again,
- * wherever it is: the job, the delivery to Stripe, the events of the payment, the reconciliation,
- * and all sessions of the database at once. Then it is left alone, and each client must have been
+ * In each round the credit of every client gets low. All that recharges it is killed again and
+ * again, wherever it is: the job, the delivery to Stripe, the events of the payment, the
+ * reconciliation, and all sessions of the database at once. Then it is left alone, and each client must have been
  * charged and granted once.
  */
 export async function killRecharges(

@@ -1,5 +1,4 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import Stripe from "stripe";
 import { STRIPE_PERMISSIONS } from "../../../shared/stripe/permissions.ts";
 import { BEFORE_BASIL } from "../../standins/stripe/versions.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";

@@ -1,5 +1,4 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import Stripe from "stripe";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
 import { hear, inWorld, issued, withoutRetries } from "../support/stripe-edge.ts";

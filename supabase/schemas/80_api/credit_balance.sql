@@ -60,8 +60,8 @@ end $$;
 comment on function _billing.uninvoiced_periods is
   'Periods of a client that a run would still charge, and the one that runs.';
 
--- What such periods of one client come to: their rating less what is booked for them. What is to be
--- given back of a period that is booked does not count before a credit note says so.
+-- What such periods of one client come to: their rating less what is booked for them. A credit
+-- still to be noted on a booked period does not count before its credit note.
 create function _billing.uninvoiced_amounts(targets billing.rating_target[])
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
