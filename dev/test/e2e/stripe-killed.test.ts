@@ -6,6 +6,7 @@ import { dyingAt } from "../stripe-dance/dying.ts";
 import { HERE } from "../stripe-dance/here.ts";
 import { brokenLaws } from "../stripe-dance/laws.ts";
 import type { Kind } from "../stripe-dance/moves.ts";
+import { SUBSCRIPTIONS } from "../stripe-dance/subscriptions.ts";
 import { THERE } from "../stripe-dance/there.ts";
 import { type DanceWorld, inDanceWorld } from "../stripe-dance/world.ts";
 import { platform } from "../support/platform-env.ts";
@@ -30,14 +31,16 @@ const MOVES: readonly [Kind, number?][] = [
   ["send"],
   ["void_here", 2],
   ["transfer"],
+  ["subscribe", 1],
 ];
 async function inWorld(copy: Copy, work: (world: DanceWorld) => Promise<void>): Promise<void> {
   await copy((sql) =>
     inDanceWorld(sql, async (world) => {
       for (const [kind, who = 0] of MOVES) {
-        await { ...HERE, ...THERE }[kind]?.(world, { kind, who, a: 1, b: 700 });
+        await { ...HERE, ...THERE, ...SUBSCRIPTIONS }[kind]?.(world, { kind, who, a: 1, b: 700 });
         world.pass(5);
       }
+      world.stripe.payOut("usd");
       world.stripe.webhooks.held = [];
       await work(world);
     })
@@ -53,6 +56,12 @@ if (platform.engine === "embedded") {
         const { mortal, steps } = dyingAt(world, Infinity);
         const result = await reconcile(3, mortal);
         deepStrictEqual(await brokenLaws(world, result), [], "killed nowhere");
+        // Each of these had something to do.
+        const [done] = await world.sql<{ subscriptions: number; payouts: number }[]>`
+          select (select count(*)::int from public.stripe_subscriptions) as subscriptions,
+            (select count(*)::int from public.stripe_payouts where complete_at is not null)
+              as payouts`;
+        deepStrictEqual({ ...done }, { subscriptions: 1, payouts: 1 });
         // In the middle of each step.
         points.push(
           ...steps.slice(1).map((end, step) => Math.ceil(((steps[step] ?? 0) + end) / 2)),
