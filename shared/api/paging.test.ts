@@ -8,6 +8,7 @@ const WHOLE: readonly (readonly [RegExp, string])[] = [
   [/PriceProposal\.effects$/, "a row a client whose price would change, kept with the proposal"],
   [/^listPriceSources\.data$/, "sources are rows of a release"],
   [/^resolveModel\.data$/, "spellings of one name, a dozen"],
+  [/Budget\.alerts$/, "thresholds that one client has reached in one period"],
   [/^clientSpend\.days$/, "days of a period"],
   [/^(openSums|creditBalance)\.data$/, "a row a currency"],
   [/\.(credit_notes|payments)$/, "acts on one invoice, or of one client whose data is asked for"],
@@ -42,9 +43,12 @@ Deno.test("a list without a page or a bound is in no answer, but where a reason 
   assert.deepEqual(gone.map(([, why]) => why), [], "no such list any more");
 });
 
-Deno.test("a file of CSV says how many lines it has at most, but the journal, which is streamed", () => {
+Deno.test("a file of CSV says how many lines it has at most, but journals, which are streamed", () => {
   const files = ROUTES.filter(({ media }: Route) => media === "text/csv");
-  assert.deepEqual(files.filter((one) => !hasLimit(one)).map(({ id }) => id), ["exportJournal"]);
+  assert.deepEqual(files.filter((one) => !hasLimit(one)).map(({ id }) => id), [
+    "exportJournal",
+    "exportJournalLayout",
+  ]);
 });
 
 /** Lists of rows in an answer that have no bound of their own; those within rows are the rows'. */

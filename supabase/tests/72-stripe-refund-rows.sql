@@ -87,8 +87,8 @@ select is(pg_temp.refund(4, '4a', 2000), 'refund already booked', 'it does not s
 select is((select payload ->> 'message' from public.deliveries
   where dedupe_key = 'stripe:refund-failed/re_4a:hermes'),
   'A refund of 20.00 USD of INV-2026-000004 failed in Stripe (expired_or_canceled_card): the money '
-  'is with us. What a credit note granted is credit on the client''s balance; what was refunded '
-  'without one is not. Refund it again, or leave it', 'operators are told why, and what to do');
+  'is with us. What a credit note granted is credit on the client''s balance; a refund without '
+  'one is not. Refund it again, or leave it', 'operators are told why, and what to do');
 select results_eq($$select s.entry, s.amount_minor from billing.statement((
     select client_id from inv where n = 4), 2026) s
     where s.entry like 'refund%' or s.entry like 'credit%'$$,
