@@ -154,7 +154,18 @@ async function inYear(sql: Sql, work: (year: Year) => Promise<void>): Promise<vo
     const year: Year = {
       sql,
       stripe,
-      ports: { ...ports, now: () => new Date(seconds * 1000) },
+      ports: {
+        ...ports,
+        // The year is one transaction, in which no event can be committed by itself.
+        store: {
+          ...ports.store,
+          processEvents: async () => {
+            await sql`select billing.process_stripe_events(1000000)`;
+            return false;
+          },
+        },
+        now: () => new Date(seconds * 1000),
+      },
       clients: new Map(),
       customers: new Map(),
       subscriptions: new Map(),
