@@ -23,6 +23,10 @@ const fields = {
   log_retention_months: z.int().min(3).max(1200).nullable(),
   require_aal2: z.boolean(),
   audit_addresses: z.boolean(),
+  datev_consultant: z.int().min(1001).max(9_999_999).nullable(),
+  datev_client: z.int().min(1).max(99_999).nullable(),
+  datev_account_length: z.int().min(4).max(8),
+  fiscal_year_month: z.int().min(1).max(12),
 };
 
 /** The seller as printed on invoices, and the defaults of the installation. */
@@ -36,6 +40,8 @@ export const Settings = z.strictObject({
   payment_instructions: z.string().nullable(),
   payment_page_url: z.string().nullable(),
   invoice_footer: z.string().nullable(),
+  max_usage_keys_per_day: z.int(),
+  max_units_per_event: z.int(),
   operator_emails: z.array(z.string()),
   reminder_days: z.array(z.int()),
   spend_jump_factor: ExactDecimal,

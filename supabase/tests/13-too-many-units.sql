@@ -1,7 +1,7 @@
 -- What one event may have: billing_settings.max_units_per_event of each kind, 1,000 times as many
 -- where it stands for several calls. A row with more waits in quarantine, whole.
 begin;
-select plan(34);
+select plan(35);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01');
@@ -102,6 +102,9 @@ select is((select sum(quantity) from public.usage_records where agent = 'C-FEATU
 select is((select sum(quantity) from public.usage_records where agent in ('I-LARGEST', 'K-WINDOW')),
   null, 'a retracted or dismissed row is not');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
+select is(billing.reinstate_dismissed(array(select l.id from public.agent_usage_logs l
+    where l.agent = 'B-INPUT' and l.corrects_id is null)), 0::bigint,
+  'a corrected row is not reinstated beside its correction');
 
 -- A bound is not lowered below what counts: that would take it back.
 select throws_like('update public.billing_settings set max_units_per_event = 1000000000',

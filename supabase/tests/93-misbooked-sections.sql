@@ -1,6 +1,6 @@
 -- What is booked otherwise than rated is told, marked, and billed or credited by the next run.
 begin;
-select plan(12);
+select plan(14);
 
 insert into public.clients (id, name, started_on)
 select format('00000000-0000-4000-8000-%s', lpad(n::text, 12, '0'))::uuid, 'Client ' || n,
@@ -65,6 +65,18 @@ select _billing.mark_changed(array[(pg_temp.client(3), '2026-06-01', '2026-07-01
 select _billing.mark_changed(array[(pg_temp.client(3), '2026-06-01', '2026-07-01')
   ::billing.rating_target]), billing.run_monthly('2026-11-01');
 select is(pg_temp.charged(3), 1250::bigint, 'a mark too many bills nothing');
+
+-- A large credit is left to operators: usage records that are lost look like one.
+insert into public.hold_limits (client_id, currency, ceiling_minor, floor_minor)
+values (pg_temp.client(2), 'USD', 10000000, 99);
+select billing.correct_log(l.id, '{"web_searches": 800}', 'sent twice')
+from public.agent_usage_logs l where l.client_id = pg_temp.client(2) and l.corrects_id is null;
+select _billing.rollup();
+select pg_temp.lose_marks();
+select is(_billing.mark_misbooked(), 0::bigint, '1.00 of credit is above a floor of 0.99');
+update public.hold_limits set floor_minor = 100 where client_id = pg_temp.client(2);
+select is(_billing.mark_misbooked(), 1::bigint, 'it is not above 1.00');
+select billing.run_monthly('2026-11-01 12:00+00');
 
 -- More than a few are no lost marks.
 select pg_temp.log(n, 10) from generate_series(4, 24) n;

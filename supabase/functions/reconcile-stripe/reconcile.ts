@@ -76,6 +76,7 @@ export async function reconcile(
     const before = structuredClone(report);
     try {
       cursor = await work(progress, ports, cursor);
+      if (!isLimited) report.rate_limits = 0;
       if (cursor === null) position += 1;
     } catch (error) {
       if (isRateLimit(error)) progress.pause();

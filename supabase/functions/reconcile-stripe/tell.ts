@@ -33,7 +33,10 @@ export async function tellDifferences(
     }
     const subject = number ?? stripe_invoice_id ?? "";
     const said = stripes.replace(/, req_\w+(?=\))/, "");
-    const key = kind === "unread"
+    // The same amount may wait again: told once a month.
+    const key = kind === "cash_balance"
+      ? `${today.slice(0, 7)}/${subject}/${ours}/${said}`
+      : kind === "unread"
       ? `${today}/${ours}`
       : kind === "credit_note"
       ? `${subject}/${said}`

@@ -87,7 +87,14 @@ begin
   perform billing.require_second_factor();
   perform from billing.usage_watermark for update;
   with gone as (
-    delete from billing.dismissed_logs d where d.log_id = any (log_ids) returning d.log_id
+    -- The corrected version of a row that was never counted counts in its place.
+    delete from billing.dismissed_logs d where d.log_id = any (log_ids) and not exists (
+      select from public.agent_usage_logs l
+      join public.agent_usage_logs v on v.corrects_id = coalesce(l.corrects_id, l.id)
+      where l.id = d.log_id
+      having bool_or(v.metadata ->> 'restates' = l.id::text)
+        and not bool_or(coalesce(v.metadata ->> 'negates' = l.id::text, false)))
+    returning d.log_id
   ), asked as (
     insert into billing.rebuild_requests (agents, from_day, until_day)
     select array_agg(distinct l.agent), (min(l."timestamp") at time zone 'UTC')::date - 4,

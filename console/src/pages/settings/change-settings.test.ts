@@ -21,6 +21,10 @@ const SETTINGS = {
   log_retention_months: null,
   require_aal2: false,
   audit_addresses: false,
+  datev_consultant: null,
+  datev_client: null,
+  datev_account_length: 4,
+  fiscal_year_month: 1,
 };
 
 function part(title: string) {

@@ -59,6 +59,15 @@ export const PARTS: readonly Part[] = [
     ],
   },
   {
+    title: "Bookkeeping",
+    settings: [
+      { name: "datev_consultant", as: "number", hint: "Beraternummer." },
+      { name: "datev_client", as: "number", hint: "Mandantennummer." },
+      { name: "datev_account_length", as: "number", hint: "Digits of an account, 4 to 8." },
+      { name: "fiscal_year_month", as: "number", hint: "The month in which a fiscal year begins." },
+    ],
+  },
+  {
     title: "Safety",
     settings: [
       { name: "require_aal2", as: "switch", hint: "Acts of users take a second factor." },

@@ -41,7 +41,9 @@ export function describeError(error: unknown): string {
  * nothing, and takes the same request after a while (docs.stripe.com/rate-limits).
  */
 export function isRateLimit(error: unknown): boolean {
-  return error instanceof Stripe.errors.StripeError && error.statusCode === 429;
+  // A lock_timeout is of one object that another request holds, not of the account.
+  return error instanceof Stripe.errors.StripeError && error.statusCode === 429 &&
+    error.code !== "lock_timeout";
 }
 
 /** Whether Stripe says that it has no object of an id. */

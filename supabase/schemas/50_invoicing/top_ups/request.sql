@@ -65,15 +65,15 @@ begin
     request_top_up.note, as_of
   from billing.config_on(array[request_top_up.client_id],
     array[billing.day_of(request_top_up.client_id, as_of)]) t
-  on conflict on constraint top_ups_reference_key do nothing
+  on conflict on constraint top_ups_reference_once do nothing
   returning id into made;
   if made is not null then
     perform _billing.invoice_top_up(made, as_of);
     return made;
   end if;
-  select * into known from public.top_ups t where t.reference = request_top_up.reference;
-  if (known.client_id, known.amount_minor) is distinct from (client_id, amount_minor)
-    or known.currency <> currency then
+  select * into known from public.top_ups t
+  where t.client_id = request_top_up.client_id and t.reference = request_top_up.reference;
+  if known.amount_minor is distinct from amount_minor or known.currency <> currency then
     perform billing.raise_error('illegal_transition',
       format('%L is the reference of another top-up, of %s', reference, known.amount_minor),
       'give each top-up a reference of its own');

@@ -25,25 +25,35 @@ grant execute on function billing.check_invariants(date) to service_role;
 -- Sections that are booked otherwise than they are rated are marked: whatever lost the mark of a
 -- change, the next run bills or credits the difference. It is the rating less all that is booked,
 -- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
--- marks but a fault of the rating or of what it reads: they are left to operators.
+-- marks but a fault of the rating or of what it reads: they are left to operators. So is a credit
+-- above the floor of hold_limits, because no draft is held for it: lost usage records look like one.
 create function _billing.mark_misbooked()
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  targets constant billing.rating_target[] := array(
-    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-    from _billing.misbooked_sections() s
-    join public.billing_periods p on p.client_id = s.client_id
-      and p.period_start = s.section_start);
+  misbooked bigint;
+  targets billing.rating_target[];
 begin
-  if cardinality(targets) > 20 then
-    return 0;
+  select count(*), coalesce(array_agg((p.client_id, p.period_start, p.period_end)
+      ::billing.rating_target) filter (where -s.net_minor <= coalesce(f.floor_minor, 0)), '{}')
+  into misbooked, targets
+  from _billing.misbooked_sections() s
+  join public.billing_periods p on p.client_id = s.client_id and p.period_start = s.section_start
+  left join lateral (
+    select l.floor_minor
+    from billing.config_on(array[s.client_id], array[s.section_start]) k
+    join public.hold_limits l on l.currency = k.currency
+      and (l.client_id = s.client_id or l.client_id is null)
+    order by l.client_id is null limit 1
+  ) f on true;
+  if misbooked > 20 then
+    return null;
   end if;
   perform _billing.mark_changed(targets);
   return cardinality(targets);
 end $$;
 comment on function _billing.mark_misbooked is
-  'Marks settled periods that are booked otherwise than rated, unless they are more than 20; returns
-   how many.';
+  'Marks settled periods that are booked otherwise than rated, but for large credits; returns how
+   many, or null where they are more than 20 and none is marked.';
 
 create function billing.report_violations(as_of timestamptz default billing.as_of())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -68,7 +78,7 @@ begin
         || 'select * from billing.check_invariants()%s', violations, examples,
         case when marked > 0 then format(E'\n%s periods that are booked otherwise than rated are '
           || 'marked: the next run bills or credits the difference', marked)
-          when is_misbooked then E'\nToo many periods are booked otherwise than rated to be lost '
+          when marked is null then E'\nToo many periods are booked otherwise than rated to be lost '
           || 'changes: none is marked, nothing is billed by itself' else '' end));
   end if;
   return violations;
