@@ -76,9 +76,10 @@ export async function journalOf(
   );
 }
 
-/** Entries that stand together as the movements that they are of. */
+/** Entries that stand together as the movements that they are of; entries of nothing are left out. */
 export function movementsOf(entries: readonly JournalEntry[]): Movement[] {
-  return [...Map.groupBy(entries, ({ transaction_id }) => transaction_id)].flatMap(
+  const moving = entries.filter(({ debit_minor, credit_minor }) => debit_minor !== credit_minor);
+  return [...Map.groupBy(moving, ({ transaction_id }) => transaction_id)].flatMap(
     ([id, [first, ...others]]) =>
       first === undefined ? [] : [{
         id,
