@@ -3,7 +3,7 @@ import { z } from "zod";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { fetchObjects } from "../_shared/stripe/events.ts";
-import { isMissing } from "../_shared/stripe/failures.ts";
+import { isMissing, TooManyRequests } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { BothSides } from "../_shared/stripe/rows.ts";
@@ -91,13 +91,13 @@ async function makeInvoices(
   ports: StripePorts,
   cursor: string | null,
 ): Promise<string | null> {
-  const { pause } = progress;
   const missing = (await ports.store.bothSides(progress.sinceDay)).filter((row) =>
     row.wanted && row.stripe_invoice_id === null && row.state !== "held" && row.state !== "refused"
   ).map(({ number, invoice_id }) => ({ id: number, invoice_id }));
   return await forEach(following(missing, cursor), "making", progress, async ({ invoice_id }) => {
     const outcome = await deliverInvoice(invoice_id, ports);
-    if (outcome.kind === "retry" && outcome.isRateLimited) pause();
+    // It is not done: the next call begins with it.
+    if (outcome.kind === "retry" && outcome.isRateLimited) throw new TooManyRequests();
   });
 }
 

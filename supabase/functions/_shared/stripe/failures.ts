@@ -36,14 +36,24 @@ export function describeError(error: unknown): string {
   return withoutSecrets(error instanceof Error ? error.message : String(error));
 }
 
+/** A rate limit that a delivery has met and answered for. */
+export class TooManyRequests extends Error {
+  override readonly name = "TooManyRequests";
+
+  constructor() {
+    super("Stripe has had too many requests");
+  }
+}
+
 /**
  * Whether Stripe has had too many requests, of ours or of others with the same account: it has done
  * nothing, and takes the same request after a while (docs.stripe.com/rate-limits).
  */
 export function isRateLimit(error: unknown): boolean {
   // A lock_timeout is of one object that another request holds, not of the account.
-  return error instanceof Stripe.errors.StripeError && error.statusCode === 429 &&
-    error.code !== "lock_timeout";
+  return error instanceof TooManyRequests ||
+    error instanceof Stripe.errors.StripeError && error.statusCode === 429 &&
+      error.code !== "lock_timeout";
 }
 
 /** Whether Stripe says that it has no object of an id. */
