@@ -9,6 +9,7 @@ import type { EngineName } from "../../platform/postgres-engine.ts";
 export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
   debian: [
     "adopt-killed",
+    "api-fuzz",
     "bundle",
     "catalogue",
     "command-line",
@@ -26,6 +27,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "security-input",
     "security-tokens",
     "security-webhook",
+    "settling-moves",
     "start",
     "stripe-chaos",
     "stripe-life",
@@ -35,7 +37,6 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "worker-killed",
   ],
   embedded: [
-    "api-fuzz",
     "api-hosted-deno",
     "attack",
     "audit",
