@@ -22872,7 +22872,7 @@ grant execute on function billing.check_invariants(date) to service_role;
 -- change, the next run bills or credits the difference. It is the rating less all that is booked,
 -- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
 -- marks but a fault of the rating or of what it reads: they are left to operators. So is a credit
--- above the floor of hold_limits, because no draft is held for it: lost usage records look like one.
+-- above the floor of hold_limits: no draft is held for it, and lost usage records look like one.
 create function _billing.mark_misbooked()
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
