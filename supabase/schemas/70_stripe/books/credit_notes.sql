@@ -129,6 +129,21 @@ $$;
 comment on function _billing.refunds_on_waiting_notes is
   'What notes of ours that wait for their refunds cover of refunds of Stripe''s own notes.';
 
+-- A note that is known is of its invoice, also where a revision has taken the place of that one.
+create function _billing.note_of_current_invoice(note jsonb) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select note || coalesce((
+    select jsonb_build_object('invoice', m.stripe_invoice_id)
+    from public.stripe_credit_notes s
+    join public.credit_notes n on n.id = s.credit_note_id
+    join public.stripe_invoices m on m.invoice_id = n.invoice_id and m.livemode = s.livemode
+    where s.stripe_credit_note_id = note ->> 'id' and m.stripe_invoice_id is not null
+      and not exists (select from public.stripe_invoices o
+        where o.stripe_invoice_id = note ->> 'invoice') limit 1), '{}');
+$$;
+comment on function _billing.note_of_current_invoice is
+  'The note, with the Stripe invoice that its invoice has now.';
+
 -- A credit note of Stripe: ours if it names one, else one is issued here for it. Money that it
 -- gives back and that a refund has told of already has a note here.
 create function billing.apply_stripe_credit_note(note jsonb, seen timestamptz)
@@ -147,12 +162,12 @@ declare
   known text;
   outcome text := 'known';
 begin
+  note := _billing.note_of_current_invoice(note);
   perform _billing.lock_clients(_billing.clients_of_stripe_invoice(note ->> 'invoice') || array(
     select c from public.stripe_payments p
     cross join lateral unnest(_billing.clients_of_payment(p.payment_intent_id)) c
     where p.stripe_invoice_id = note ->> 'invoice'));
-  select * into mirror from public.stripe_invoices m
-  where m.stripe_invoice_id = note ->> 'invoice';
+  select * into mirror from public.stripe_invoices where stripe_invoice_id = note ->> 'invoice';
   known := _billing.other_currency_of(array[mirror.stripe_invoice_id], note);
   if mirror.invoice_id is null or known is not null then
     return known;
