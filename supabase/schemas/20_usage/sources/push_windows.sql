@@ -27,6 +27,7 @@ declare
   changed_from timestamptz;
   w record;
 begin
+  perform _billing.lock_lowered(_billing.lowered_logs(source, windows));
   with chosen as materialized (
     select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
     where r.fault is null order by r.id, r.version desc, r.index
@@ -81,6 +82,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
+  lowered uuid[] := '{}';
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -99,7 +101,15 @@ begin
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
       or sqlstate 'PT404' or sqlstate 'PT409' then
     -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
-    -- stops no other.
+    -- stops no other. Locks are taken before, in the order of clients.
+    for place in 0 .. jsonb_array_length(windows) - 1 loop
+      begin
+        lowered := lowered || _billing.lowered_logs(known, jsonb_build_array(windows -> place));
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+          or sqlstate 'PT404' or sqlstate 'PT409' then null;
+      end;
+    end loop;
+    perform _billing.lock_lowered(lowered);
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail
