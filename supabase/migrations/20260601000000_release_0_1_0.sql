@@ -4261,8 +4261,8 @@ $$;
 comment on function _billing.recount_waiting_units is
   'Asks for a rebuild of what waits as too_many_units, of its clients alone.';
 
--- One that is lowered may not take back what has been counted: that would credit invoices. What is
--- beyond it is found by one pass over the log: a row that counts, or rows of which one takes the
+-- One that is lowered may not take back what has been counted: that would credit invoices. Rows
+-- beyond it are found by one pass over the log: a row that counts, or rows of which one takes the
 -- other back, which leave together. Rows that wait go on waiting; dismissed ones are not counted
 -- either way.
 create function _billing.recount_beyond_units(most bigint)
@@ -4737,6 +4737,22 @@ $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
 
+-- What a batch says, row by row, with what is wrong with each.
+create function _billing.read_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
+    _billing.window_id(source.id, r, g.value ->> 'key')
+  from jsonb_array_elements(windows) with ordinality g(value, place)
+  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
+    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
+      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
+    || g.value) r
+  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+$$;
+comment on function _billing.read_windows is
+  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
+
 -- 20_usage/sources/held_windows.sql
 
 -- Versions of windows that would take back what has been invoiced. A correction that credits a
@@ -4951,7 +4967,7 @@ comment on function _billing.judge_window is
 
 -- Whether a row that a version lowers has been invoiced, or may be being invoiced right now. With
 -- the client's lock a run has committed what it invoiced or has not begun. lock_lowered has waited
--- for it; what has come to be lowered since then does not wait, out of order: it counts as invoiced.
+-- for it. A row that is lowered only since then does not wait, out of order: it counts as invoiced.
 create function _billing.may_be_settled(log_id uuid)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4994,7 +5010,7 @@ comment on function _billing.lowered_logs is
   'Log rows that windows would lower, of periods that are not settled.';
 
 -- Waits for writers of the books of all clients that a push may lower, in their order, before
--- anything of a window is locked. What is settled already is held without waiting.
+-- anything of a window is locked. Settled windows are held without waiting.
 create function _billing.lock_lowered(lowered uuid[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -5067,22 +5083,6 @@ comment on function _billing.restate_window is
 -- Windows of a source, pushed: each is stored once, however often it comes. A later version of a
 -- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
 -- does, so the sum of the log is what was last stated.
-
--- What a batch says, row by row, with what is wrong with each.
-create function _billing.read_windows(source billing.usage_sources, windows jsonb)
-returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
-language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
-    _billing.window_id(source.id, r, g.value ->> 'key')
-  from jsonb_array_elements(windows) with ordinality g(value, place)
-  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
-    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
-      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
-    || g.value) r
-  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
-$$;
-comment on function _billing.read_windows is
-  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
 
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
@@ -5253,7 +5253,7 @@ comment on function billing.release_windows is
    why; returns how many.';
 grant execute on function billing.release_windows(text, text, uuid[]) to service_role;
 
--- The version stands as known: pushed again it is a conflict. What it says is kept: a source that
+-- The version stands as known: pushed again it is a conflict. Its counts are kept: a source that
 -- still says so is as the log should be, so comparisons agree and logs are not kept for ever.
 create function billing.refuse_windows(source text, log_ids uuid[] default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
 -- What a change of max_units_per_event counts anew: raised, what waits, and of its clients alone;
 -- lowered, rows beyond it that were taken back, found by one pass over the log.
 begin;
-select plan(17);
+select plan(18);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01'),
@@ -47,14 +47,14 @@ from public.clients c order by c.name;
 set local billing.rebuilt_at_once = 200000;
 do $$ begin while billing.rebuild_step() loop null; end loop; end $$;
 select is((select sum(quantity) from public.usage_records where metric = 'input_tokens'),
-  4000000005::numeric, 'what waited is counted');
+  4000000005::numeric, 'waiting rows are counted');
 select pg_temp.log('BY-DEFAULT', 4000000000);
 select _billing.rollup();
 select _billing.recount_waiting_units();
 select is(pg_temp.asked(), 'BY-DEFAULT for Dove', 'whose nobody said is the default client''s');
 select _billing.rollup();
 
--- Lowered (_billing.recount_beyond_units): what waits goes on waiting, and what counts is not taken back.
+-- Lowered: what waits goes on waiting, and what counts is not taken back.
 select throws_like('update public.billing_settings set max_units_per_event = 1999999999',
   'log % is counted and has more units', 'a counted row is not taken back');
 select is(pg_temp.asked(), null, 'nothing is asked for');
@@ -67,6 +67,7 @@ select billing.correct_log(l.id, '{"input_tokens": 7}', 'a slip') from public.ag
 where l.agent = 'BY-AGENT';
 select _billing.rollup();
 -- The row of each look is counted.
+select has_function('_billing', 'recount_beyond_units', array['bigint']);
 create temporary sequence looks;
 alter function _billing.has_more_units(public.agent_usage_logs, bigint) rename to judged_before;
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint) returns boolean
@@ -83,6 +84,6 @@ select is(pg_temp.asked(), 'BY-AGENT,BY-NAME for Acme,Bolt',
 select _billing.rollup();
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 select is((select sum(quantity) from public.usage_records where metric = 'input_tokens'),
-  12::numeric, 'what was corrected counts');
+  12::numeric, 'corrected rows count');
 select * from finish();
 rollback;

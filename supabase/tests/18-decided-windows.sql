@@ -71,7 +71,7 @@ select is_empty($$select from _billing.source_problems('2026-07-02 00:00+00')$$,
 select is(pg_temp.blocked(), null, 'and June may go');
 select is(pg_temp.compare('{1000,1000,1000}'), null, 'so is one that has taken the refusal over');
 select is(pg_temp.compare('{899,0,1000}', '{10,0,10}'), '01: 10, 10',
-  'what nobody has refused still differs');
+  'a version that nobody has refused still differs');
 select is(pg_temp.push(1, 2, 900), 'conflict input_tokens', 'pushed again it is a conflict');
 
 -- A later version is judged by itself.

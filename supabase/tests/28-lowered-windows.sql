@@ -32,9 +32,9 @@ from (values ('[]'::jsonb, 'none', 'a push of nothing lowers nothing'),
   (pg_temp.window('A', 50, 2) || pg_temp.window('B', 99, 3) || pg_temp.window('A', 500, 3), 'A,B',
     'less of a window does'),
   (pg_temp.window('A', 50, 2) || '[7, {"agent": "A", "version": 2}]', 'A',
-    'what is no window lowers nothing')) v(windows, lowered, note);
+    'a value that is no window lowers nothing')) v(windows, lowered, note);
 select throws_ok($$select pg_temp.lowered('[{"version": "x"}]')$$, '22P02', null,
-  'what cannot be read is an error');
+  'an unreadable version is an error');
 select is(r.result, expected, 'pushed beside it, window ' || r.index)
 from billing.push_windows('plane', pg_temp.window('B', 90, 2) || '[{"version": "x"}]'
   || pg_temp.window('A', 90, 2)) r

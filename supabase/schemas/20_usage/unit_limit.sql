@@ -36,8 +36,8 @@ $$;
 comment on function _billing.recount_waiting_units is
   'Asks for a rebuild of what waits as too_many_units, of its clients alone.';
 
--- One that is lowered may not take back what has been counted: that would credit invoices. What is
--- beyond it is found by one pass over the log: a row that counts, or rows of which one takes the
+-- One that is lowered may not take back what has been counted: that would credit invoices. Rows
+-- beyond it are found by one pass over the log: a row that counts, or rows of which one takes the
 -- other back, which leave together. Rows that wait go on waiting; dismissed ones are not counted
 -- either way.
 create function _billing.recount_beyond_units(most bigint)

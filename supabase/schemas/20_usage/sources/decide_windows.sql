@@ -54,7 +54,7 @@ comment on function billing.release_windows is
    why; returns how many.';
 grant execute on function billing.release_windows(text, text, uuid[]) to service_role;
 
--- The version stands as known: pushed again it is a conflict. What it says is kept: a source that
+-- The version stands as known: pushed again it is a conflict. Its counts are kept: a source that
 -- still says so is as the log should be, so comparisons agree and logs are not kept for ever.
 create function billing.refuse_windows(source text, log_ids uuid[] default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

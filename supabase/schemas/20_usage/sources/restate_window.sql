@@ -37,7 +37,7 @@ comment on function _billing.judge_window is
 
 -- Whether a row that a version lowers has been invoiced, or may be being invoiced right now. With
 -- the client's lock a run has committed what it invoiced or has not begun. lock_lowered has waited
--- for it; what has come to be lowered since then does not wait, out of order: it counts as invoiced.
+-- for it. A row that is lowered only since then does not wait, out of order: it counts as invoiced.
 create function _billing.may_be_settled(log_id uuid)
 returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -80,7 +80,7 @@ comment on function _billing.lowered_logs is
   'Log rows that windows would lower, of periods that are not settled.';
 
 -- Waits for writers of the books of all clients that a push may lower, in their order, before
--- anything of a window is locked. What is settled already is held without waiting.
+-- anything of a window is locked. Settled windows are held without waiting.
 create function _billing.lock_lowered(lowered uuid[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
