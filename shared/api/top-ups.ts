@@ -5,11 +5,11 @@ import {
   Id,
   Minor,
   name,
+  note,
   nothing,
   pageOf,
   paging,
   ShownInstant,
-  text,
 } from "./fields.ts";
 import { READERS, type Route } from "./route.ts";
 
@@ -48,7 +48,7 @@ export const NewTopUp = z.strictObject({
   currency: Currency.optional(),
   expires_after_days: Days.optional(),
   reference: name(200),
-  note: text(500).optional(),
+  note: note(500).optional(),
 });
 
 /**
