@@ -2662,8 +2662,8 @@ comment on function _billing.counts_are_invalid is
 create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
-  class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint, calls numeric,
-  total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
+  class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint,
+  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
   output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
@@ -2732,8 +2732,8 @@ begin
           then 'dismissed'
       end as reason,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      -- The way of counting in two bits, whether it is unknown in another, in ten for how many calls
-      -- a row may have features (0: one, or all of them are few), above them the class.
+      -- The way of counting in two bits, whether it is unknown in another, in ten for how many
+      -- calls a row may have features (0: one, or all of them are few), above them the class.
       case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
         8192 * case when abs(l.calls) = 1 and long_above ? l.model
             and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
@@ -2747,8 +2747,8 @@ begin
         + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then 4 else 0 end
-        + case when abs(l.calls) > 1 and l.features ~ many then 8 * least(abs(l.calls), 1000)::integer
-          else 0 end
+        + case when abs(l.calls) > 1 and l.features ~ many
+          then 8 * least(abs(l.calls), 1000)::integer else 0 end
         else 0 end as kind,
       -- What a provider counts within something else is not counted there a second time.
       case when l.says_more then _billing.own_part(
@@ -4241,8 +4241,8 @@ $$;
 comment on function _billing.has_more_units is
   'Whether any count of a log row is larger than a limit allows.';
 
--- A limit that is raised lets rows go that waited: whose they are is known, so nobody else's periods
--- wait for them. Each is counted for the client that the view would find.
+-- A limit that is raised lets rows go that waited: whose they are is known, so nobody else's
+-- periods wait for them. Each is counted for the client that the view would find.
 create function _billing.recount_waiting_units()
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
@@ -4793,8 +4793,8 @@ create table billing.refused_windows (
   primary key (log_id, version)
 );
 comment on table billing.refused_windows is
-  'Versions of windows that billing.refuse_windows dropped, by whom: evidence, and what a source says
-   in a comparison as long as it states no later version.';
+  'Versions of windows that billing.refuse_windows dropped, by whom: evidence, and what a source
+   says in a comparison as long as it states no later version.';
 comment on column billing.refused_windows.counts is
   'What the refused version says, as in billing.held_windows.';
 create index refused_windows_source_id on billing.refused_windows (source_id);
@@ -5308,9 +5308,8 @@ $$;
 comment on function _billing.window_totals is
   'Calls and checksum per window of what the log has of a source''s agents.';
 
--- By how much a source's totals differ from the log because what it says has been refused and it has
--- said nothing since. Its windows are equal with this difference, and without it: a source may take
--- the refusal over.
+-- By how much a source's totals differ from the log because its last statement was refused. Its
+-- windows are equal with this difference, and without it: a source may take the refusal over.
 create function _billing.refused_totals(source billing.usage_sources, from_at timestamptz,
   until_at timestamptz)
 returns table (window_start timestamptz, calls numeric, checksum numeric)
@@ -8913,8 +8912,8 @@ create policy "operators read the chart of accounts" on public.chart_of_accounts
 
 -- Statements of account and the balance of a client.
 
--- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no two
--- have the same. What is posted after `posted_until` is left out, however it is dated: pages of one
+-- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no
+-- two have the same. What is posted after `posted_until` is left out, however it is dated: pages of one
 -- reading are of the same entries, and their balances go on from page to page.
 create function billing.statement_entries(client_id uuid, year integer,
   posted_until timestamptz default 'infinity')

@@ -187,7 +187,8 @@ select 'SCHOLAR', 'claude-sonnet', tokens, calls, features, metadata, '2026-06-1
   '00000000-0000-0000-0000-00000000000d'
 from unnest('{1,2,1000,1001}'::bigint[]) tokens
 cross join unnest('{1,2,1000,1500}'::bigint[]) calls
-cross join (values ('{}'::jsonb), ('{"pages": 1}'), ('{"pages": 2}'), ('{"pages": 1000}'), ('{"pages": 1000.5}'))
+cross join (values ('{}'::jsonb), ('{"pages": 1}'), ('{"pages": 2}'), ('{"pages": 1000}'),
+    ('{"pages": 1000.5}'))
   f(features)
 cross join (values ('{}'::jsonb), ('{"cache_read_tokens": 2}'), ('{"cache_read_tokens": 1000}'),
     ('{"cache_read_tokens": 1001}'))

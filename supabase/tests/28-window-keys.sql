@@ -41,7 +41,8 @@ select is(_billing.billed_units(pg_temp.row()), '{"requests of standard": 1,
     "input_tokens of long_context": 300000, "output_tokens of long_context": 10,
     "cost of requests of standard": 3, "cost of input_tokens of long_context": 3,
     "cost of output_tokens of long_context": 2}'::jsonb, 'a long call, by metric and class');
-select is(_billing.row_class(pg_temp.row(said), 'inclusive', 0, true, 0, true, m), class, said::text)
+select is(_billing.row_class(pg_temp.row(said), 'inclusive', 0, true, 0, true, m), class,
+  said::text)
 from public.models m cross join (values ('{}'::jsonb, 'long_context'), ('{"calls": 2}', 'standard'),
   ('{"calls": -1}', 'long_context'), ('{"input_tokens": 199993}', 'standard'),
   ('{"input_tokens": 199994}', 'long_context'),

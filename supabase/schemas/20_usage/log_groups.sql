@@ -58,8 +58,8 @@ comment on function _billing.counts_are_invalid is
 create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
-  class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint, calls numeric,
-  total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
+  class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint,
+  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
   output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
@@ -128,8 +128,8 @@ begin
           then 'dismissed'
       end as reason,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      -- The way of counting in two bits, whether it is unknown in another, in ten for how many calls
-      -- a row may have features (0: one, or all of them are few), above them the class.
+      -- The way of counting in two bits, whether it is unknown in another, in ten for how many
+      -- calls a row may have features (0: one, or all of them are few), above them the class.
       case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
         8192 * case when abs(l.calls) = 1 and long_above ? l.model
             and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
@@ -143,8 +143,8 @@ begin
         + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then 4 else 0 end
-        + case when abs(l.calls) > 1 and l.features ~ many then 8 * least(abs(l.calls), 1000)::integer
-          else 0 end
+        + case when abs(l.calls) > 1 and l.features ~ many
+          then 8 * least(abs(l.calls), 1000)::integer else 0 end
         else 0 end as kind,
       -- What a provider counts within something else is not counted there a second time.
       case when l.says_more then _billing.own_part(

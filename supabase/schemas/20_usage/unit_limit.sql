@@ -15,8 +15,8 @@ $$;
 comment on function _billing.has_more_units is
   'Whether any count of a log row is larger than a limit allows.';
 
--- A limit that is raised lets rows go that waited: whose they are is known, so nobody else's periods
--- wait for them. Each is counted for the client that the view would find.
+-- A limit that is raised lets rows go that waited: whose they are is known, so nobody else's
+-- periods wait for them. Each is counted for the client that the view would find.
 create function _billing.recount_waiting_units()
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)

@@ -35,8 +35,8 @@ create table billing.refused_windows (
   primary key (log_id, version)
 );
 comment on table billing.refused_windows is
-  'Versions of windows that billing.refuse_windows dropped, by whom: evidence, and what a source says
-   in a comparison as long as it states no later version.';
+  'Versions of windows that billing.refuse_windows dropped, by whom: evidence, and what a source
+   says in a comparison as long as it states no later version.';
 comment on column billing.refused_windows.counts is
   'What the refused version says, as in billing.held_windows.';
 create index refused_windows_source_id on billing.refused_windows (source_id);

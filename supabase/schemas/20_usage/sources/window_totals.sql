@@ -18,9 +18,8 @@ $$;
 comment on function _billing.window_totals is
   'Calls and checksum per window of what the log has of a source''s agents.';
 
--- By how much a source's totals differ from the log because what it says has been refused and it has
--- said nothing since. Its windows are equal with this difference, and without it: a source may take
--- the refusal over.
+-- By how much a source's totals differ from the log because its last statement was refused. Its
+-- windows are equal with this difference, and without it: a source may take the refusal over.
 create function _billing.refused_totals(source billing.usage_sources, from_at timestamptz,
   until_at timestamptz)
 returns table (window_start timestamptz, calls numeric, checksum numeric)
