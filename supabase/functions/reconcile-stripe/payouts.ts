@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import { isRateLimit } from "../_shared/stripe/failures.ts";
+import { isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import { after, type Progress, unread } from "./progress.ts";
 
 /** Where the list of payouts goes on, and where in the one that comes next, as a cursor. */
@@ -47,7 +47,7 @@ export async function mirrorPayouts(
       count(1);
     }
   } catch (error) {
-    if (isRateLimit(error)) pause();
+    if (isRateLimit(error)) pause(retryAfter(error));
     if (isFirst || !isOver()) throw error;
     return cursorOf({ done, begun: null, last: null });
   }
@@ -94,7 +94,7 @@ async function mirrorOne(
       if (isMore && isOver()) return last;
     }
   } catch (error) {
-    if (isRateLimit(error) && last !== from) pause();
+    if (isRateLimit(error) && last !== from) pause(retryAfter(error));
     if (last === from || !isOver()) throw error;
     return last;
   }

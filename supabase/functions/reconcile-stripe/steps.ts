@@ -97,7 +97,9 @@ async function makeInvoices(
   return await forEach(following(missing, cursor), "making", progress, async ({ invoice_id }) => {
     const outcome = await deliverInvoice(invoice_id, ports);
     // It is not done: the next call begins with it.
-    if (outcome.kind === "retry" && outcome.isRateLimited) throw new TooManyRequests();
+    if (outcome.kind === "retry" && outcome.isRateLimited) {
+      throw new TooManyRequests(outcome.retryAfterSeconds);
+    }
   });
 }
 
@@ -289,7 +291,7 @@ async function tellStripe(
 ): Promise<string | null> {
   const told = await pushToStripe(ports, isOver);
   report.told += told.done;
-  if (told.isRateLimited) pause();
+  if (told.isRateLimited) pause(told.retryAfterSeconds);
   if (told.isCutOff && (told.done > 0 || told.isRateLimited) && isOver()) return "more";
   report.left.push(...untold(told));
   return null;
@@ -309,8 +311,8 @@ async function tellMeters(
   { report, sinceDay, isOver, pause }: Progress,
   ports: StripePorts,
 ): Promise<string | null> {
-  const { sent, isCutOff, isRateLimited } = await sendMeterEvents(ports, isOver);
-  if (isRateLimited) pause();
+  const { sent, isCutOff, isRateLimited, retryAfterSeconds } = await sendMeterEvents(ports, isOver);
+  if (isRateLimited) pause(retryAfterSeconds);
   if (isCutOff && (sent > 0 || isRateLimited) && isOver()) return "more";
   report.left.push(...await meterDifferences(sinceDay, ports));
   return null;

@@ -278,10 +278,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       id: string,
       { step, cursor, report }: Omit<ReconciliationRun, "id" | "since">,
       at: Date,
+      /** When one that a rate limit ended goes on by itself. */
+      due: Date | null = null,
     ) =>
       void await sql`
         select _billing.save_reconciliation(${id}, ${step}, ${cursor}, ${text(report)}::text::jsonb,
-          ${at})`,
+          ${at}, ${due})`,
     bothSides: async (since: string) =>
       z.array(BothSides).parse([
         ...await sql`select * from _billing.stripe_both_sides(${since}::date, ${livemode})`,
