@@ -19864,9 +19864,10 @@ begin
   end case;
 end $$;
 
--- Makes events due that came before their payment, now that it is known. Each is acted on by itself:
--- it may be of another client, whose books are not to be locked after those of this one (ADR 20), and
--- what waits for another payment has not been tried. One that is being acted on is left to that.
+-- Makes events due that came before their payment, now that it is known. Each is acted on by
+-- itself: it may be of another client, whose books are not to be locked after those of this one
+-- (ADR 20). What waits for another payment is not tried; one that is being acted on is left
+-- to that.
 create function _billing.wake_waiting_events(payment_intent text) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_events e set due_at = clock_timestamp()
@@ -20326,7 +20327,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where i.id = any (ids) and i.number is not null
   order by i.number;
 $$;
-comment on function _billing.known_stripe_invoices is 'What issued invoices are known as in Stripe.';
+comment on function _billing.known_stripe_invoices is
+  'What issued invoices are known as in Stripe.';
 
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.
@@ -20941,8 +20943,8 @@ begin
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
-  -- One that did not end within a function's time goes on, beside the outbox: that waits for none of
-  -- its steps, and both may tell Stripe of the same.
+  -- One that did not end within a function's time goes on, beside the outbox: that waits for none
+  -- of its steps, and both may tell Stripe of the same.
   if body ->> 'only' = 'outbox' and cut_off is not null then
     perform _billing.call_function('billing-stripe-reconcile', '/reconcile-stripe',
       jsonb_build_object('days', cut_off), interval '150 seconds');

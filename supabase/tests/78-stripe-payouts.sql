@@ -46,7 +46,8 @@ select _billing.complete_payout('po_1');
 select results_eq($$select * from _billing.payout_difference('po_1')$$,
   $$values (7450::bigint, 7890::bigint)$$, 'where the sums differ both are said');
 update public.stripe_payouts set amount_minor = 7450 where payout_id = 'po_1';
-select is_empty($$select * from _billing.payout_difference('po_1')$$, 'where they agree nothing is');
+select is_empty($$select * from _billing.payout_difference('po_1')$$,
+  'where they agree nothing is');
 select is(pg_temp.payout('{"reconciliation_status": "completed", "status": "failed"}'), false,
   'one that is complete is not listed again');
 select is((select status from public.stripe_payouts where payout_id = 'po_1'), 'failed',

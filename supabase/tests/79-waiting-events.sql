@@ -1,6 +1,6 @@
 -- An event that came before its payment is acted on by itself once that is known, and no other is.
 begin;
-select plan(12);
+select plan(14);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 2) n;
@@ -39,17 +39,23 @@ select is(pg_temp.said('refund'), 'pending, 1 tries, later', 'it is tried again 
 select is((select count(pg_temp.pay(1, 'pi_' || n)) from generate_series(1, 12) n), 12::bigint,
   'another client pays twelve times');
 select is(pg_temp.said('refund'), 'pending, 1 tries, later',
-  'which is no try of what waits for another payment');
+  'that is no try of an event that waits for another payment');
 
 -- Its own payment comes.
 select matches(pg_temp.pay(2, 'pi_b'), 'booked 100', 'then its own payment comes');
 select is(pg_temp.said('refund'), 'pending, 1 tries, due',
   'and it is due: not acted on in the same transaction, which holds the books of a client');
-select is(pg_temp.said('dispute'), 'pending, 1 tries, later', 'what waits for another is not');
+select is(pg_temp.said('dispute'), 'pending, 1 tries, later',
+  'a dispute that waits for another payment is not');
 select is(_billing.due_stripe_events(5), '{evt_refund}', 'it is what is due');
 select is(_billing.due_stripe_events(5, '{evt_refund}'), '{}', 'but for those that were tried');
 select is(billing.process_stripe_events(), 1, 'and is acted on by itself');
 select is(pg_temp.said('refund'), 'done, 2 tries, due', 'once');
+
+select _billing.wake_waiting_events(null);
+select is(_billing.due_stripe_events(5), '{}', 'a payment without an intent makes nothing due');
+select _billing.wake_waiting_events('pi_c');
+select is(_billing.due_stripe_events(5), '{evt_dispute}', 'its own payment intent does');
 
 select * from finish();
 rollback;

@@ -102,7 +102,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where i.id = any (ids) and i.number is not null
   order by i.number;
 $$;
-comment on function _billing.known_stripe_invoices is 'What issued invoices are known as in Stripe.';
+comment on function _billing.known_stripe_invoices is
+  'What issued invoices are known as in Stripe.';
 
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.

@@ -21,8 +21,8 @@ begin
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
-  -- One that did not end within a function's time goes on, beside the outbox: that waits for none of
-  -- its steps, and both may tell Stripe of the same.
+  -- One that did not end within a function's time goes on, beside the outbox: that waits for none
+  -- of its steps, and both may tell Stripe of the same.
   if body ->> 'only' = 'outbox' and cut_off is not null then
     perform _billing.call_function('billing-stripe-reconcile', '/reconcile-stripe',
       jsonb_build_object('days', cut_off), interval '150 seconds');
