@@ -20,7 +20,7 @@ inWorld(
     stripe.payInvoice(invoice);
     const payout = stripe.payOut("usd");
     // 50.00 less a fee of 1.75 are 48.25; Stripe says a cent more.
-    payout.amount += 1;
+    stripe.state.payouts.set(payout.id, { ...payout, amount: payout.amount + 1 });
     stripe.webhooks.held.length = 0;
     // Killed when all that it is made of is noted, before the step is.
     let isComplete = false;
