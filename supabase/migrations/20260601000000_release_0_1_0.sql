@@ -2663,8 +2663,8 @@ create function _billing.log_groups(since billing.usage_watermark, upto billing.
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
   class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint,
-  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
-  output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
+  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric,
+  output numeric, output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
@@ -8913,8 +8913,8 @@ create policy "operators read the chart of accounts" on public.chart_of_accounts
 -- Statements of account and the balance of a client.
 
 -- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no
--- two have the same. What is posted after `posted_until` is left out, however it is dated: pages of one
--- reading are of the same entries, and their balances go on from page to page.
+-- two have the same. Entries posted after `posted_until` are left out, however they are dated:
+-- pages of one reading are of the same entries, and their balances go on from page to page.
 create function billing.statement_entries(client_id uuid, year integer,
   posted_until timestamptz default 'infinity')
 returns table (place text[], at timestamptz, entry text, number text, currency text,
@@ -17885,7 +17885,8 @@ create index stripe_events_to_fetch on billing.stripe_events (due_at)
 -- In the order in which they are acted on: there may be tens of thousands.
 create index stripe_events_pending on billing.stripe_events (created_at, id)
   where state = 'pending';
-create index stripe_events_waiting on billing.stripe_events (created_at, id)
+create index stripe_events_waiting
+  on billing.stripe_events ((payload #>> '{data,object,payment_intent}'))
   where state = 'pending' and note like 'waiting for %';
 create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
@@ -20115,6 +20116,21 @@ begin
   end case;
 end $$;
 
+-- Makes events due that came before their payment, now that it is known. Each is acted on by
+-- itself: it may be of another client, whose books are not to be locked after those of this one
+-- (ADR 20). What waits for another payment is not tried; one that is being acted on is left
+-- to that.
+create function _billing.wake_waiting_events(payment_intent text) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update billing.stripe_events e set due_at = clock_timestamp()
+  where e.id in (select w.id from billing.stripe_events w
+    where w.state = 'pending' and w.note like 'waiting for %'
+      and w.payload #>> '{data,object,payment_intent}' = wake_waiting_events.payment_intent
+    for update skip locked);
+$$;
+comment on function _billing.wake_waiting_events is
+  'Makes events that wait for a payment due, now that it is known.';
+
 -- Acts on one pending event. A failure is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
@@ -20145,12 +20161,8 @@ begin
     state = case when result like 'ignored%' then 'ignored' else 'done' end,
     attempts = e.attempts + 1, done_at = clock_timestamp(), note = result
   where e.id = event.id;
-  -- What came too early waits for nothing else.
   if event.type = 'invoice_payment.paid' then
-    perform billing.process_stripe_event(w.id)
-    from (select e.id from billing.stripe_events e
-      where e.state = 'pending' and e.note like 'waiting for %' and e.id <> event.id
-      order by e.created_at, e.id limit 20) w;
+    perform _billing.wake_waiting_events(event.payload #>> '{data,object,payment,payment_intent}');
   end if;
   return result;
 end $$;
@@ -20158,23 +20170,36 @@ comment on function billing.process_stripe_event is
   'Acts on a pending event and marks it; null when there is nothing to do.';
 grant execute on function billing.process_stripe_event(text) to service_role;
 
--- All that is due, oldest first. Cron calls it; two at once do each event once.
+-- Those that are due, oldest first, but for some that have been tried.
+create function _billing.due_stripe_events(limit_to integer, but_for text[] default '{}')
+returns text[] language sql set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
+      and e.id <> all (but_for)
+    order by e.created_at, e.id limit limit_to);
+$$;
+comment on function _billing.due_stripe_events is
+  'The ids of events that are to be acted on, oldest first.';
+
+-- All that is due, and what that makes due; two at once do each event once.
 create function billing.process_stripe_events(limit_to integer default 500)
 returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  event record;
-  done integer := 0;
+  event_id text;
+  due text[];
+  tried text[] := '{}';
 begin
-  for event in
-    select e.id from billing.stripe_events e
-    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
-    order by e.created_at, e.id limit limit_to
   loop
-    perform billing.process_stripe_event(event.id);
-    done := done + 1;
+    due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
+    exit when due = '{}';
+    tried := tried || due;
+    foreach event_id in array due loop
+      perform billing.process_stripe_event(event_id);
+    end loop;
   end loop;
-  return done;
+  return cardinality(tried);
 end $$;
 comment on function billing.process_stripe_events is
   'Acts on due events in one transaction, which holds their clients: for a few, by hand. Returns how
@@ -20183,21 +20208,25 @@ grant execute on function billing.process_stripe_events(integer) to service_role
 
 -- The same, each event committed by itself: one client is held at a time. Of several in one
 -- transaction the second client would be locked after periods of the first, out of order (ADR 20).
+-- Cron calls it, and the functions.
 create procedure _billing.act_on_stripe_events(limit_to integer default 500,
   inout done integer default 0)
 language plpgsql as $$
 declare
   event_id text;
+  due text[];
+  tried text[] := '{}';
 begin
-  foreach event_id in array array(
-    select e.id from billing.stripe_events e
-    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
-    order by e.created_at, e.id limit limit_to)
   loop
-    perform billing.process_stripe_event(event_id);
-    commit;
-    done := done + 1;
+    due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
+    exit when due = '{}';
+    tried := tried || due;
+    foreach event_id in array due loop
+      perform billing.process_stripe_event(event_id);
+      commit;
+    end loop;
   end loop;
+  done := cardinality(tried);
 end $$;
 comment on procedure _billing.act_on_stripe_events is
   'Acts on due events, committing one by one; says how many.';
@@ -20539,6 +20568,20 @@ comment on function _billing.stripe_both_sides is
   'Issued invoices since a day, and older ones that take payments, beside what is known of them in
    Stripe.';
 
+-- What invoices are known as in Stripe, however old and whatever has become of them.
+create function _billing.known_stripe_invoices(ids uuid[], livemode boolean)
+returns table (invoice_id uuid, number text, stripe_invoice_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select i.id, i.number, m.stripe_invoice_id
+  from public.invoices i
+  left join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = known_stripe_invoices.livemode
+  where i.id = any (ids) and i.number is not null
+  order by i.number;
+$$;
+comment on function _billing.known_stripe_invoices is
+  'What issued invoices are known as in Stripe.';
+
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.
 create function _billing.unnamed_stripe_payments(since date, livemode boolean)
@@ -20798,20 +20841,27 @@ $$;
 comment on function _billing.save_payout_transactions is
   'Notes what a payout is made of, page by page; each once.';
 
--- What its parts come to and what it is, where the two differ.
-create function _billing.complete_payout(payout_id text)
-returns table (parts_minor bigint, amount_minor bigint)
+create function _billing.complete_payout(payout_id text) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_payouts p set complete_at = now()
   where p.payout_id = complete_payout.payout_id and p.complete_at is null;
+$$;
+comment on function _billing.complete_payout is 'Notes that all of a payout is here.';
+
+-- What its parts come to and what it is, where all is here and the two differ. Asked for as long as
+-- Stripe lists it: a call that was killed after it had noted the last part may have told nobody.
+create function _billing.payout_difference(payout_id text)
+returns table (parts_minor bigint, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.parts, p.amount_minor
   from public.stripe_payouts p
   cross join lateral (select coalesce(sum(t.net_minor), 0)::bigint as parts
     from public.stripe_payout_transactions t where t.payout_id = p.payout_id) x
-  where p.payout_id = complete_payout.payout_id and x.parts <> p.amount_minor;
+  where p.payout_id = payout_difference.payout_id and p.complete_at is not null
+    and x.parts <> p.amount_minor;
 $$;
-comment on function _billing.complete_payout is
-  'Notes that all of a payout is here; a row where its parts do not come to its amount.';
+comment on function _billing.payout_difference is
+  'A row where all of a payout is here and its parts do not come to its amount.';
 
 -- 70_stripe/payout_views.sql
 
@@ -21064,6 +21114,7 @@ create table billing.stripe_reconciliations (
   report jsonb not null default '{}',
   started_at timestamptz not null,
   worked_at timestamptz not null,
+  due_at timestamptz,
   finished_at timestamptz
 );
 comment on table billing.stripe_reconciliations is
@@ -21071,6 +21122,8 @@ comment on table billing.stripe_reconciliations is
 comment on column billing.stripe_reconciliations.step is 'The step that comes next.';
 comment on column billing.stripe_reconciliations.cursor is
   'Where in that step, for one of many pages.';
+comment on column billing.stripe_reconciliations.due_at is
+  'When one that a rate limit of Stripe has ended goes on by itself; null: with the next call.';
 create index stripe_reconciliations_started on billing.stripe_reconciliations (started_at);
 create unique index stripe_reconciliations_unfinished
   on billing.stripe_reconciliations (livemode, days) where finished_at is null;
@@ -21095,21 +21148,23 @@ comment on function _billing.begin_reconciliation is
   'Begins a reconciliation, or goes on with the one that was cut off.';
 
 create function _billing.save_reconciliation(id uuid, step text, cursor text, report jsonb,
-  at timestamptz)
+  at timestamptz, due_at timestamptz default null)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_reconciliations r set step = save_reconciliation.step,
     cursor = save_reconciliation.cursor, report = save_reconciliation.report, worked_at = at,
+    due_at = save_reconciliation.due_at,
     finished_at = case when save_reconciliation.step is null then at end
   where r.id = save_reconciliation.id;
 $$;
 comment on function _billing.save_reconciliation is
   'Notes how far a reconciliation is; without a next step it is finished.';
 
--- Days of one that was cut off and is worked on by nobody.
+-- Days of one that was cut off, is worked on by nobody, and does not wait for a rate limit to pass.
 create function _billing.cut_off_reconciliation(at timestamptz) returns integer
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select r.days from billing.stripe_reconciliations r
   where r.finished_at is null and r.worked_at < at - interval '3 minutes'
+    and (r.due_at is null or r.due_at <= at)
   order by r.started_at limit 1;
 $$;
 comment on function _billing.cut_off_reconciliation is
@@ -21140,10 +21195,13 @@ begin
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
-  -- One that did not end within a function's time goes on; it tells of the outbox too.
+  -- One that did not end within a function's time goes on, beside the outbox: that waits for none
+  -- of its steps, and both may tell Stripe of the same.
   if body ->> 'only' = 'outbox' and cut_off is not null then
-    body := jsonb_build_object('days', cut_off);
-  elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
+    perform _billing.call_function('billing-stripe-reconcile', '/reconcile-stripe',
+      jsonb_build_object('days', cut_off), interval '150 seconds');
+  end if;
+  if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
     and not exists (select from _billing.untold_payments(true))
@@ -21152,7 +21210,7 @@ begin
     and not exists (select from _billing.open_setups(false))
     and not exists (select from billing.stripe_events e
       where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
-    return 'nothing to tell';
+    return case when cut_off is null then 'nothing to tell' else 'woken' end;
   end if;
   -- A comparison may take as long as a function may take to answer.
   perform _billing.call_function(

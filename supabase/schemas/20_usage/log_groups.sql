@@ -59,8 +59,8 @@ create function _billing.log_groups(since billing.usage_watermark, upto billing.
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
   class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint,
-  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
-  output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
+  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric,
+  output numeric, output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
