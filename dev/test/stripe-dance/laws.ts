@@ -170,7 +170,7 @@ function namedOf(
     left.flatMap(({ kind, stripe_invoice_id }) => kind === "due" ? [] : [stripe_invoice_id]),
   );
   return (theirs.invoicesOfClient.get(client.id) ?? []).reduce(
-    (sum, { id, total }) => sum + (named.has(id) ? total : 0),
+    (sum, invoice) => sum + (named.has(invoice.id) ? totalOf(invoice) : 0),
     0,
   );
 }
