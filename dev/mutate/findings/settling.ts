@@ -1,0 +1,3 @@
+import type { Planted } from "./planted.ts";
+
+export const SETTLING: readonly Planted[] = [];

@@ -1,0 +1,103 @@
+import { denoBinary } from "../../platform/deno-binary.ts";
+import { repositoryRoot } from "../../platform/repository.ts";
+import { listFiles } from "../../test/runner/files.ts";
+import { runPgtapFile } from "../../test/runner/pgtap.ts";
+import type { NamedTest } from "./planted.ts";
+
+/** How a test ended: what was red of it, by name, and all that it printed. */
+export interface Ended {
+  readonly red: readonly string[];
+  readonly output: string;
+}
+
+const UNUSED = "http://127.0.0.1:9";
+
+/** Statements of a test that take longer than this have been made endless. */
+const STATEMENT_LIMIT_MS = 120_000;
+
+/** What tests ask of a platform that they make no use of. */
+const NO_PLATFORM = {
+  PLATFORM_ENGINE: "embedded",
+  PLATFORM_API_URL: UNUSED,
+  PLATFORM_DATABASE_URL: "postgres://127.0.0.1:9/none",
+  PLATFORM_DATABASE_ADMIN_URL: "postgres://127.0.0.1:9/none",
+  PLATFORM_MAIL_URL: UNUSED,
+  PLATFORM_SMTP_URL: UNUSED,
+  PLATFORM_PUBLISHABLE_KEY: "none",
+  PLATFORM_SECRET_KEY: "none",
+};
+
+/** Runs a test that needs a database and no other file of the checkout than its own. */
+export async function runInDatabase(test: NamedTest, databaseUrl: string): Promise<Ended> {
+  if (test.kind === "pgtap") {
+    const file = await fileOf(test);
+    const { failures } = await runPgtapFile(databaseUrl, file, STATEMENT_LIMIT_MS);
+    return { red: failures, output: failures.join("\n") };
+  }
+  const file = "dev/test/cases/cases.test.ts";
+  const filter = `worked cases: ${test.file}`;
+  return await runDeno(repositoryRoot, file, filter, { DATABASE_URL: databaseUrl });
+}
+
+/** Runs a test in a copy of the checkout. */
+export async function runInCopy(test: NamedTest, root: string): Promise<Ended> {
+  const file = await fileOf(test);
+  if (test.kind !== "e2e") return await runDeno(root, file, test.words, NO_PLATFORM);
+  const args = ["dev/bootstrap.mjs", "dev/test/main.ts", "e2e", file, "--engine", "embedded"];
+  return ended(await run("node", args, root, {}));
+}
+
+/** The path of the file that a test names. */
+export async function fileOf({ kind, file }: NamedTest): Promise<string> {
+  const [folder, suffix] = {
+    pgtap: ["supabase/tests", ".sql"],
+    cases: ["dev/test/cases", ".ts"],
+    unit: [".", ".test.ts"],
+    sessions: ["dev/test/e2e", ".test.ts"],
+    e2e: ["dev/test/e2e", ".test.ts"],
+  }[kind];
+  const found = (await listFiles(folder ?? "", suffix ?? ""))
+    .filter((path) => `/${path}`.endsWith(`/${file}${suffix}`));
+  const [path] = found;
+  if (path === undefined || found.length > 1) throw new Error(`${found.length} files are ${file}`);
+  return path;
+}
+
+async function runDeno(
+  root: string,
+  file: string,
+  filter: string,
+  env: Record<string, string>,
+): Promise<Ended> {
+  const args = ["test", "--allow-all", "--no-check", "--config=deno.json", "--filter", filter, file];
+  return ended(await run(denoBinary("current"), args, root, env));
+}
+
+async function run(
+  program: string,
+  args: string[],
+  cwd: string,
+  env: Record<string, string>,
+): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(program, {
+    args,
+    cwd,
+    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const decoder = new TextDecoder();
+  return decoder.decode(stdout) + decoder.decode(stderr);
+}
+
+/** The names of the tests and steps that Deno prints as failed. */
+export function ended(output: string): Ended {
+  const red = [...output.matchAll(/^ *(.+?) \.\.\. FAILED/gm)].map(([, name = ""]) => name);
+  return { red, output };
+}
+
+/** Whether what a test names is among what was red. */
+export function isRed({ words }: NamedTest, { red }: Ended): boolean {
+  return red.some((name) => name.replaceAll(/\s+/g, " ").includes(words));
+}
