@@ -43,20 +43,26 @@ export async function withCopy<T>(use: (copy: Copy) => Promise<T>): Promise<T> {
   }
 }
 
-/** The files that edits change, with their new texts. */
+/** The files that edits change, with their new texts; the migration, where its sources change. */
 export async function edited(edits: readonly Edit[]): Promise<Map<string, string>> {
-  const changed = new Map<string, string>();
-  for (const edit of edits) {
-    const [file] = edit;
-    const text = changed.get(file) ?? await Deno.readTextFile(join(repositoryRoot, file));
-    changed.set(file, planted(text, edit));
-  }
+  const changed = await changedBy(edits);
   if (![...changed.keys()].some((file) => file.startsWith(SCHEMAS))) return changed;
   const sources = (await readSources()).map(({ path, text }) => ({
     path,
     text: changed.get(`${SCHEMAS}${path}`) ?? text,
   }));
   return changed.set(MIGRATION, migrationOf(sources));
+}
+
+/** The files that edits name, with their new texts. */
+export async function changedBy(edits: readonly Edit[]): Promise<Map<string, string>> {
+  const changed = new Map<string, string>();
+  for (const edit of edits) {
+    const [file] = edit;
+    const text = changed.get(file) ?? await Deno.readTextFile(join(repositoryRoot, file));
+    changed.set(file, planted(text, edit));
+  }
+  return changed;
 }
 
 async function replace(path: string, text: string): Promise<void> {

@@ -15,6 +15,9 @@ const UNUSED = "http://127.0.0.1:9";
 /** Statements of a test that take longer than this have been made endless. */
 const STATEMENT_LIMIT_MS = 120_000;
 
+/** A test that takes longer has been made endless, which the suite would notice by its own time. */
+const TEST_LIMIT_MS = 400_000;
+
 /** What tests ask of a platform that they make no use of. */
 const NO_PLATFORM = {
   PLATFORM_ENGINE: "embedded",
@@ -86,6 +89,7 @@ async function run(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal: AbortSignal.timeout(TEST_LIMIT_MS),
   }).output();
   const decoder = new TextDecoder();
   return decoder.decode(stdout) + decoder.decode(stderr);
