@@ -7,7 +7,11 @@ export const DEFENCE: readonly Planted[] = [
   {
     finding: "X1",
     fault: "any row may be stored as a correction",
-    edits: [[`${SCHEMAS}/20_usage/correction_guard.sql`, "if wrong is not null then", "if false then"]],
+    edits: [[
+      `${SCHEMAS}/20_usage/correction_guard.sql`,
+      "if wrong is not null then",
+      "if false then",
+    ]],
     test: "pgtap 18-corrections: it is not the mirror of row",
   },
   {
@@ -35,7 +39,11 @@ export const DEFENCE: readonly Planted[] = [
   {
     finding: "X3",
     fault: "a row may bring any number of features",
-    edits: [[`${SCHEMAS}/20_usage/token_counts.sql`, "then features else '{}' end)) > 50", "then features else '{}' end)) > 5e6"]],
+    edits: [[
+      `${SCHEMAS}/20_usage/token_counts.sql`,
+      "then features else '{}' end)) > 50",
+      "then features else '{}' end)) > 5e6",
+    ]],
     test: "pgtap 13-too-many-keys: fifty-one features are too many",
   },
   {
@@ -43,6 +51,16 @@ export const DEFENCE: readonly Planted[] = [
     fault: "a client's day may have any number of keys",
     edits: [[`${SCHEMAS}/20_usage/usage_key_limit.sql`, "where k.place > f.room", "where false"]],
     test: "pgtap 13-too-many-keys: rows that bring more wait in quarantine",
+  },
+  {
+    finding: "X3",
+    fault: "the summary of a run lists everything",
+    edits: [[
+      `${SCHEMAS}/50_invoicing/runs/runs.sql`,
+      "from blocked b where b.place <= 100),",
+      "from blocked b),",
+    ]],
+    test: "pgtap 61-many-causes: a run's summary lists a hundred and counts all",
   },
   {
     finding: "X4",
@@ -195,7 +213,11 @@ export const DEFENCE: readonly Planted[] = [
   {
     finding: "X15",
     fault: "a key may log any time",
-    edits: [[`${SCHEMAS}/20_usage/agent_keys/check.sql`, "then 'time_not_allowed' end", "then null end"]],
+    edits: [[
+      `${SCHEMAS}/20_usage/agent_keys/check.sql`,
+      "then 'time_not_allowed' end",
+      "then null end",
+    ]],
     test: "pgtap 10-agent-keys: another agent, client or time is invalid by its code",
   },
   {
@@ -232,7 +254,8 @@ export const DEFENCE: readonly Planted[] = [
       "-- The default list is for clients: a user without one sees nothing.",
       "grant insert, update on public.prices to billing_agent;",
     ]],
-    test: "e2e access-catalog: an agent with a signed token inserts what its row says and has no other",
+    test:
+      "e2e access-catalog: an agent with a signed token inserts what its row says and has no other",
   },
   {
     finding: "C12",

@@ -93,7 +93,11 @@ export const PAPER: readonly Planted[] = [
     finding: "M4",
     fault: "the newest invoice is credited, whatever it charged",
     edits: [
-      [`${NOTES}/charged.sql`, "over (order by i.charged desc, i.finalized_at desc,", "over (order by i.finalized_at desc,"],
+      [
+        `${NOTES}/charged.sql`,
+        "over (order by i.charged desc, i.finalized_at desc,",
+        "over (order by i.finalized_at desc,",
+      ],
       [
         `${NOTES}/charged.sql`,
         "where x.kind = 'period' and x.period_start = target.period_start",
@@ -160,7 +164,8 @@ export const PAPER: readonly Planted[] = [
       "_billing.overcharged_targets(\n    charged || credited)",
       "_billing.overcharged_targets(\n    credited)",
     ]],
-    test: "cases voids: a voided period that turns out smaller than its late lines is credited there",
+    test:
+      "cases voids: a voided period that turns out smaller than its late lines is credited there",
   },
   {
     finding: "M11",

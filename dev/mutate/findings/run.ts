@@ -31,7 +31,9 @@ export async function runFindings(options: FindingsOptions): Promise<boolean> {
         for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
           const { verdict, why } = await judge.judge(next);
           verdicts.push(verdict);
-          options.tell(`${verdict.padEnd(14)} ${next.finding.padEnd(7)} ${next.fault}: ${next.test}`);
+          options.tell(
+            `${verdict.padEnd(14)} ${next.finding.padEnd(7)} ${next.fault}: ${next.test}`,
+          );
           if (verdict !== "red") options.tell(why.trimEnd().replaceAll(/^/gm, "    "));
         }
       });

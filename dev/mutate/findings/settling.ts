@@ -25,7 +25,8 @@ export const SETTLING: readonly Planted[] = [
       "billing.start_service(client.id, greatest(first_day, latest.ends_on),",
       "billing.start_service(client.id, latest.ends_on,",
     ]],
-    test: "pgtap 74-stripe-client-steps: the 10th of July is the last day, the 5th of September the first",
+    test:
+      "pgtap 74-stripe-client-steps: the 10th of July is the last day, the 5th of September the first",
   },
   {
     finding: "C3",

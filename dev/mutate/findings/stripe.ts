@@ -24,7 +24,8 @@ export const STRIPE: readonly Planted[] = [
       "elsif exists (select from public.credit_notes) " +
       "and not exists (select from public.stripe_credit_notes s",
     ]],
-    test: "pgtap 72-stripe-credit-notes: the first one that is made in the Dashboard is issued here",
+    test:
+      "pgtap 72-stripe-credit-notes: the first one that is made in the Dashboard is issued here",
   },
   {
     finding: "C9 S3",
@@ -60,7 +61,8 @@ export const STRIPE: readonly Planted[] = [
     finding: "C10",
     fault: "refunds whose sum comes first are counted twice",
     edits: [[`${BOOKS}/refunds.sql`, " - coalesce(r.ever, 0))", ")"]],
-    test: "pgtap 72-stripe-refund-rows: two partial refunds whose sum comes first are credited once",
+    test:
+      "pgtap 72-stripe-refund-rows: two partial refunds whose sum comes first are credited once",
   },
   {
     finding: "S4",
@@ -80,7 +82,8 @@ export const STRIPE: readonly Planted[] = [
       "...(!takesPayments(invoice) ||",
       "...(booked === 0 || !takesPayments(invoice) ||",
     ]],
-    test: "unit reconcile-stripe/compare: the amount due is compared while Stripe still takes payments",
+    test:
+      "unit reconcile-stripe/compare: the amount due is compared while Stripe still takes payments",
   },
   {
     finding: "C9 S5",
@@ -221,6 +224,22 @@ export const STRIPE: readonly Planted[] = [
       "''",
     ]],
     test: "pgtap 72-stripe-agreement: why it could not be finalized is told",
+  },
+  {
+    finding: "S19",
+    fault: "the docs do not say what to do about refunds that differ",
+    edits: [["docs/stripe-setup.md", "| `refunded` ", "| `refund` "]],
+    test: "unit reconcile-stripe/event-types: docs/stripe-setup.md says what to do about each",
+  },
+  {
+    finding: "S19",
+    fault: "of all differences of a day one is told",
+    edits: [[
+      `${FUNCTIONS}/reconcile-stripe/tell.ts`,
+      "`difference/${kind}/${key}`.slice(0, 500),",
+      "`difference/${today}`,",
+    ]],
+    test: "unit reconcile-stripe/tell: of 250 differences each is told once, a hundred by each",
   },
   {
     finding: "S20",

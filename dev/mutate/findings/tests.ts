@@ -72,7 +72,15 @@ async function runDeno(
   filter: string,
   env: Record<string, string>,
 ): Promise<Ended> {
-  const args = ["test", "--allow-all", "--no-check", "--config=deno.json", "--filter", filter, file];
+  const args = [
+    "test",
+    "--allow-all",
+    "--no-check",
+    "--config=deno.json",
+    "--filter",
+    filter,
+    file,
+  ];
   return ended(await run(denoBinary("current"), args, root, env));
 }
 
@@ -95,9 +103,15 @@ async function run(
   return decoder.decode(stdout) + decoder.decode(stderr);
 }
 
-/** The names of the tests and steps that Deno prints as failed. */
+/**
+ * The names of the tests and steps that Deno prints as failed: as it runs them, unless one prints
+ * between its name and its end, and in the list of failures.
+ */
 export function ended(output: string): Ended {
-  const red = [...output.matchAll(/^ *(.+?) \.\.\. FAILED/gm)].map(([, name = ""]) => name);
+  const red = [
+    ...output.matchAll(/^ *(.+?) \.\.\. FAILED/gm),
+    ...output.matchAll(/^(.+) => \S+:\d+:\d+$/gm),
+  ].map(([, name = ""]) => name);
   return { red, output };
 }
 
