@@ -19,6 +19,11 @@ export async function withCopy<T>(use: (copy: Copy) => Promise<T>): Promise<T> {
   const local = join(repositoryRoot, ".local");
   await Deno.mkdir(local, { recursive: true });
   const root = await Deno.makeTempDir({ dir: local, prefix: "findings-" });
+  const stop = () => {
+    Deno.removeSync(root, { recursive: true });
+    Deno.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stop);
   try {
     for await (const { name } of Deno.readDir(repositoryRoot)) {
       if (!LEFT_OUT.has(name)) await link(join(repositoryRoot, name), join(root, name));
@@ -39,6 +44,7 @@ export async function withCopy<T>(use: (copy: Copy) => Promise<T>): Promise<T> {
       },
     });
   } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, stop);
     await Deno.remove(root, { recursive: true });
   }
 }

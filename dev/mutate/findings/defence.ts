@@ -111,6 +111,16 @@ export const DEFENCE: readonly Planted[] = [
     test: "pgtap 65-retention-of-strays: dismissed it is in nobody's way",
   },
   {
+    finding: "C14 X7",
+    fault: "an unreadable row that is retracted stays in quarantine",
+    edits: [[
+      `${SCHEMAS}/20_usage/corrected_logs.sql`,
+      "'corrected: ' || reason where _billing.is_uncountable(standing)",
+      "'corrected: ' || reason where false",
+    ]],
+    test: "pgtap 13-dismissed: but what is retracted has left the quarantine",
+  },
+  {
     finding: "X8",
     fault: "no amount is above a ceiling",
     edits: [[
@@ -208,7 +218,7 @@ export const DEFENCE: readonly Planted[] = [
       "when key.client_ids is not null and not",
       "when false and not",
     ]],
-    test: "pgtap 10-agent-keys: another agent, client or time is invalid by its code",
+    test: "e2e agent-keys: events beyond a key's rights are refused one by one, with a code",
   },
   {
     finding: "X15",
@@ -218,7 +228,7 @@ export const DEFENCE: readonly Planted[] = [
       "then 'time_not_allowed' end",
       "then null end",
     ]],
-    test: "pgtap 10-agent-keys: another agent, client or time is invalid by its code",
+    test: "e2e agent-keys: events beyond a key's rights are refused one by one, with a code",
   },
   {
     finding: "X16",

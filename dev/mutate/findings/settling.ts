@@ -80,6 +80,12 @@ export const SETTLING: readonly Planted[] = [
     test: "sessions concurrency-order: a batch takes the clients that are free, and waits for none",
   },
   {
+    finding: "C7",
+    fault: "a run waits for clients that Stripe's events hold",
+    edits: [[`${INVOICING}/periods.sql`, "for share of c skip locked", "for share of c"]],
+    test: "sessions concurrency-clients: a run and Stripe's events of its clients never wait for",
+  },
+  {
     finding: "C11",
     fault: "only what has an invoice is frozen",
     edits: [[

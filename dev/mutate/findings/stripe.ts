@@ -16,6 +16,16 @@ export const STRIPE: readonly Planted[] = [
     test: "pgtap 72-stripe-balance: credit that is given there is credit here",
   },
   {
+    finding: "S1",
+    fault: "an overpayment is not read",
+    edits: [[
+      `${SCHEMAS}/70_stripe/reading.sql`,
+      "else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;",
+      "else 0 end;",
+    ]],
+    test: "pgtap 72-stripe-balance: a payment beyond the amount due is booked in full",
+  },
+  {
     finding: "C8 S2",
     fault: "the first credit note that is made in the Dashboard is dropped",
     edits: [[
