@@ -122,11 +122,12 @@ export const DEFENCE: readonly Planted[] = [
   },
   {
     finding: "X8",
-    fault: "no amount is above a ceiling",
+    fault: "no amount of a new client is above a ceiling",
     edits: [[
       `${SCHEMAS}/50_invoicing/holds/holds.sql`,
       "and (i.total_minor > l.ceiling_minor or i.total_minor > u.usual_minor * l.factor)",
-      "and i.total_minor > u.usual_minor * l.factor",
+      "and (i.total_minor > l.ceiling_minor and u.usual_minor is not null\n" +
+      "      or i.total_minor > u.usual_minor * l.factor)",
     ]],
     test: "pgtap 36-held-drafts: an event of absurd size is not invoiced",
   },

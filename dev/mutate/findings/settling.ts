@@ -138,15 +138,13 @@ export const SETTLING: readonly Planted[] = [
   },
   {
     finding: "C17",
-    fault: "prices of a month that has begun are frozen",
+    fault: "prices that have begun are frozen",
     edits: [[
-      `${RATING}/settled_usage.sql`,
-      "where p.settled_at is not null and days &&",
-      "where days &&",
-    ], [
-      `${INVOICING}/periods.sql`,
-      "where r.next_start < r.today and (of_client",
-      "where r.next_start <= r.today and (of_client",
+      `${RATING}/frozen_prices.sql`,
+      "begin\n  perform _billing.refuse_settled('this price', array(",
+      "begin\n  if tg_op = 'UPDATE' and old.effective_from < 'infinity' then\n" +
+      "    perform billing.raise_error('invalid_argument', 'the price has begun');\n  end if;\n" +
+      "  perform _billing.refuse_settled('this price', array(",
     ]],
     test: "cases settled: a typo in the running month's price is mended in place",
   },

@@ -1,7 +1,10 @@
+import { join } from "node:path";
+import postgres from "postgres";
 import { denoBinary } from "../../platform/deno-binary.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../../test/runner/files.ts";
 import { runPgtapFile } from "../../test/runner/pgtap.ts";
+import { statementTexts } from "../statements.ts";
 import type { NamedTest } from "./planted.ts";
 
 /** How a test ended: what was red of it, by name, and all that it printed. */
@@ -35,11 +38,37 @@ export async function runInDatabase(test: NamedTest, databaseUrl: string): Promi
   if (test.kind === "pgtap") {
     const file = await fileOf(test);
     const { failures } = await runPgtapFile(databaseUrl, file, STATEMENT_LIMIT_MS);
-    return { red: failures, output: failures.join("\n") };
+    // Of a file that an error ends nothing is known of the assertions before it.
+    const isCutOff = failures.length > 0 && !failures.some((one) => one.startsWith("not ok"));
+    const red = isCutOff ? [...failures, ...await redUntilError(databaseUrl, file)] : failures;
+    return { red, output: red.join("\n") };
   }
   const file = "dev/test/cases/cases.test.ts";
   const filter = `worked cases: ${test.file}`;
   return await runDeno(repositoryRoot, file, filter, { DATABASE_URL: databaseUrl });
+}
+
+/** The assertions that fail before the first statement that is an error. */
+async function redUntilError(databaseUrl: string, file: string): Promise<string[]> {
+  const text = await Deno.readTextFile(join(repositoryRoot, file));
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    onnotice: () => {},
+    connection: { search_path: "public, extensions", statement_timeout: STATEMENT_LIMIT_MS },
+  });
+  const red: string[] = [];
+  try {
+    for (const statement of statementTexts(text)) {
+      const rows = await sql.unsafe(statement).simple();
+      const cells = rows.flatMap((row) => Object.values(row)).map(String);
+      red.push(...cells.filter((cell) => cell.startsWith("not ok")));
+    }
+  } catch {
+    // The error itself is among what the whole file says.
+  } finally {
+    await sql.end();
+  }
+  return red;
 }
 
 /** Runs a test in a copy of the checkout. */
