@@ -91,19 +91,12 @@ export const PAPER: readonly Planted[] = [
   },
   {
     finding: "M4",
-    fault: "the newest invoice is credited, whatever it charged",
-    edits: [
-      [
-        `${NOTES}/charged.sql`,
-        "over (order by i.charged desc, i.finalized_at desc,",
-        "over (order by i.finalized_at desc,",
-      ],
-      [
-        `${NOTES}/charged.sql`,
-        "where x.kind = 'period' and x.period_start = target.period_start",
-        "where false",
-      ],
-    ],
+    fault: "an invoice is credited for lines that it did not charge",
+    edits: [[
+      `${NOTES}/taken.sql`,
+      "if ends and rest <= room or not own then",
+      "if true then",
+    ]],
     test: "pgtap 57-credit-lines: searches are credited on the invoice that charged searches",
   },
   {
@@ -118,13 +111,13 @@ export const PAPER: readonly Planted[] = [
   },
   {
     finding: "M6",
-    fault: "an invoice of late usage alone is not the invoice of its own period",
+    fault: "late usage goes on the invoice of a period before it",
     edits: [[
-      `${RATING}/deltas.sql`,
-      "    union\n    -- Invoiced without a line of its own: the invoice was there for late usage of earlier periods.\n    select i.client_id, i.period_start from issued i\n",
-      "",
+      `${INVOICING}/drafts/target_invoices.sql`,
+      "where o.client_id = t.client_id and o.period_start > t.period_start",
+      "where o.client_id = t.client_id and o.period_start <> t.period_start",
     ]],
-    test: "pgtap 49-empty-home: usage of July that comes later is charged with August",
+    test: "pgtap 49-empty-home: June that is billed anew charges June alone",
   },
   {
     finding: "M7",
