@@ -49,12 +49,12 @@ export const PAPER: readonly Planted[] = [
   },
   {
     finding: "M1",
-    fault: "a set-off line is cast to an item",
+    fault: "a line of late usage, with an overcharge set off, is cast to an item",
     edits: [
       [
         `${INVOICING}/finalize.sql`,
         "l.kind = 'one_off' and l.section_start is not null",
-        "(l.kind = 'one_off' or l.is_late and l.amount_minor < 0) and l.section_start is not null",
+        "(l.kind = 'one_off' or l.is_late) and l.section_start is not null",
       ],
       [
         `${INVOICING}/finalize.sql`,

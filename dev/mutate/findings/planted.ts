@@ -18,7 +18,7 @@ export type Edit = readonly [file: string, says: string, instead: string];
 const KINDS = ["pgtap", "cases", "unit", "sessions", "e2e"] as const;
 
 /**
- * `pgtap`: a file of supabase/tests. `cases`: a topic of the worked cases. `unit`: a file that needs
+ * `pgtap`: a file of supabase/tests. `cases`: a file of worked cases. `unit`: a file that needs
  * no platform. `sessions`: an end-to-end file that starts a database of its own. `e2e`: one that
  * needs the platform.
  */

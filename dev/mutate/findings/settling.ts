@@ -173,9 +173,9 @@ export const SETTLING: readonly Planted[] = [
     fault: "healing holds the clients that a run settles",
     edits: [[
       `${INVOICING}/runs/begin_and_finish.sql`,
-      "  found := _billing.repair_days(array[week]);",
+      "  select coalesce(r.repaired_until, '-infinity') into done_until",
       "  perform _billing.lock_clients(array(select c.id from public.clients c));\n" +
-      "  found := _billing.repair_days(array[week]);",
+      "  select coalesce(r.repaired_until, '-infinity') into done_until",
     ]],
     test: "sessions concurrency-runs: a caller that looks for differences does not hold up another",
   },

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { denoBinary } from "../../platform/deno-binary.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
+import { topics } from "../../test/cases/topics.ts";
 import { listFiles } from "../../test/runner/files.ts";
 import { runPgtapFile } from "../../test/runner/pgtap.ts";
 import { statementTexts } from "../statements.ts";
@@ -44,7 +45,12 @@ export async function runInDatabase(test: NamedTest, databaseUrl: string): Promi
     return { red, output: red.join("\n") };
   }
   const file = "dev/test/cases/cases.test.ts";
-  const filter = `worked cases: ${test.file}`;
+  const [topic] =
+    Object.entries(topics).find(([, cases]) =>
+      cases.some(({ name }) => name.includes(test.words))
+    ) ?? [];
+  if (topic === undefined) throw new Error(`no case is ${test.words}`);
+  const filter = `worked cases: ${topic}`;
   return await runDeno(repositoryRoot, file, filter, { DATABASE_URL: databaseUrl });
 }
 
@@ -141,6 +147,7 @@ export function ended(output: string): Ended {
     ...output.matchAll(/^ *(.+?) \.\.\. FAILED/gm),
     ...output.matchAll(/^(.+) => \S+:\d+:\d+$/gm),
   ].map(([, name = ""]) => name);
+  if (red.length === 0 && / 0 passed \| 0 failed/.test(output)) throw new Error("no test ran");
   return { red, output };
 }
 
