@@ -14,7 +14,7 @@ export interface FindingsOptions {
   readonly tell: (line: string) => void;
 }
 
-type Verdict = "red" | "NOT RED" | "red without it" | "not planted";
+type Verdict = "red" | "NOT RED" | "red without it" | "not planted" | "took too long";
 
 /** Makes each mistake again and runs its test. Returns whether each test went red. */
 export async function runFindings(options: FindingsOptions): Promise<boolean> {
@@ -68,8 +68,12 @@ class Judge {
     const test = parseTest(named);
     try {
       const ended = await this.#run(test, edits);
-      if (!isRed(test, ended)) return { verdict: "NOT RED", why: lastOf(ended.output) };
+      if (!isRed(test, ended)) {
+        const verdict = ended.isCutOff ? "took too long" : "NOT RED";
+        return { verdict, why: lastOf(ended.output) };
+      }
       const sound = await this.#runSound(test);
+      if (sound.isCutOff) return { verdict: "took too long", why: lastOf(sound.output) };
       if (isRed(test, sound)) return { verdict: "red without it", why: lastOf(sound.output) };
       return { verdict: "red", why: "" };
     } catch (error) {

@@ -11,6 +11,8 @@ import type { NamedTest } from "./planted.ts";
 /** How a test ended: what was red of it, by name, and all that it printed. */
 export interface Ended {
   readonly red: readonly string[];
+  /** Whether it was ended because it took too long. */
+  readonly isCutOff: boolean;
   readonly output: string;
 }
 
@@ -20,7 +22,7 @@ const UNUSED = "http://127.0.0.1:9";
 const STATEMENT_LIMIT_MS = 120_000;
 
 /** A test that takes longer has been made endless, which the suite would notice by its own time. */
-const TEST_LIMIT_MS = 400_000;
+const TEST_LIMIT_MS = 900_000;
 
 /** What tests ask of a platform that they make no use of. */
 const NO_PLATFORM = {
@@ -40,9 +42,9 @@ export async function runInDatabase(test: NamedTest, databaseUrl: string): Promi
     const file = await fileOf(test);
     const { failures } = await runPgtapFile(databaseUrl, file, STATEMENT_LIMIT_MS);
     // Of a file that an error ends nothing is known of the assertions before it.
-    const isCutOff = failures.length > 0 && !failures.some((one) => one.startsWith("not ok"));
-    const red = isCutOff ? [...failures, ...await redUntilError(databaseUrl, file)] : failures;
-    return { red, output: red.join("\n") };
+    const isError = failures.length > 0 && !failures.some((one) => one.startsWith("not ok"));
+    const red = isError ? [...failures, ...await redUntilError(databaseUrl, file)] : failures;
+    return { red, isCutOff: false, output: red.join("\n") };
   }
   const file = "dev/test/cases/cases.test.ts";
   const [topic] =
@@ -82,7 +84,7 @@ export async function runInCopy(test: NamedTest, root: string): Promise<Ended> {
   const file = await fileOf(test);
   if (test.kind !== "e2e") return await runDeno(root, file, test.words, NO_PLATFORM);
   const args = ["dev/bootstrap.mjs", "dev/test/main.ts", "e2e", file, "--engine", "embedded"];
-  return ended(await run("node", args, root, {}));
+  return await run("node", args, root, {});
 }
 
 /** The path of the file that a test names. */
@@ -116,7 +118,7 @@ async function runDeno(
     filter,
     file,
   ];
-  return ended(await run(denoBinary("current"), args, root, env));
+  return await run(denoBinary("current"), args, root, env);
 }
 
 async function run(
@@ -124,7 +126,8 @@ async function run(
   args: string[],
   cwd: string,
   env: Record<string, string>,
-): Promise<string> {
+): Promise<Ended> {
+  const signal = AbortSignal.timeout(TEST_LIMIT_MS);
   const { stdout, stderr } = await new Deno.Command(program, {
     args,
     cwd,
@@ -132,23 +135,23 @@ async function run(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(TEST_LIMIT_MS),
+    signal,
   }).output();
   const decoder = new TextDecoder();
-  return decoder.decode(stdout) + decoder.decode(stderr);
+  return ended(decoder.decode(stdout) + decoder.decode(stderr), signal.aborted);
 }
 
 /**
  * The names of the tests and steps that Deno prints as failed: as it runs them, unless one prints
  * between its name and its end, and in the list of failures.
  */
-export function ended(output: string): Ended {
+export function ended(output: string, isCutOff = false): Ended {
   const red = [
     ...output.matchAll(/^ *(.+?) \.\.\. FAILED/gm),
     ...output.matchAll(/^(.+) => \S+:\d+:\d+$/gm),
   ].map(([, name = ""]) => name);
   if (red.length === 0 && / 0 passed \| 0 failed/.test(output)) throw new Error("no test ran");
-  return { red, output };
+  return { red, isCutOff, output };
 }
 
 /** Whether what a test names is among what was red. */
