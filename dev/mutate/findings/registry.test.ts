@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import { basename, join } from "node:path";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { FAULTS as DANCED } from "../../test/stripe-dance/faults.ts";
@@ -6,9 +6,9 @@ import { FAULTS as LIVED } from "../../test/worlds/faults.ts";
 import { FAULTS as TORTURED } from "../../torture/faults.ts";
 import { changedBy } from "./copy.ts";
 import { FINDINGS, NOT_PLANTED, PLANTED_ELSEWHERE } from "./elsewhere.ts";
-import { idsOf, parseTest } from "./planted.ts";
+import { idsOf, parseTest, planted } from "./planted.ts";
 import { PLANTED } from "./registry.ts";
-import { fileOf } from "./tests.ts";
+import { ended, fileOf, isRed } from "./tests.ts";
 
 const PAGES = ["0020-settling", "0028-stripe-money", "0063-signed-calls"];
 
@@ -62,6 +62,26 @@ Deno.test("mistakes that torture, worlds and dances plant are there", () => {
   }
   for (const name of Object.values(worlds)) ok(name in LIVED, name);
   for (const name of Object.values(dance)) ok(DANCED.some((fault) => fault.name === name), name);
+});
+
+Deno.test("a phrase that is not there, or twice, cannot be planted", () => {
+  strictEqual(planted("a b", ["f", "b", "$&c"]), "a $&c");
+  throws(() => planted("a b", ["f", "c", ""]), /f says 0 times: c/);
+  throws(() => planted("b b", ["f", "b", ""]), /f says 2 times: b/);
+});
+
+Deno.test("a test that prints, or takes a while, is seen to fail; a run of no test is an error", () => {
+  const test = parseTest("unit x: outer one");
+  const output = [
+    "outer one ...'outer one' has been running for over (1m0s)",
+    " FAILED (1m22s)",
+    "other ... FAILED (1ms)",
+    "",
+    "outer one => ./x.test.ts:1:6",
+  ].join("\n");
+  ok(isRed(test, ended(output)));
+  ok(!isRed(test, ended("outer two ... FAILED (1ms)\nok | 0 passed | 1 failed")));
+  throws(() => ended("ok | 0 passed | 0 failed | 20 filtered out"), /no test ran/);
 });
 
 /** `C8–C10, C24` and `X7, C14 unreadable usage`: the ids that a row of a table begins with. */
