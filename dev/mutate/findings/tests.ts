@@ -87,6 +87,8 @@ export async function runInCopy(test: NamedTest, root: string): Promise<Ended> {
   return await run("node", args, root, {});
 }
 
+const listed = new Map<string, Promise<string[]>>();
+
 /** The path of the file that a test names. */
 export async function fileOf({ kind, file }: NamedTest): Promise<string> {
   const [folder, suffix] = {
@@ -96,7 +98,9 @@ export async function fileOf({ kind, file }: NamedTest): Promise<string> {
     sessions: ["dev/test/e2e", ".test.ts"],
     e2e: ["dev/test/e2e", ".test.ts"],
   }[kind];
-  const found = (await listFiles(folder ?? "", suffix ?? ""))
+  const list = listed.get(`${folder}${suffix}`) ?? listFiles(folder ?? "", suffix ?? "");
+  listed.set(`${folder}${suffix}`, list);
+  const found = (await list)
     .filter((path) => `/${path}`.endsWith(`/${file}${suffix}`));
   const [path] = found;
   if (path === undefined || found.length > 1) throw new Error(`${found.length} files are ${file}`);
