@@ -1,7 +1,7 @@
 -- A month without usage of its own can have an invoice: for late usage of the month before. Usage
 -- of its own that comes after that is late as any other, not lost.
 begin;
-select plan(4);
+select plan(5);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000049', 'Quiet July', '2026-06-01');
@@ -50,13 +50,18 @@ select billing.void_invoice(i.id, 'address', '2026-09-04') from public.invoices 
 where i.client_id = '00000000-0000-4000-8000-000000000149' and i.period_start = '2026-06-01';
 select billing.regenerate_invoice(i.id, '2026-09-04') from public.invoices i
 where i.status = 'void';
+select results_eq($$
+  select l.section_start, l.amount_minor
+  from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+  where i.status = 'draft'$$, $$values ('2026-06-01'::date, 300::bigint)$$,
+  'June that is billed anew charges June alone');
 select billing.run_monthly('2026-10-01');
 select results_eq($$
   select i.period_start, l.section_start, l.amount_minor
   from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
   where i.client_id = '00000000-0000-4000-8000-000000000149' and i.status <> 'void' order by 1, 2$$,
   $$values ('2026-06-01'::date, '2026-06-01'::date, 300::bigint), ('2026-07-01', '2026-07-01', 600),
-    ('2026-09-01', '2026-07-01', 1200)$$, 'June that is billed anew charges June alone');
+    ('2026-09-01', '2026-07-01', 1200)$$, 'late usage of July is charged with September');
 
 select * from finish();
 rollback;

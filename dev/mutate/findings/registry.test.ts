@@ -18,7 +18,7 @@ Deno.test("each finding of the review is planted again, or a line says why it is
   deepStrictEqual(Object.keys(NOT_PLANTED).filter((id) => PLANTED.flatMap(idsOf).includes(id)), []);
 });
 
-Deno.test("what is planted stands in the code as it is, once", async () => {
+Deno.test("each phrase that is to be replaced stands in its file once", async () => {
   const missing: string[] = [];
   for (const { finding, edits } of PLANTED) {
     await changedBy(edits).catch((error) => missing.push(`${finding}: ${error.message}`));

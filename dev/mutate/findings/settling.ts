@@ -5,7 +5,7 @@ const USAGE = `${SCHEMAS}/20_usage`;
 const RATING = `${SCHEMAS}/40_rating`;
 const INVOICING = `${SCHEMAS}/50_invoicing`;
 
-/** What runs, periods, service and usage got wrong; what paper and credit did is in `paper.ts`. */
+/** What runs, periods, service and usage got wrong; see `paper.ts` for paper and credit. */
 export const SETTLING: readonly Planted[] = [
   {
     finding: "C1",
@@ -105,6 +105,16 @@ export const SETTLING: readonly Planted[] = [
       "      or counted in (transaction, transaction || ' ' || client) then",
     ]],
     test: "sessions settling-moves: booked is rated for everybody, whatever moves during",
+  },
+  {
+    finding: "C13",
+    fault: "a change of a meter is not counted as one of terms",
+    edits: [[
+      `${SCHEMAS}/30_pricing/stripe_meters.sql`,
+      "create constraint trigger count_terms_change after",
+      "create constraint trigger uncounted after",
+    ]],
+    test: "pgtap 36-locks-by-catalog: every table of terms is counted at the commit of a change",
   },
   {
     finding: "C15",
