@@ -152,6 +152,7 @@ async function run(
 export function ended(output: string, isCutOff = false): Ended {
   const red = [
     ...output.matchAll(/^ *(.+?) \.\.\. FAILED/gm),
+    ...output.matchAll(/^ *(.+?) \.\.\.'.+ running for .+\n(?:'.+ running for .+\n)* FAILED/gm),
     ...output.matchAll(/^(.+) => \S+:\d+:\d+$/gm),
   ].map(([, name = ""]) => name);
   if (red.length === 0 && / 0 passed \| 0 failed/.test(output)) throw new Error("no test ran");
