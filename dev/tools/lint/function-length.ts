@@ -1,22 +1,7 @@
 const MAX_LINES = 70;
 
 /** Files with a function that may be longer, each with why. Tests tell a story from top to bottom. */
-const LONGER: Readonly<Record<string, string>> = {
-  "dev/platform/platform.ts": "starts one server after the other and ends them in reverse",
-  "dev/standins/stripe/customers.ts": "a table of routes",
-  "dev/standins/stripe/invoices.ts": "a table of routes",
-  "dev/standins/stripe/miscellaneous.ts": "a table of routes",
-  "dev/standins/stripe/payments.ts": "a table of routes",
-  "dev/standins/stripe/routes.ts": "a table of routes",
-  "dev/standins/stripe/server.ts": "functions over one state that nothing else sees",
-  "dev/standins/stripe/sessions.ts": "a table of routes",
-  "dev/test/e2e/console/acting.ts": "the steps of one journey",
-  "shared/client/usage-logger.ts": "functions over one buffer that nothing else sees",
-  "supabase/functions/_shared/http/concurrency-limit.ts":
-    "functions over one count that nothing else sees",
-  "supabase/functions/_shared/stripe/store.ts": "a statement for each question of the store",
-  "supabase/functions/billing/evidence.ts": "one query of one snapshot",
-};
+const LONGER: Readonly<Record<string, string>> = {};
 
 /** A rule of `deno lint`: a function has at most 70 lines. An exception that is none is told too. */
 const plugin: Deno.lint.Plugin = {

@@ -25,11 +25,28 @@ export type StripeStore = ReturnType<typeof stripeStore>;
 
 /** The store in the database. `livemode` is that of the key in use. */
 export function stripeStore(sql: Sql, livemode: boolean) {
-  const jsonOf = async (rows: PromiseLike<readonly Record<string, unknown>[]>) =>
-    (await rows)[0]?.json ?? null;
-  const text = (value: unknown) => JSON.stringify(value);
   return {
     livemode,
+    ...sendingStore(sql, livemode),
+    ...moneyStore(sql, livemode),
+    ...payoutStore(sql, livemode),
+    ...eventStore(sql),
+    ...outboxStore(sql, livemode),
+    ...reconciliationStore(sql, livemode),
+  };
+}
+
+async function jsonOf(rows: PromiseLike<readonly Record<string, unknown>[]>): Promise<unknown> {
+  return (await rows)[0]?.json ?? null;
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Clients and invoices on their way to Stripe, and who mails an invoice. */
+function sendingStore(sql: Sql, livemode: boolean) {
+  return {
     invoiceFacts: async (id: string) =>
       InvoiceFacts.nullable().parse(
         await jsonOf(sql`select _billing.stripe_invoice_facts(${id}, ${livemode}) as json`),
@@ -85,6 +102,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     releaseMail: async (invoice: string) =>
       void await sql`select _billing.release_mail(${invoice})`,
     noteMailed: async (invoice: string) => void await sql`select _billing.note_mailed(${invoice})`,
+  };
+}
+
+/** Money that moved at Stripe, and that of which it is not decided yet. */
+function moneyStore(sql: Sql, livemode: boolean) {
+  return {
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_invoice(${text(invoice)}::text::jsonb, ${seen}) as json`),
@@ -140,6 +163,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(z.object({ stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.moved_balances(${livemode})`,
       ]).map((row) => row.stripe_customer_id),
+  };
+}
+
+/** Payouts to us, and clients who are setting up how they pay. */
+function payoutStore(sql: Sql, livemode: boolean) {
+  return {
     /** Whether what it is made of is to be listed. */
     savePayout: async (payout: Stripe.Payout) =>
       z.boolean().parse(
@@ -163,6 +192,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       ]),
     saveSetup: async (id: string, isDone: boolean) =>
       void await sql`select _billing.save_setup(${id}, ${isDone})`,
+  };
+}
+
+/** Events, and the objects that they bring. */
+function eventStore(sql: Sql) {
+  return {
     applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
@@ -215,6 +250,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       }
       return done === BATCH;
     },
+  };
+}
+
+/** What Stripe is still to be told: credit notes, payments elsewhere, metered usage. */
+function outboxStore(sql: Sql, livemode: boolean) {
+  return {
     outbox: async () =>
       z.array(OutboxTask).parse([...await sql`select * from _billing.stripe_outbox(${livemode})`]),
     saveCreditNote: async (note: string, stripeId: string) =>
@@ -261,6 +302,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select client, event_name, usage_day::text, used::text, sent, reason
           from _billing.meter_differences(${since}::date, ${livemode}, ${now})`,
       ]),
+  };
+}
+
+/** Reconciliations, and what they report. */
+function reconciliationStore(sql: Sql, livemode: boolean) {
+  return {
     /** True when operators had not been told. */
     report: async (key: string, message: string) =>
       z.boolean().parse(
