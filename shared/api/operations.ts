@@ -9,23 +9,15 @@ import {
   Instant,
   listOf,
   Minor,
-  nothing,
   pageOf,
   paging,
   ShownInstant,
   text,
   words,
 } from "./fields.ts";
-import { READERS, type Route, STAFF } from "./route.ts";
+import { READERS, type Route } from "./route.ts";
+import { staffRoute } from "./staff-route.ts";
 import { NewPrice } from "./terms.ts";
-
-const base = {
-  params: nothing,
-  query: nothing,
-  body: nothing,
-  access: STAFF,
-  status: 200,
-} as const;
 
 /** Waiting log rows that a question for health counts at most: a flood does not slow it. */
 export const MOST_COUNTED = 100_000;
@@ -95,7 +87,7 @@ export const RunSummary = z.strictObject({
 });
 
 export const runMonth = {
-  ...base,
+  ...staffRoute,
   id: "runMonth",
   method: "POST",
   path: "/billing/runs",
@@ -107,7 +99,7 @@ export const runMonth = {
 } as const satisfies Route;
 
 export const listRuns = {
-  ...base,
+  ...staffRoute,
   id: "listRuns",
   method: "GET",
   path: "/billing/runs",
@@ -124,7 +116,7 @@ export const listRuns = {
 } as const satisfies Route;
 
 export const listQuarantine = {
-  ...base,
+  ...staffRoute,
   id: "listQuarantine",
   method: "GET",
   path: "/billing/quarantine",
@@ -135,7 +127,7 @@ export const listQuarantine = {
 } as const satisfies Route;
 
 export const resolveQuarantine = {
-  ...base,
+  ...staffRoute,
   id: "resolveQuarantine",
   method: "POST",
   path: "/billing/quarantine/resolve",
@@ -199,7 +191,7 @@ export const resolveQuarantine = {
 } as const satisfies Route;
 
 export const listJobs = {
-  ...base,
+  ...staffRoute,
   id: "listJobs",
   method: "GET",
   path: "/billing/jobs",
@@ -217,7 +209,7 @@ export const listJobs = {
 } as const satisfies Route;
 
 export const clientStatement = {
-  ...base,
+  ...staffRoute,
   id: "clientStatement",
   method: "GET",
   path: "/billing/clients/{client_id}/statement",
@@ -236,7 +228,7 @@ export const clientStatement = {
 } as const satisfies Route;
 
 export const reconcile = {
-  ...base,
+  ...staffRoute,
   id: "reconcile",
   method: "GET",
   path: "/billing/reconciliation",
@@ -259,7 +251,7 @@ export const reconcile = {
 } as const satisfies Route;
 
 export const health = {
-  ...base,
+  ...staffRoute,
   id: "health",
   method: "GET",
   path: "/billing/health",
@@ -284,7 +276,7 @@ export const health = {
 } as const satisfies Route;
 
 export const openApi = {
-  ...base,
+  ...staffRoute,
   id: "openApi",
   method: "GET",
   path: "/billing/openapi.json",

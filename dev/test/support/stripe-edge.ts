@@ -1,7 +1,6 @@
 /** Tests of single orders in the world of the dance. */
 import { strictEqual } from "node:assert/strict";
-import Stripe from "stripe";
-import { STRIPE_API_VERSION } from "../../../supabase/functions/_shared/stripe/client.ts";
+import { stripeClient } from "../../standins/stripe/client.ts";
 import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
@@ -45,18 +44,7 @@ export async function issued(
 
 /** Ports whose requests are made once: a rate limit lasts as long as all tries of one. */
 export function withoutRetries({ ports, stripe }: DanceWorld): StripePorts {
-  const { hostname: host, port } = new URL(stripe.url);
-  return {
-    ...ports,
-    stripe: new Stripe(KEY, {
-      apiVersion: STRIPE_API_VERSION,
-      maxNetworkRetries: 0,
-      telemetry: false,
-      protocol: "http",
-      host,
-      port: Number(port),
-    }),
-  };
+  return { ...ports, stripe: stripeClient(KEY, stripe.url, { maxNetworkRetries: 0 }) };
 }
 
 /** One move of ours for the first client or invoice. */
