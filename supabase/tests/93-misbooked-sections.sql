@@ -46,11 +46,11 @@ select billing.correct_log(l.id, '{"web_searches": 900}', 'sent twice')
 from public.agent_usage_logs l where l.client_id = pg_temp.client(2);
 select _billing.rollup();
 select pg_temp.lose_marks();
-select is(billing.report_violations('2026-07-03 04:10+00'), 2::bigint, 'both are found');
+select is(billing.report_violations('2026-07-03 00:10+00'), 2::bigint, 'both are found');
 select is(pg_temp.marked(), 0::bigint, 'operators are told first: nothing is marked');
 select matches(pg_temp.told('2026-07-03'), '2 periods are booked otherwise than rated.*tomorrow',
   'nor before a night is over');
-select billing.report_violations('2026-07-03 23:00+00');
+select billing.report_violations('2026-07-03 23:30+00');
 select is(pg_temp.marked(), 0::bigint, 'on the same day nothing is marked without an alert');
 select billing.run_monthly('2026-07-03 12:00+00');
 select results_eq('select pg_temp.charged(n) from generate_series(1, 3) n',
