@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { Id, Instant, name, pageOf, paging, ShownInstant, words } from "./fields.ts";
-import { type Route } from "./route.ts";
+import { Id, Instant, name, pageOf, paging, reason, ShownInstant, words } from "./fields.ts";
+import type { Route } from "./route.ts";
 import { staffRoute } from "./staff-route.ts";
 
 /** A span of time as PostgreSQL and ISO 8601 read it. */
@@ -94,6 +94,6 @@ export const revokeAgentKey = {
   path: "/billing/agent-keys/{key_id}/revoke",
   summary: "End a key at once",
   params: KeyPath,
-  body: z.strictObject({ reason: words(500).optional() }),
+  body: z.strictObject({ reason: reason(500).optional() }),
   answer: AgentKey,
 } as const satisfies Route;

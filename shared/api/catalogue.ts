@@ -8,6 +8,7 @@ import {
   listOf,
   pageOf,
   paging,
+  reason,
   ShownInstant,
   text,
   words,
@@ -136,7 +137,7 @@ export const acceptPriceProposal = {
   summary: "Put a proposed list price in force, or sell a new model at its list prices",
   params: proposalPath,
   body: z.strictObject({
-    reason: words(1000),
+    reason: reason(1000),
     /** From which day on; left out: from the day of the source, or the first one possible. */
     first_day: Day.optional(),
     /** On the list prices, where a new model is sold. */
@@ -152,7 +153,7 @@ export const refusePriceProposal = {
   path: "/billing/price-proposals/{proposal_id}/refuse",
   summary: "Leave prices as they are; the same is not proposed again",
   params: proposalPath,
-  body: z.strictObject({ reason: words(1000) }),
+  body: z.strictObject({ reason: reason(1000) }),
   answer: PriceProposal,
 } as const satisfies Route;
 

@@ -11,6 +11,7 @@ import {
   Minor,
   pageOf,
   paging,
+  reason,
   ShownInstant,
   text,
   words,
@@ -167,7 +168,7 @@ export const resolveQuarantine = {
     z.strictObject({
       action: z.literal("dismiss"),
       dry_run,
-      why: words(500),
+      why: reason(500),
       reason: words(60).meta({ description: "Why it is in quarantine, as the list says." }),
       client_id: ClientName.optional(),
       agent: Listed.optional(),

@@ -95,6 +95,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('ledger_unbalanced', 409, 'Debits and credits of a ledger transaction differ.'),
   ('ledger_conflict', 409, 'A ledger transaction is posted already, with other amounts.'),
+  ('too_many_top_ups', 409, 'The client has as many unpaid top-ups as it may have.'),
   ('unknown_grant', 404, 'No grant of credit has this id.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
@@ -8614,7 +8615,8 @@ create trigger post_credit_entries after insert on public.credit_entries
 
 create view billing.account_entries with (security_invoker = true) as
 select a.client_id, a.currency, t.effective_at as at, k.rank, k.entry,
-  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id
+  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id,
+  t.id as transaction_id, t.posted_at
 from billing.ledger_entries e
 join billing.ledger_accounts a on a.id = e.account_id
   and a.kind in ('receivable', 'customer_credit')
@@ -8706,33 +8708,55 @@ create policy "operators read the chart of accounts" on public.chart_of_accounts
 
 -- Statements of account and the balance of a client.
 
-create function billing.statement(client_id uuid, year integer)
-returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
-  balance_minor numeric)
+-- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no two
+-- have the same. What is posted after `posted_until` is left out, however it is dated: pages of one
+-- reading are of the same entries, and their balances go on from page to page.
+create function billing.statement_entries(client_id uuid, year integer,
+  posted_until timestamptz default 'infinity')
+returns table (place text[], at timestamptz, entry text, number text, currency text,
+  amount_minor numeric, balance_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with entries as (
     select e.*, make_date(year, 1, 1)::timestamp at time zone 'UTC' as year_start,
       make_date(year + 1, 1, 1)::timestamp at time zone 'UTC' as year_end
-    from billing.account_entries e where e.client_id = statement.client_id
+    from billing.account_entries e
+    where e.client_id = statement_entries.client_id
+      and e.posted_at <= statement_entries.posted_until
   ), currencies as (
     select distinct e.currency, e.year_start, e.year_end from entries e
   ), rows as (
     select c.year_start as at, 0 as rank, 'opening_balance' as entry, null::text as number,
       c.currency, coalesce((select sum(e.amount_minor) from entries e
-        where e.currency = c.currency and e.at < c.year_start), 0) as amount_minor
+        where e.currency = c.currency and e.at < c.year_start), 0) as amount_minor,
+      null::uuid as transaction_id
     from currencies c
     union all
-    select e.at, e.rank, e.entry, e.number, e.currency, e.amount_minor
+    select e.at, e.rank + 1, e.entry, e.number, e.currency, e.amount_minor, e.transaction_id
     from entries e where e.at >= e.year_start and e.at < e.year_end
     union all
-    select c.year_end, 9, 'closing_balance', null, c.currency, 0 from currencies c
+    select c.year_end, 0, 'closing_balance', null, c.currency, 0, null from currencies c
   )
-  select r.at, r.entry, r.number, r.currency, r.amount_minor,
+  select x.place, r.at, r.entry, r.number, r.currency, r.amount_minor,
     sum(r.amount_minor) over (
-      partition by r.currency order by r.at, r.rank, r.number, r.entry
-      rows unbounded preceding)
+      partition by r.currency order by x.place rows unbounded preceding)
   from rows r
-  order by r.currency, r.at, r.rank, r.number, r.entry;
+  cross join lateral (select array[r.currency,
+    to_char(r.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), r.rank::text,
+    (r.number is null)::integer::text, coalesce(r.number, ''), r.entry,
+    coalesce(r.transaction_id::text, '')] as place) x
+  order by x.place;
+$$;
+comment on function billing.statement_entries is
+  'A client''s account of a year as billing.statement has it, of what was posted until an instant,
+   each row with the place that it is sorted by.';
+grant execute on function billing.statement_entries(uuid, integer, timestamptz) to service_role;
+
+create function billing.statement(client_id uuid, year integer)
+returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
+  balance_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.at, s.entry, s.number, s.currency, s.amount_minor, s.balance_minor
+  from billing.statement_entries(statement.client_id, statement.year) s order by s.place;
 $$;
 comment on function billing.statement is
   'A client''s account of a year: opening balance, every entry, closing balance; per currency.
@@ -13982,6 +14006,27 @@ end $$;
 comment on function _billing.invoice_top_up is
   'Issues the invoice of a top-up that has none; returns it, null where it has one.';
 
+-- Each open top-up is an invoice, here and in Stripe, with its mail: a member who may pay makes no
+-- thousands of them. Recharges do not count: there is one at a time.
+create function _billing.most_open_top_ups() returns integer language sql immutable
+return 10;
+comment on function _billing.most_open_top_ups is
+  'How many top-ups that were asked for a client may have unpaid.';
+
+create function _billing.refuse_many_top_ups(client_id uuid) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if (select count(*) from public.top_ups t where t.client_id = refuse_many_top_ups.client_id
+    and t.origin = 'request' and t.state in ('wanted', 'invoiced')) > _billing.most_open_top_ups()
+  then
+    perform billing.raise_error('too_many_top_ups', format(
+      'a client may have %s unpaid top-ups, and has them', _billing.most_open_top_ups()),
+      'pay one of them, or have its invoice voided');
+  end if;
+end $$;
+comment on function _billing.refuse_many_top_ups is
+  'Refuses what gives a client more unpaid top-ups than it may have.';
+
 -- A top-up that somebody asks for, with its invoice; once for each reference.
 create function billing.request_top_up(client_id uuid, amount_minor bigint,
   currency text default null, expires_after_days integer default null,
@@ -14013,6 +14058,7 @@ begin
   on conflict on constraint top_ups_reference_once do nothing
   returning id into made;
   if made is not null then
+    perform _billing.refuse_many_top_ups(request_top_up.client_id);
     perform _billing.invoice_top_up(made, as_of);
     return made;
   end if;
@@ -16542,7 +16588,9 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
-    select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
+    -- Of another amount it is told anew.
+    select format('budget:%s:%s:%s:%s', b.client_id, b.period_start, b.budget_minor, x.reached)
+        as key,
       case when x.reached >= 100 then 'high' else 'normal' end as priority,
       format('%s has used %s %% of its budget', b.client, x.reached) as subject,
       format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
@@ -16568,8 +16616,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
-  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold and
-   period.';
+  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold, amount
+   and period.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
 
 -- 60_delivery/jobs.sql

@@ -55,7 +55,7 @@ function OfClient(
             label={say("client")}
             value={client.id}
             options={clients.map(({ id, name }) => [id, name])}
-            onChange={(value) => changeQuery(location, { client: value })}
+            onChange={(value) => changeQuery(location, { client: value, cursor: undefined })}
           />
         </div>
       )}
