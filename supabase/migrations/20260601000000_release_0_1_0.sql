@@ -2671,7 +2671,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
@@ -2822,7 +2822,7 @@ create function _billing.sum_logs(
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
@@ -6115,7 +6115,7 @@ create function billing.list_price_ranges(models text[], metrics text[], rate_cl
 returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = on as $$
+set enable_nestloop = off set enable_sort = on as $$
   -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
   with keys as materialized (
     select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
@@ -6912,7 +6912,7 @@ create function billing.price_segments(
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(
@@ -8389,7 +8389,7 @@ comment on function _billing.write_off_account is
 
 create function _billing.post_invoices() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 begin
   perform _billing.post(array(
     with moved as materialized (
@@ -8942,7 +8942,7 @@ returns table (client_id uuid, period_start date, model text, metric text, rate_
   list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   at_cost constant uuid[] := array(
@@ -9169,7 +9169,7 @@ create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (
@@ -9305,7 +9305,7 @@ create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
   return query
@@ -9519,7 +9519,7 @@ create function _billing.rate_with_terms(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 begin
   if terms = '{}' then
     return query select * from _billing.rate_charges(targets, with_unpriced);
@@ -9988,7 +9988,7 @@ grant select on billing.quarantine_counts to service_role;
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
 -- Many groups are compared with many: hashed, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set jit = off set work_mem = '64MB' as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time. Where another session counts, the last sum is the answer: nobody waits.
@@ -10142,7 +10142,7 @@ create function billing.dismiss_unpriced(
   why text, client uuid default null, agent text default null, model text default null,
   metric text default null
 ) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: callers may dismiss what blocks a month, and no other log.
 declare
   dismissed bigint;
@@ -11174,7 +11174,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_seqscan = off set enable_nestloop = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -11209,7 +11209,7 @@ create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -11400,7 +11400,7 @@ create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -14913,7 +14913,7 @@ create trigger audit_delete after delete on billing.invoice_holds
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -14962,7 +14962,7 @@ return jsonb_build_object(
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then
