@@ -20,10 +20,10 @@ select results_eq($$select entry, right(number, 1), amount_minor, balance_minor
   'billing.statement: invoices of one run by number, what was paid before what went back');
 
 select is((select array[count(*), count(distinct place)]
-    from billing.statement_entries('00000000-0000-4000-8000-000000000051', 2026)), '{6,6}'::bigint[],
-  'no two rows of a statement have one place');
+    from billing.statement_entries('00000000-0000-4000-8000-000000000051', 2026)),
+  '{6,6}'::bigint[], 'no two rows of a statement have one place');
 select is_empty($$select * from billing.statement_entries('00000000-0000-4000-8000-000000000051',
-    2026, now() - interval '1 second')$$, 'what was posted after an instant is left out');
+    2026, now() - interval '1 second')$$, 'entries posted after an instant are left out');
 
 select * from finish();
 rollback;

@@ -42,9 +42,19 @@ export async function issued(
   return id;
 }
 
-/** Ports whose requests are made once: a rate limit lasts as long as all tries of one. */
-export function withoutRetries({ ports, stripe }: DanceWorld): StripePorts {
-  return { ...ports, stripe: stripeClient(KEY, stripe.url, { maxNetworkRetries: 0 }) };
+/**
+ * Ports whose requests are made once: a rate limit lasts as long as all tries of one. A proxy before
+ * Stripe may say in how many seconds to come back.
+ */
+export function withoutRetries({ ports, stripe }: DanceWorld, retryAfter?: number): StripePorts {
+  const request = async (input: URL | RequestInfo, init?: RequestInit) => {
+    const answer = await fetch(input, init);
+    if (answer.status !== 429 || retryAfter === undefined) return answer;
+    const headers = new Headers(answer.headers);
+    headers.set("retry-after", String(retryAfter));
+    return new Response(answer.body, { status: 429, headers });
+  };
+  return { ...ports, stripe: stripeClient(KEY, stripe.url, { maxNetworkRetries: 0, request }) };
 }
 
 /** One move of ours for the first client or invoice. */

@@ -1,8 +1,8 @@
 -- Statements of account and the balance of a client.
 
--- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no two
--- have the same. What is posted after `posted_until` is left out, however it is dated: pages of one
--- reading are of the same entries, and their balances go on from page to page.
+-- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no
+-- two have the same. Entries posted after `posted_until` are left out, however they are dated:
+-- pages of one reading are of the same entries, and their balances go on from page to page.
 create function billing.statement_entries(client_id uuid, year integer,
   posted_until timestamptz default 'infinity')
 returns table (place text[], at timestamptz, entry text, number text, currency text,

@@ -102,6 +102,10 @@ Deno.test("credit is granted once and bought, and recharges are set", async () =
   }));
   const [granted7] = (await data(call(topUps.listTopUps, { params: { client_id } }))).data;
   deepStrictEqual([granted7?.id, granted7?.state], [bought.id, "granted"]);
+});
+
+Deno.test("a client has so many unpaid top-ups, and a known reference is the same one", async () => {
+  const client_id = await clientOfRun();
   const ask = (number: number) =>
     call(topUps.requestTopUp, {
       params: { client_id },
