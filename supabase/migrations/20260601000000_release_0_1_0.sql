@@ -23301,7 +23301,7 @@ comment on function _billing.check_usage is
 -- The sections are given, because finding them rates all that is settled: once a night is enough.
 create function _billing.violations(usage_since date, sections _billing.misbooked_section[])
 returns table (invariant text, subject text, detail text)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select * from _billing.check_invoices()
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()

@@ -278,6 +278,7 @@ export const PINS: readonly Pin[] = [
       "billing.rebuild_step",
       "billing.regenerate_invoice",
       "billing.repair_step",
+      "billing.report_violations",
       "billing.run_monthly",
       "billing.usage_discrepancies",
     ],
