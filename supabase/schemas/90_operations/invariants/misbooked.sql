@@ -43,7 +43,7 @@ comment on function _billing.check_booked is 'A violation for each of these sect
 create table _billing.misbooked_periods (
   client_id uuid not null,
   period_start date not null,
-  net_minor numeric not null,
+  net_minor bigint not null,
   told_at timestamptz not null,
   primary key (client_id, period_start),
   foreign key (client_id, period_start) references public.billing_periods on delete cascade
