@@ -1,7 +1,7 @@
 -- What is booked otherwise than rated is told, marked a night later, and billed or credited by the
 -- next run.
 begin;
-select plan(30);
+select plan(31);
 
 insert into public.clients (id, name, started_on)
 select format('00000000-0000-4000-8000-%s', lpad(n::text, 12, '0'))::uuid, 'Client ' || n,
@@ -39,6 +39,7 @@ select _billing.rollup();
 select billing.run_monthly('2026-07-01');
 select is(billing.report_violations('2026-07-02 04:10+00'), 0::bigint, 'all is well');
 select is(pg_temp.marked(), 0::bigint, 'and nothing is marked');
+select is_empty($$select * from _billing.violations('2026-01-01', '{}')$$, 'nor anything violated');
 
 -- 200 more for one client, 300 fewer for another, and neither is to be rated again.
 select pg_temp.log(1, 200);
@@ -61,7 +62,7 @@ select pg_temp.lose_marks();
 select is(billing.report_violations('2026-07-04 04:10+00'), 2::bigint, 'both are found again');
 select results_eq($$select c.name from public.billing_periods p
     join public.clients c on c.id = p.client_id where p.usage_changed$$,
-  $$values ('Client 2')$$, 'what differs by the same amount is marked');
+  $$values ('Client 2')$$, 'a section that differs by the same amount is marked');
 select matches(pg_temp.told('2026-07-04'),
   '1 periods that were booked otherwise than rated yesterday too are marked.*1 periods are booked',
   'which is told');
@@ -131,7 +132,7 @@ select is(pg_temp.told_and_to_mark(10, '19 hours'), 0::bigint, 'operators have a
 select is(pg_temp.told_and_to_mark(10, '20 hours'), 1::bigint, 'then it is marked');
 select is(pg_temp.told_and_to_mark(11, '20 hours'), 0::bigint, 'but not for another amount');
 
--- To find the sections rates all that is settled: once a night. _billing.violations is given them.
+-- To find the sections rates all that is settled: once a night.
 create sequence pg_temp.ratings;
 grant usage on sequence pg_temp.ratings to public;
 create or replace function _billing.misbooked_sections() returns setof _billing.misbooked_section
@@ -141,7 +142,8 @@ begin
   return query select c.id, date '2026-06-01', 10::numeric from public.clients c
     where c.name = 'Client 4';
 end $$;
-select is(billing.report_violations('2026-11-04 04:10+00'), 1::bigint, 'what was found is reported');
+select is(billing.report_violations('2026-11-04 04:10+00'), 1::bigint,
+  'the section found is reported');
 select is(currval('pg_temp.ratings'), 1::bigint, 'it is looked for once');
 
 select * from finish();

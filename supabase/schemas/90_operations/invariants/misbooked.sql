@@ -86,9 +86,11 @@ comment on function _billing.mendable_sections is
 -- is marked. It is the rating less all that is booked, so nothing is billed twice, also where a run
 -- has billed it meanwhile. Operators come first: a section is marked when they were told of it a
 -- night ago and it differs by the same amount still.
-create function _billing.sections_to_mark(sections _billing.misbooked_section[], as_of timestamptz)
+create function _billing.sections_to_mark(sections _billing.misbooked_section[],
+  as_of timestamptz)
 returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg((p.client_id, p.period_start, p.period_end)::billing.rating_target), '{}')
+  select coalesce(array_agg((p.client_id, p.period_start, p.period_end)::billing.rating_target),
+    '{}')
   from unnest(sections) s
   join _billing.misbooked_periods m on m.client_id = s.client_id
     and m.period_start = s.section_start and m.net_minor = s.net_minor
@@ -98,7 +100,8 @@ $$;
 comment on function _billing.sections_to_mark is
   'Those of the sections that operators were told of a night ago, as they are now.';
 
-create function _billing.note_told_sections(sections _billing.misbooked_section[], as_of timestamptz)
+create function _billing.note_told_sections(sections _billing.misbooked_section[],
+  as_of timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   delete from _billing.misbooked_periods m where not exists (
     select from unnest(sections) s
@@ -115,14 +118,15 @@ create function _billing.told_of_sections(sections _billing.misbooked_section[],
   mendable _billing.misbooked_section[], to_mark billing.rating_target[])
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when _billing.is_misbooked_widely(sections) then
-      E'\nToo many clients have periods that are booked otherwise than rated, for lost changes: none '
-      || 'is marked, nothing is billed by itself' else '' end
-    || case when cardinality(to_mark) > 0 then format(E'\n%s periods that were booked otherwise than '
-      || 'rated yesterday too are marked: the next run bills or credits the difference',
+      E'\nToo many clients have periods that are booked otherwise than rated, for lost changes: '
+      || 'none is marked, nothing is billed by itself' else '' end
+    || case when cardinality(to_mark) > 0 then format(E'\n%s periods that were booked otherwise '
+      || 'than rated yesterday too are marked: the next run bills or credits the difference',
       cardinality(to_mark)) else '' end
-    || case when cardinality(mendable) > cardinality(to_mark) then format(E'\n%s periods are booked '
-      || 'otherwise than rated. What differs by the same amount tomorrow is marked then: the next '
-      || 'run bills or credits it', cardinality(mendable) - cardinality(to_mark)) else '' end;
+    || case when cardinality(mendable) > cardinality(to_mark) then format(E'\n%s periods are '
+      || 'booked otherwise than rated. What differs by the same amount tomorrow is marked then: '
+      || 'the next run bills or credits it', cardinality(mendable) - cardinality(to_mark))
+      else '' end;
 $$;
 comment on function _billing.told_of_sections is
   'What operators are told of such sections: what becomes of them by itself, and when.';
