@@ -2670,7 +2670,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
@@ -2824,7 +2824,7 @@ create function _billing.sum_logs(
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
@@ -6319,7 +6319,7 @@ create function billing.list_price_ranges(models text[], metrics text[], rate_cl
 returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = on as $$
+set enable_nestloop = off set enable_sort = on as $$
   -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
   with keys as materialized (
     select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
@@ -7116,7 +7116,7 @@ create function billing.price_segments(
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(
@@ -8593,7 +8593,7 @@ comment on function _billing.write_off_account is
 
 create function _billing.post_invoices() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 begin
   perform _billing.post(array(
     with moved as materialized (
@@ -9146,7 +9146,7 @@ returns table (client_id uuid, period_start date, model text, metric text, rate_
   list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   at_cost constant uuid[] := array(
@@ -9373,7 +9373,7 @@ create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (
@@ -9509,7 +9509,7 @@ create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
   return query
@@ -9723,7 +9723,7 @@ create function _billing.rate_with_terms(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 begin
   if terms = '{}' then
     return query select * from _billing.rate_charges(targets, with_unpriced);
@@ -10192,7 +10192,7 @@ grant select on billing.quarantine_counts to service_role;
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
 -- Many groups are compared with many: hashed, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set jit = off set work_mem = '64MB' as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time. Where another session counts, the last sum is the answer: nobody waits.
@@ -10346,7 +10346,7 @@ create function billing.dismiss_unpriced(
   why text, client uuid default null, agent text default null, model text default null,
   metric text default null
 ) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: callers may dismiss what blocks a month, and no other log.
 declare
   dismissed bigint;
@@ -11378,7 +11378,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_seqscan = off set enable_nestloop = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -11413,7 +11413,7 @@ create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -11604,7 +11604,7 @@ create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -15117,7 +15117,7 @@ create trigger audit_delete after delete on billing.invoice_holds
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -15166,7 +15166,7 @@ return jsonb_build_object(
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then
@@ -23095,33 +23095,6 @@ comment on function _billing.check_balance_sums is
 
 -- 90_operations/invariants/periods.sql
 
--- Settled periods that are rated otherwise than they are booked, drafts included. More than the
--- rating may stay booked where notes by hand have left no invoice with room to credit it on.
-create function _billing.misbooked_sections()
-returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  with section as materialized (
-    select s.client_id, s.section_start, s.net_minor - coalesce((
-      select sum(l.amount_minor)
-      from public.invoices d
-      join public.invoice_lines l on l.invoice_id = d.id and l.section_start = s.section_start
-      where d.client_id = s.client_id and d.status = 'draft'
-        and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) as net_minor
-    from _billing.late_sections(array(
-      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-      from public.billing_periods p
-      where p.state in ('invoiced', 'skipped') and not p.usage_changed)) s
-  )
-  select s.* from section s
-  where s.net_minor > 0 or s.net_minor < 0 and exists (
-    select from public.billing_periods p
-    cross join lateral _billing.creditable_invoices(
-      (p.client_id, p.period_start, p.period_end)::billing.rating_target) c
-    where p.client_id = s.client_id and p.period_start = s.section_start and c.room > 0);
-$$;
-comment on function _billing.misbooked_sections is
-  'Settled periods for which more or less is booked than they are rated at, and by how much.';
-
 -- Of periods: a client's follow each other, none is missing where there was service, and each says
 -- what became of it.
 create function _billing.check_periods()
@@ -23157,16 +23130,145 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
         -- A draft within its grace is an invoice that is not issued yet.
         and i.period_start = p.period_start and i.status <> 'void')
-    and p.state in ('invoiced', 'skipped', 'voided')
-  union all
-  -- What is booked for a settled period is what it is rated at: nothing is billed twice or never.
-  select 'booked_is_rated', s.client_id::text, format('%s: %s %s', s.section_start,
-    abs(s.net_minor), case when s.net_minor > 0 then 'is missing' else 'too much is charged' end)
-  from _billing.misbooked_sections() s;
+    and p.state in ('invoiced', 'skipped', 'voided');
 $$;
 comment on function _billing.check_periods is
-  'Periods that overlap or are missing, without what they say they have, or booked below their
-   rating.';
+  'Periods that overlap or are missing, or without what they say they have.';
+
+-- 90_operations/invariants/misbooked.sql
+
+-- Periods that are booked otherwise than rated: found by night, told, and marked a night later.
+
+create type _billing.misbooked_section as (client_id uuid, section_start date, net_minor numeric);
+comment on type _billing.misbooked_section is
+  'A settled period and by how much more (below zero: less) it is rated at than is booked for it.';
+
+-- Settled periods that are rated otherwise than they are booked, drafts included. More than the
+-- rating may stay booked where notes by hand have left no invoice with room to credit it on.
+create function _billing.misbooked_sections() returns setof _billing.misbooked_section
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with section as materialized (
+    select s.client_id, s.section_start, s.net_minor - coalesce((
+      select sum(l.amount_minor)
+      from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.section_start = s.section_start
+      where d.client_id = s.client_id and d.status = 'draft'
+        and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) as net_minor
+    from _billing.late_sections(array(
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.billing_periods p
+      where p.state in ('invoiced', 'skipped') and not p.usage_changed)) s
+  )
+  select s.client_id, s.section_start, s.net_minor from section s
+  where s.net_minor > 0 or s.net_minor < 0 and exists (
+    select from public.billing_periods p
+    cross join lateral _billing.creditable_invoices(
+      (p.client_id, p.period_start, p.period_end)::billing.rating_target) c
+    where p.client_id = s.client_id and p.period_start = s.section_start and c.room > 0);
+$$;
+comment on function _billing.misbooked_sections is
+  'Settled periods for which more or less is booked than they are rated at, and by how much.';
+
+-- What is booked for a settled period is what it is rated at: nothing is billed twice or never.
+create function _billing.check_booked(sections _billing.misbooked_section[])
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'booked_is_rated', s.client_id::text, format('%s: %s %s', s.section_start,
+    abs(s.net_minor), case when s.net_minor > 0 then 'is missing' else 'too much is charged' end)
+  from unnest(sections) s;
+$$;
+comment on function _billing.check_booked is 'A violation for each of these sections.';
+
+create table _billing.misbooked_periods (
+  client_id uuid not null,
+  period_start date not null,
+  net_minor bigint not null,
+  told_at timestamptz not null,
+  primary key (client_id, period_start),
+  foreign key (client_id, period_start) references public.billing_periods on delete cascade
+);
+comment on table _billing.misbooked_periods is
+  'Periods that operators have been told are booked otherwise than rated, since when, by how much.';
+alter table _billing.misbooked_periods enable row level security;
+revoke all on _billing.misbooked_periods from anon, authenticated, service_role;
+
+-- Whether so many sections are a fault of the rating or of what it reads, and no lost marks: a mark
+-- is lost with a transaction, which is of one client or of a batch, a fault is everybody's.
+create function _billing.is_misbooked_widely(sections _billing.misbooked_section[])
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (select count(distinct s.client_id) from unnest(sections) s) > ceil((
+    select count(distinct p.client_id) from public.billing_periods p
+    where p.state in ('invoiced', 'skipped')) / 100.0);
+$$;
+comment on function _billing.is_misbooked_widely is
+  'Whether these sections are of more than one client in a hundred of those with settled periods.';
+
+-- A credit above the floor of hold_limits is left to operators: no draft is held for it, and lost
+-- usage records look like one.
+create function _billing.mendable_sections(sections _billing.misbooked_section[])
+returns setof _billing.misbooked_section
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.client_id, s.section_start, s.net_minor from unnest(sections) s
+  left join lateral (
+    select l.floor_minor
+    from billing.config_on(array[s.client_id], array[s.section_start]) k
+    join public.hold_limits l on l.currency = k.currency
+      and (l.client_id = s.client_id or l.client_id is null)
+    order by l.client_id is null limit 1
+  ) f on true
+  where not _billing.is_misbooked_widely(sections) and -s.net_minor <= coalesce(f.floor_minor, 0);
+$$;
+comment on function _billing.mendable_sections is
+  'Those of the sections that a mark may mend: none where too many clients have some.';
+
+-- Whatever lost the mark of a change, the next run bills or credits the difference once the section
+-- is marked. It is the rating less all that is booked, so nothing is billed twice, also where a run
+-- has billed it meanwhile. Operators come first: a section is marked when they were told of it a
+-- night ago and it differs by the same amount still.
+create function _billing.sections_to_mark(sections _billing.misbooked_section[],
+  as_of timestamptz)
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg((p.client_id, p.period_start, p.period_end)::billing.rating_target),
+    '{}')
+  from unnest(sections) s
+  join _billing.misbooked_periods m on m.client_id = s.client_id
+    and m.period_start = s.section_start and m.net_minor = s.net_minor
+  join public.billing_periods p on p.client_id = m.client_id and p.period_start = m.period_start
+  where m.told_at <= as_of - interval '20 hours';
+$$;
+comment on function _billing.sections_to_mark is
+  'Those of the sections that operators were told of a night ago, as they are now.';
+
+create function _billing.note_told_sections(sections _billing.misbooked_section[],
+  as_of timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  delete from _billing.misbooked_periods m where not exists (
+    select from unnest(sections) s
+    where s.client_id = m.client_id and s.section_start = m.period_start
+      and s.net_minor = m.net_minor);
+  insert into _billing.misbooked_periods (client_id, period_start, net_minor, told_at)
+  select s.client_id, s.section_start, s.net_minor, as_of from unnest(sections) s
+  on conflict do nothing;
+$$;
+comment on function _billing.note_told_sections is
+  'Notes that operators have been told of these sections and of no others.';
+
+create function _billing.told_of_sections(sections _billing.misbooked_section[],
+  mendable _billing.misbooked_section[], to_mark billing.rating_target[])
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when _billing.is_misbooked_widely(sections) then
+      E'\nToo many clients have periods that are booked otherwise than rated, for lost changes: '
+      || 'none is marked, nothing is billed by itself' else '' end
+    || case when cardinality(to_mark) > 0 then format(E'\n%s periods that were booked otherwise '
+      || 'than rated yesterday too are marked: the next run bills or credits the difference',
+      cardinality(to_mark)) else '' end
+    || case when cardinality(mendable) > cardinality(to_mark) then format(E'\n%s periods are '
+      || 'booked otherwise than rated. What differs by the same amount tomorrow is marked then: '
+      || 'the next run bills or credits it', cardinality(mendable) - cardinality(to_mark))
+      else '' end;
+$$;
+comment on function _billing.told_of_sections is
+  'What operators are told of such sections: what becomes of them by itself, and when.';
 
 -- 90_operations/invariants/usage.sql
 
@@ -23200,11 +23302,10 @@ comment on function _billing.check_usage is
 -- What must hold at all times, asked of the data: one row per violation. Much of it is a constraint
 -- already; a restore, a superuser or a mistake of ours can get past those, and not past this.
 
-create function billing.check_invariants(usage_since date default null)
+-- The sections are given, because finding them rates all that is settled: once a night is enough.
+create function _billing.violations(usage_since date, sections _billing.misbooked_section[])
 returns table (invariant text, subject text, detail text)
-language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
-set statement_timeout = '30min' as $$
--- Definer: callers may ask, but not read all that it looks at.
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select * from _billing.check_invoices()
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()
@@ -23213,78 +23314,56 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_top_ups()
   union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
+  union all select * from _billing.check_booked(sections)
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,
     (billing.as_of() at time zone 'UTC')::date - 40), null));
+$$;
+comment on function _billing.violations is
+  'All violations, where these settled periods are booked otherwise than rated.';
+
+create function billing.check_invariants(usage_since date default null)
+returns table (invariant text, subject text, detail text)
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
+set statement_timeout = '30min' as $$
+-- Definer: callers may ask, but not read all that it looks at.
+  select * from _billing.violations(usage_since,
+    array(select s from _billing.misbooked_sections() s));
 $$;
 comment on function billing.check_invariants is
   'Every violation of what must always hold, none in good books. Logs are compared from
    usage_since on, the last 40 days unless given; all else is looked at whole.';
 grant execute on function billing.check_invariants(date) to service_role;
 
--- Sections that are booked otherwise than they are rated are marked: whatever lost the mark of a
--- change, the next run bills or credits the difference. It is the rating less all that is booked,
--- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
--- marks but a fault of the rating or of what it reads: they are left to operators. So is a credit
--- above the floor of hold_limits: no draft is held for it, and lost usage records look like one.
-create function _billing.mark_misbooked()
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  misbooked bigint;
-  targets billing.rating_target[];
-begin
-  select count(*), coalesce(array_agg((p.client_id, p.period_start, p.period_end)
-      ::billing.rating_target) filter (where -s.net_minor <= coalesce(f.floor_minor, 0)), '{}')
-  into misbooked, targets
-  from _billing.misbooked_sections() s
-  join public.billing_periods p on p.client_id = s.client_id and p.period_start = s.section_start
-  left join lateral (
-    select l.floor_minor
-    from billing.config_on(array[s.client_id], array[s.section_start]) k
-    join public.hold_limits l on l.currency = k.currency
-      and (l.client_id = s.client_id or l.client_id is null)
-    order by l.client_id is null limit 1
-  ) f on true;
-  if misbooked > 20 then
-    return null;
-  end if;
-  perform _billing.mark_changed(targets);
-  return cardinality(targets);
-end $$;
-comment on function _billing.mark_misbooked is
-  'Marks settled periods that are booked otherwise than rated, but for large credits; returns how
-   many, or null where they are more than 20 and none is marked.';
-
 create function billing.report_violations(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off as $$
 -- Definer: as above; it tells operators.
 declare
+  sections _billing.misbooked_section[] := array(select s from _billing.misbooked_sections() s);
+  mendable _billing.misbooked_section[] := array(
+    select s from _billing.mendable_sections(sections) s);
+  to_mark billing.rating_target[] := _billing.sections_to_mark(mendable, as_of);
   violations bigint;
-  examples text;
-  is_misbooked boolean;
-  marked bigint := 0;
+  message text;
 begin
-  with found as materialized (select * from billing.check_invariants())
-  select count(*), (select string_agg(format('%s %s: %s', f.invariant, f.subject, f.detail), E'\n')
-    from (select * from found order by invariant, subject limit 10) f),
-    bool_or(x.invariant = 'booked_is_rated')
-  into violations, examples, is_misbooked from found x;
-  if is_misbooked then
-    marked := _billing.mark_misbooked();
-  end if;
-  if violations > 0 then
-    perform billing.queue_operator_alert('invariants:' || (as_of at time zone 'UTC')::date,
-      'critical', 'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
-        || 'select * from billing.check_invariants()%s', violations, examples,
-        case when marked > 0 then format(E'\n%s periods that are booked otherwise than rated are '
-          || 'marked: the next run bills or credits the difference', marked)
-          when marked is null then E'\nToo many periods are booked otherwise than rated to be lost '
-          || 'changes: none is marked, nothing is billed by itself' else '' end));
+  with found as materialized (select * from _billing.violations(null, sections))
+  select count(*), format(E'%s violations: %s\nAll of them: select * from '
+    || 'billing.check_invariants()%s', count(*), (
+      select string_agg(format('%s %s: %s', f.invariant, f.subject, f.detail), E'\n')
+      from (select * from found order by invariant, subject limit 10) f),
+    _billing.told_of_sections(sections, mendable, to_mark))
+  into violations, message from found;
+  -- Nothing is marked without its alert.
+  if violations > 0 and billing.queue_operator_alert(
+      'invariants:' || (as_of at time zone 'UTC')::date, 'critical',
+      'The books contradict themselves', message) > 0 then
+    perform _billing.note_told_sections(mendable, as_of), _billing.mark_changed(to_mark);
   end if;
   return violations;
 end $$;
 comment on function billing.report_violations is
-  'Checks the invariants, marks periods that are booked otherwise than rated, and tells operators,
-   once a day; returns how many violations there are.';
+  'Checks the invariants and tells operators, once a day. Periods that are booked otherwise than
+   rated and were told of a night ago are marked. Returns how many violations there are.';
 grant execute on function billing.report_violations(timestamptz) to service_role;
 
 -- 90_operations/invariants_data.sql

@@ -1,3 +1,4 @@
+import type { PendingQuery, Row } from "postgres";
 import { invoiceEvidence } from "../../../shared/api/evidence.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
@@ -163,32 +164,42 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
             'reasoning_within_output', p.reasoning_within_output)) from public.providers p),
         'currencies', (select jsonb_agg(jsonb_build_object('code', y.code,
             'exponent', y.exponent)) from public.currencies y),
-        'prices', (select coalesce(jsonb_agg(to_jsonb(x) || jsonb_build_object(
-            'unit_amount', x.unit_amount::text, 'per_units', x.per_units::text,
-            'tiers', x.tiers::text, 'free_units', x.free_units::text,
-            'class_multipliers', x.class_multipliers::text,
-            'markup_percent', x.markup_percent::text, 'effective_from', x.effective_from::text,
-            'effective_until', x.effective_until::text)), '[]') from price x),
-        -- What a provider charges, where the client's price is that and more.
-        'list_prices', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id::text,
-            'model', x.model, 'metric', x.metric, 'rate_class', x.rate_class,
-            'amount', x.amount::text, 'effective_from', x.effective_from::text,
-            'effective_until', x.effective_until::text)), '[]')
-          from public.list_prices x where ${overlaps} and x.model in (select u.model from used u)
-            and exists (select from price p where p.pricing_model = 'cost_plus')),
-        'config', (select coalesce(jsonb_agg(jsonb_build_object('client_id', x.client_id,
-            'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text,
-            'currency', x.currency, 'minimum_minor', x.minimum_minor::text,
-            'discount_percent', x.discount_percent::text,
-            'discount_minor', x.discount_minor::text, 'discount_until', x.discount_until::text,
-            'taxes', x.taxes::text, 'line_grouping', x.line_grouping)), '[]')
-          from public.billing_config x where ${mineOrAll} and ${overlaps}),
-        'unbilled_metrics', (select coalesce(jsonb_agg(n.metric), '[]')
-          from billing.unbilled_metrics n),
-        'rate_classes', (select coalesce(jsonb_agg(jsonb_build_object('place', k.place,
-            'rate_class', k.rate_class, 'metadata', k.metadata::text,
-            'thresholds', k.thresholds)), '[]')
-          from billing.rate_class_conditions k))) as facts
+        ${pricingOf(sql, mineOrAll, overlaps)})) as facts
     from public.clients c where c.id = ${client}`;
   return found(rows).facts;
+}
+
+/** What usage is priced by, as fields of the world; `used` and `price` are of the query around it. */
+function pricingOf(
+  sql: Session["sql"],
+  mineOrAll: PendingQuery<Row[]>,
+  overlaps: PendingQuery<Row[]>,
+) {
+  return sql`
+    'prices', (select coalesce(jsonb_agg(to_jsonb(x) || jsonb_build_object(
+        'unit_amount', x.unit_amount::text, 'per_units', x.per_units::text,
+        'tiers', x.tiers::text, 'free_units', x.free_units::text,
+        'class_multipliers', x.class_multipliers::text,
+        'markup_percent', x.markup_percent::text, 'effective_from', x.effective_from::text,
+        'effective_until', x.effective_until::text)), '[]') from price x),
+    -- What a provider charges, where the client's price is that and more.
+    'list_prices', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id::text,
+        'model', x.model, 'metric', x.metric, 'rate_class', x.rate_class,
+        'amount', x.amount::text, 'effective_from', x.effective_from::text,
+        'effective_until', x.effective_until::text)), '[]')
+      from public.list_prices x where ${overlaps} and x.model in (select u.model from used u)
+        and exists (select from price p where p.pricing_model = 'cost_plus')),
+    'config', (select coalesce(jsonb_agg(jsonb_build_object('client_id', x.client_id,
+        'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text,
+        'currency', x.currency, 'minimum_minor', x.minimum_minor::text,
+        'discount_percent', x.discount_percent::text,
+        'discount_minor', x.discount_minor::text, 'discount_until', x.discount_until::text,
+        'taxes', x.taxes::text, 'line_grouping', x.line_grouping)), '[]')
+      from public.billing_config x where ${mineOrAll} and ${overlaps}),
+    'unbilled_metrics', (select coalesce(jsonb_agg(n.metric), '[]')
+      from billing.unbilled_metrics n),
+    'rate_classes', (select coalesce(jsonb_agg(jsonb_build_object('place', k.place,
+        'rate_class', k.rate_class, 'metadata', k.metadata::text,
+        'thresholds', k.thresholds)), '[]')
+      from billing.rate_class_conditions k)`;
 }

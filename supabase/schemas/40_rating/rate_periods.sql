@@ -5,7 +5,7 @@ create function _billing.rate_with_terms(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 begin
   if terms = '{}' then
     return query select * from _billing.rate_charges(targets, with_unpriced);

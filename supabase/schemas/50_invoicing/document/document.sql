@@ -51,7 +51,7 @@ create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
