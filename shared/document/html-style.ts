@@ -85,5 +85,4 @@ h1, h2, .label, .ribbon, th, .headline strong { letter-spacing: 0; }
 th { padding: 0 20px 8px 0; }
 td { padding-left: 0; padding-right: 20px; }
 th:first-child, td:first-child { padding-right: 0; }
-.number, .totals .number { text-align: left; }
 `;

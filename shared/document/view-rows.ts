@@ -1,13 +1,7 @@
 import { trimDecimal } from "../money.ts";
 import { itemDescription, lineDescription, lineDetails, unitText } from "../words/line-words.ts";
-import { say } from "../words/words.ts";
-import {
-  dayBefore,
-  formatDay,
-  formatMoney,
-  formatPrice,
-  formatQuantity,
-} from "./locale.ts";
+import { apart, say } from "../words/words.ts";
+import { dayBefore, formatDay, formatMoney, formatPrice, formatQuantity } from "./locale.ts";
 import { lineTextOf, type Reader } from "./reader.ts";
 import type { DocumentLine, DocumentTier, InvoiceDocument } from "./schema.ts";
 import { cleanOptional, cleanText } from "./text.ts";
@@ -100,8 +94,8 @@ function tierText(
     : say(words, "upTo", { quantity: formatQuantity(tier.up_to, format) });
   const flat = trimDecimal(tier.flat_amount, 0) === "0"
     ? []
-    : [formatPrice(tier.flat_amount, document, format)];
-  const price = `${formatPrice(tier.unit_price, document, format)} ${per}`.trimEnd();
+    : [apart(formatPrice(tier.flat_amount, document, format), words)];
+  const price = `${apart(formatPrice(tier.unit_price, document, format), words)} ${per}`.trimEnd();
   return say(words, "labelled", { label: reach, value: [price, ...flat].join(" + ") });
 }
 

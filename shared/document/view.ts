@@ -182,9 +182,7 @@ function headline(document: InvoiceDocument, { words, format }: Reader): Invoice
   if (status === "paid") return { amount: total, text: texts.saysPaid };
   if (status === "void") return { amount: total, text: texts.saysVoid };
   if (status === "draft") return { amount: due, text: texts.saysDraft };
-  const text = due_on
-    ? say(words, "saysDueOn", { day: formatDay(due_on, format) })
-    : texts.saysDue;
+  const text = due_on ? say(words, "saysDueOn", { day: formatDay(due_on, format) }) : texts.saysDue;
   return { amount: due, text };
 }
 
@@ -215,5 +213,7 @@ export function rangeText(
 ): string {
   const last = dayBefore(range.end);
   const first = formatDay(range.start, format);
-  return last <= range.start ? first : say(words, "range", { from: first, to: formatDay(last, format) });
+  return last <= range.start
+    ? first
+    : say(words, "range", { from: first, to: formatDay(last, format) });
 }

@@ -24,6 +24,7 @@ export const COMMON: CommonWords = {
 export const DOCUMENT: DocumentWords = {
   labelled: "{label}: {value}",
   range: "من {from} إلى {to}",
+  comma: "، ",
   monthYear: "{month} {year}",
   invoiceNumber: "رقم الفاتورة",
   creditNoteNumber: "رقم الإشعار الدائن",

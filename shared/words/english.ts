@@ -29,6 +29,7 @@ export const COMMON = {
 export const DOCUMENT = {
   labelled: "{label}: {value}",
   range: "{from} – {to}",
+  comma: ", ",
   monthYear: "{month} {year}",
   invoiceNumber: "Invoice number",
   creditNoteNumber: "Credit note number",

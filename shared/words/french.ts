@@ -24,6 +24,7 @@ export const COMMON: CommonWords = {
 export const DOCUMENT: DocumentWords = {
   labelled: "{label} : {value}",
   range: "{from} – {to}",
+  comma: ", ",
   monthYear: "{month} {year}",
   invoiceNumber: "Numéro de facture",
   creditNoteNumber: "Numéro d’avoir",

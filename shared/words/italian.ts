@@ -24,6 +24,7 @@ export const COMMON: CommonWords = {
 export const DOCUMENT: DocumentWords = {
   labelled: "{label}: {value}",
   range: "{from} – {to}",
+  comma: ", ",
   monthYear: "{month} {year}",
   invoiceNumber: "Numero di fattura",
   creditNoteNumber: "Numero di nota di credito",

@@ -24,6 +24,7 @@ export const COMMON: CommonWords = {
 export const DOCUMENT: DocumentWords = {
   labelled: "{label}：{value}",
   range: "{from}～{to}",
+  comma: "、",
   monthYear: "{year}年{month}",
   invoiceNumber: "請求書番号",
   creditNoteNumber: "クレジットノート番号",

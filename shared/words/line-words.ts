@@ -1,4 +1,4 @@
-import { capitalised, monthName, say, sayCount, type WordKey, type Words } from "./words.ts";
+import { apart, capitalised, monthName, say, sayCount, type WordKey, type Words } from "./words.ts";
 
 /**
  * What the system itself has written on a line, in another language. The books have it in English;
@@ -107,7 +107,7 @@ function usage(text: string, words: Words): string {
   );
   const what = kinds.length === 0
     ? words.texts[key]
-    : say(words, "inClass", { usage: words.texts[key], classes: kinds.join(", ") });
+    : say(words, "inClass", { usage: words.texts[key], classes: kinds.join(words.texts.comma) });
   return at < 0
     ? capitalised(what)
     : say(words, "ofModel", { model: text.slice(0, at), usage: what });
@@ -126,8 +126,9 @@ function detailPart(text: string, to: LineText): string {
   if (text === "amounts as logged") return words.texts.amountsAsLogged;
   const [, key, price] = /^(list|logged cost) (\$[\d.]+.*)$/.exec(text) ?? [];
   if (price === undefined) return text;
-  const shown = price.replaceAll(/ per (1K|1M|\d+)/g, (_, units: string) =>
-    ` ${say(words, "per", { units })}`);
+  const shown = price
+    .replaceAll(/\$[\d.]+/g, (amount) => apart(amount, words))
+    .replaceAll(/ per (1K|1M|\d+)/g, (_, units: string) => ` ${say(words, "per", { units })}`);
   return say(words, key === "list" ? "listPrice" : "loggedCost", { price: shown });
 }
 

@@ -24,6 +24,7 @@ export const COMMON: CommonWords = {
 export const DOCUMENT: DocumentWords = {
   labelled: "{label}: {value}",
   range: "{from} – {to}",
+  comma: ", ",
   monthYear: "{month} de {year}",
   invoiceNumber: "Número de factura",
   creditNoteNumber: "Número de nota de abono",

@@ -57,15 +57,15 @@ export function wordsOf(language: Language): Words {
 }
 
 /**
- * A text with its `{values}` put in. Where text runs to the left, each value is isolated, so that
- * what it is made of does not move the words beside it; addresses are not, because readers of mails
+ * A text with its `{values}` put in. Where text runs to the left, each value that does not is
+ * isolated, so that its parts keep their order; addresses of pages are not, because readers of mails
  * would take the mark for a part of the link.
  */
 export function say({ texts, direction }: Words, key: WordKey, values: Values = {}): string {
   return filled(texts[key], values, direction);
 }
 
-/** A text that depends on a count, with `{count}` put in as `shown` says it. */
+/** A text that depends on a count, with `{count}` put in. */
 export function sayCount(
   { language, counted, direction }: Words,
   key: keyof CountedWords,
@@ -75,6 +75,11 @@ export function sayCount(
   const forms = counted[key];
   const text = forms[new Intl.PluralRules(language).select(count)] ?? forms.other;
   return filled(text, { count, ...values }, direction);
+}
+
+/** An amount inside a text that is put together: its sign and currency stay where they are. */
+export function apart(text: string, { direction }: Words): string {
+  return direction === "rtl" ? isolated(text) : text;
 }
 
 /** The name of a month, `01` to `12`. */
@@ -115,6 +120,16 @@ function filled(text: string, values: Values, direction: Words["direction"]): st
     const value = given.get(name);
     if (value === undefined) return whole;
     const isKept = direction === "ltr" || /^https?:/.test(String(value));
-    return isKept ? String(value) : `\u2068${value}\u2069`;
+    return isKept || runsToTheLeft(String(value)) ? String(value) : isolated(String(value));
   });
+}
+
+function isolated(text: string): string {
+  return `\u2068${text}\u2069`;
+}
+
+/** Whether the first letter that says a direction, outside of what is isolated, is Arabic. */
+function runsToTheLeft(text: string): boolean {
+  const [letter = ""] = text.replaceAll(/\u2068[^\u2068\u2069]*\u2069/g, "").match(/\p{L}/u) ?? [];
+  return /[\u0600-\u08ff]/.test(letter);
 }
