@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ALL_LANGUAGES } from "../document/language-samples.ts";
-import { monthName, say, sayCount, type Words, withoutIsolates, wordsOf } from "./words.ts";
+import { monthName, say, sayCount, withoutIsolates, type Words, wordsOf } from "./words.ts";
 
 const english = wordsOf("en");
 const placesOf = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
