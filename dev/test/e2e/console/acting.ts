@@ -31,6 +31,12 @@ Deno.test(
       await confirm(page);
       await page.getByRole("link", { name: `To ${name}` }).click();
       await page.getByRole("heading", { name }).waitFor();
+      match(
+        await preview(page, "Language", { "Language and region": "de-AT" }),
+        /issued in Deutsch from now on/,
+      );
+      await confirm(page);
+      match(await card(page, "About"), /de-AT/);
       match(await preview(page, "New terms", { "Minimum of a period": "0" }), /from the first day/);
       await confirm(page);
       await preview(page, "Assign agent", { "Agent": agent });
@@ -92,10 +98,13 @@ Deno.test(
       await confirm(page);
       await page.locator("h1").getByText("paid").waitFor();
       match(await card(page, "Summary"), /Credited -\$1\.50 Paid -\$19\.50 To pay \$0\.00/);
-      const states = await sql<{ status: string; due: string }[]>`
-      select status, amount_due_minor::text as due from public.invoices
+      const states = await sql<{ status: string; language: string }[]>`
+      select status, document ->> 'language' as language from public.invoices
       where client_id = ${clientId} order by created_at`;
-      deepStrictEqual(states.map(({ status }) => status), ["void", "paid"]);
+      deepStrictEqual([...states], [
+        { status: "void", language: "de" },
+        { status: "paid", language: "de" },
+      ]);
       deepStrictEqual(complaints, []);
     }),
 );
