@@ -1,8 +1,8 @@
 import { apart, capitalised, monthName, say, sayCount, type WordKey, type Words } from "./words.ts";
 
 /**
- * What the system itself has written on a line, in another language. The books have it in English;
- * what is no such text stays as it is: names of models, agents and taxes, and all that people typed.
+ * Texts that the system itself has written on a line, in another language. The books have them in
+ * English; all other text stays as it is: names of models, agents and taxes, words of people.
  */
 export interface LineText {
   readonly words: Words;
@@ -30,7 +30,7 @@ export function itemDescription(text: string, to: LineText): string {
   return to.words.language === "en" ? text : ofPeriod(text, to, (rest) => rest);
 }
 
-/** The reason of a credit note: those of the system; what people typed stays. */
+/** The reason of a credit note, where the system gave it; reasons of people stay. */
 export function reasonText(text: string, to: LineText): string {
   if (to.words.language === "en") return text;
   const corrected = /^Usage of (.+) corrected$/.exec(text);

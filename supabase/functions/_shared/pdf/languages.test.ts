@@ -130,7 +130,7 @@ Deno.test("an Arabic invoice is laid out from the right edge", async () => {
   assert.deepEqual(columns, columns.toSorted((one, other) => other - one));
 });
 
-Deno.test("what is isolated keeps its order within a line and beyond its end", () => {
+Deno.test("isolated values keep their order within a line and beyond its end", () => {
   const visual = (text: string, length: number) =>
     textRuns(text, length).map((run) => run.text).filter((piece) => piece !== " ").join(" ");
   assert.equal(visual("من \u2068INV-2026-1\u2069 إلى", 40), "إلى INV-2026-1 من");
