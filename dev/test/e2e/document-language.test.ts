@@ -31,12 +31,12 @@ async function invoicedClient(): Promise<string> {
     insert into public.billing_config (client_id, minimum_minor, discount_percent, taxes)
     values (${id}, 100000, 10,
       '[{"name": "USt", "rate_percent": "20", "behavior": "exclusive"}]')`;
-  const log = (day: string, metadata: Record<string, unknown>) =>
+  const log = (day: string, metadata: Record<string, number>) =>
     sql`
       insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, client_id,
         "timestamp", metadata)
       values (${`agent ${id}`}, 'claude-sonnet', 1000000, 1000000, ${id},
-        ${`${day}T12:00:00Z`}, ${sql.json({ ...metadata })})`;
+        ${`${day}T12:00:00Z`}, ${sql.json(metadata)})`;
   await log("2026-06-10", { web_searches: 3 });
   await sql`select billing.generate_invoice(${id}, '2026-06-01')`;
   await log("2026-06-11", {});
