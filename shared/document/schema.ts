@@ -124,6 +124,8 @@ export const InvoiceDocument = z.strictObject({
     reason: text.nullable(),
   }),
   locale: z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a BCP 47 tag"),
+  /** Of its words; missing where those are English. */
+  language: z.string().regex(/^[a-z]{2}$/, "an ISO 639 code").optional(),
   paper: z.enum(["A4", "Letter"]),
   seller: Seller,
   client: Client,

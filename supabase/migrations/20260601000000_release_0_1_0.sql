@@ -455,7 +455,8 @@ comment on column public.clients.postal_address is
   'The same in parts (line1, line2, city, state, postal_code, country), where they are known: a
    change of one alone makes or ends the other.';
 comment on column public.clients.locale is
-  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
+  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419. Documents and mails take their
+   words, numbers and days from it, as it is when they are issued.';
 comment on column public.clients.time_zone is
   'IANA zone whose midnights bound the client''s days. A change holds from the client''s next day.';
 comment on column public.clients.billing_anchor_day is
@@ -11569,6 +11570,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.clients c where c.id = document_client.client_id;
 $$;
 
+-- The language of a document's words, frozen with it: of the client's locale, where the dictionary
+-- (shared/words) has it. Documents in English do not name it, as those of before do not.
+create function _billing.document_language(locale text) returns jsonb language sql immutable
+return case when split_part(locale, '-', 1) in ('de', 'fr', 'es', 'it', 'nl', 'pt', 'ja', 'ar')
+  then jsonb_build_object('language', split_part(locale, '-', 1)) else '{}' end;
+comment on function _billing.document_language is
+  'The part of documents that says in which language they are; empty for English.';
+
 -- What an invoice will have got when it is issued.
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
   due_on date, balance_applied_minor bigint);
@@ -11630,7 +11639,7 @@ set jit = off set enable_nestloop = off as $$
     'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
-    || coalesce(k.credits, '{}')
+    || (coalesce(k.credits, '{}') || _billing.document_language(c.locale))
   from public.invoices i
   -- One by one, by index: not all clients are read for a batch of them.
   cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c
@@ -12609,7 +12618,8 @@ begin
       'total_minor', n.total_minor, 'balance_applied_minor', 0,
       'amount_due_minor', 0),
     'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
-    'payment_terms_days', i.payment_terms_days, 'payment_url', null) into content
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null)
+    || _billing.document_language(c.locale) into content
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id
   join public.clients c on c.id = n.client_id

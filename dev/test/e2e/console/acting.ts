@@ -30,10 +30,13 @@ Deno.test(
       await invoicePeriod(page, clientId);
       await voidAndRegenerate(page);
       await creditAndPay(page, name);
-      const states = await sql<{ status: string; due: string }[]>`
-      select status, amount_due_minor::text as due from public.invoices
+      const states = await sql<{ status: string; language: string }[]>`
+      select status, document ->> 'language' as language from public.invoices
       where client_id = ${clientId} order by created_at`;
-      deepStrictEqual(states.map(({ status }) => status), ["void", "paid"]);
+      deepStrictEqual([...states], [
+        { status: "void", language: "de" },
+        { status: "paid", language: "de" },
+      ]);
       deepStrictEqual(complaints, []);
     }),
 );
@@ -49,6 +52,12 @@ async function addClient(page: Page, name: string, agent: string): Promise<void>
   await confirm(page);
   await page.getByRole("link", { name: `To ${name}` }).click();
   await page.getByRole("heading", { name }).waitFor();
+  match(
+    await preview(page, "Language", { "Language and region": "de-AT" }),
+    /issued in Deutsch from now on/,
+  );
+  await confirm(page);
+  match(await card(page, "About"), /de-AT/);
   match(await preview(page, "New terms", { "Minimum of a period": "0" }), /from the first day/);
   await confirm(page);
   await preview(page, "Assign agent", { "Agent": agent });
@@ -314,21 +323,6 @@ Deno.test(
     });
   },
 );
-
-Deno.test("credit is granted, and the customer sees the balance", journey, async () => {
-  await visit(({ operator }) => operator, async ({ page }, world) => {
-    await open(page, `#/clients/${world.clientId}`);
-    match(
-      await preview(page, "Grant credit", { "Amount": "30", "Reference": crypto.randomUUID() }),
-      /\$30\.00 of credit/,
-    );
-    await confirm(page);
-    await page.getByRole("region", { name: "Grants of credit" }).waitFor();
-  });
-  await visit(({ customer }) => customer, async ({ page }) => {
-    match(await card(page, "Credit"), /\$30\.00 granted/);
-  });
-});
 
 Deno.test(
   "the audit log shows the acts, filtered",

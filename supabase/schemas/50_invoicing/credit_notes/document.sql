@@ -20,7 +20,8 @@ begin
       'total_minor', n.total_minor, 'balance_applied_minor', 0,
       'amount_due_minor', 0),
     'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
-    'payment_terms_days', i.payment_terms_days, 'payment_url', null) into content
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null)
+    || _billing.document_language(c.locale) into content
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id
   join public.clients c on c.id = n.client_id
