@@ -65,7 +65,13 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
 }
 
 /** The n-th world of a seed, whichever came before it. */
-function worldAt({ profile, seed, longest, leaveOut = [] }: Hunt, place: number): World {
+export function worldAt(
+  { profile, seed, longest, leaveOut = [] }: Pick<
+    Hunt,
+    "profile" | "seed" | "longest" | "leaveOut"
+  >,
+  place: number,
+): World {
   const [world] = fc.sample(worldsOf(profile, longest), {
     numRuns: 1,
     seed: seed * 100_003 + place,

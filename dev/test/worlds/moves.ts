@@ -60,6 +60,9 @@ const weights = {
 } as const;
 export type Kind = keyof typeof weights;
 
+/** Clients of a world, at most. */
+const most = 8;
+
 /** What every world is made of. */
 const always: readonly Kind[] = ["log", "late", "run", "item"];
 /** What belongs together: the moves of each meet each other in a part of the worlds. */
@@ -70,9 +73,13 @@ const themes: readonly (readonly Kind[])[] = [
   ["retract", "restate", "mirror", "credit", "assign", "rename"],
 ];
 
+/** Runs of a world, about: they take the calendar from June to December. */
+const runs = 14;
+
 /**
- * Worlds of a profile: up to four clients, and moves in any order. Each world knows only one theme
- * and some other kinds of moves, so that those meet more often than if all came in each.
+ * Worlds of a profile: some clients, and moves in any order. Each world knows only one theme, whose
+ * moves come three times as often, and some other kinds of moves, so that those meet more often than
+ * if all came in each. A run costs the same for one client and for eight, so worlds have many.
  */
 export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World> {
   const rest = kindNames.filter((kind) => weights[kind][profile] > 0 && !always.includes(kind));
@@ -80,10 +87,10 @@ export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World>
     [{ config, ...others }, grace_hours],
   ) => ({ ...others, config: { ...config, grace_hours } }));
   const some = fc.tuple(fc.constantFrom(...themes), fc.subarray(rest, { maxLength: 7 }));
-  return some.map((kinds) => rest.filter((kind) => kinds.flat().includes(kind))).chain((chosen) =>
+  return some.chain(([theme, others]) =>
     fc.record({
-      clients: fc.array(client, { minLength: 2, maxLength: 4 }),
-      moves: fc.array(moveOf([...always, ...chosen], profile), {
+      clients: fc.array(client, { minLength: most / 2, maxLength: most }),
+      moves: fc.array(moveOf(weightsOf(rest, theme, others, profile), longest), {
         minLength: Math.floor(longest / 2),
         maxLength: longest,
         size: "max",
@@ -92,12 +99,33 @@ export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World>
   );
 }
 
-function moveOf(kinds: readonly Kind[], profile: Profile): fc.Arbitrary<Move> {
+type Weights = readonly (readonly [kind: Kind, weight: number])[];
+
+function weightsOf(
+  rest: readonly Kind[],
+  theme: readonly Kind[],
+  others: readonly Kind[],
+  profile: Profile,
+): Weights {
+  return [...always, ...rest].flatMap((kind) => {
+    const times = always.includes(kind) || others.includes(kind) ? 1 : 0;
+    const weight = weights[kind][profile] * (theme.includes(kind) ? 3 : times);
+    return weight > 0 ? [[kind, weight] as const] : [];
+  });
+}
+
+/** A move, of which so many are runs that the calendar is lived through. */
+function moveOf(chosen: Weights, longest: number): fc.Arbitrary<Move> {
   const number = fc.nat({ max: 9999 });
+  const ofOthers = chosen.reduce((all, [kind, weight]) => kind === "run" ? all : all + weight, 0);
+  const ofRuns = Math.ceil(ofOthers / Math.max(longest * 0.75 / runs - 1, 2));
   const kind = fc.oneof(
-    ...kinds.map((one) => ({ weight: weights[one][profile], arbitrary: fc.constant(one) })),
+    ...chosen.map(([one, weight]) => ({
+      weight: one === "run" ? ofRuns : weight,
+      arbitrary: fc.constant(one),
+    })),
   );
-  return fc.record({ kind, who: fc.nat({ max: 3 }), a: number, b: number, c: number });
+  return fc.record({ kind, who: fc.nat({ max: most - 1 }), a: number, b: number, c: number });
 }
 
 const kindNames: readonly Kind[] = Object.keys(weights).filter(isKind);
