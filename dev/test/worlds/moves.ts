@@ -118,7 +118,7 @@ function weightsOf(
 function moveOf(chosen: Weights, longest: number): fc.Arbitrary<Move> {
   const number = fc.nat({ max: 9999 });
   const ofOthers = chosen.reduce((all, [kind, weight]) => kind === "run" ? all : all + weight, 0);
-  const ofRuns = Math.ceil(ofOthers / Math.max(longest * 0.75 / runs - 1, 2));
+  const ofRuns = Math.ceil(ofOthers / Math.max(longest * 0.75 / runs - 1, 5));
   const kind = fc.oneof(
     ...chosen.map(([one, weight]) => ({
       weight: one === "run" ? ofRuns : weight,
