@@ -7,15 +7,15 @@ import { live } from "./history.ts";
 import { type Hunt, hunt, worldAt } from "./hunt.ts";
 
 export type Search =
-  & Pick<Hunt, "profile" | "seed" | "first" | "longest" | "secondsToShrink" | "tell">
+  & Pick<Hunt, "profile" | "seed" | "first" | "longest" | "clients" | "secondsToShrink">
   & { readonly mayGoOn: (worlds: number) => boolean };
 
 export interface Sought {
   /** Worlds that it took, with the one that found it. */
   readonly worlds: number;
   readonly clientMonths: number;
-  /** Whether the law was broken, and is not broken in the same world without the fault. */
-  readonly isFound: boolean;
+  /** Found: its law was broken, and the same world keeps it without the fault. */
+  readonly end: "found" | "NOT FOUND" | "BROKEN WITHOUT IT";
 }
 
 /** `sql` is another session than the database's: it may stand still in the middle of a world. */
@@ -33,10 +33,9 @@ export async function findFault(
     mayGoOn: (lived, broken) => broken.length === 0 && search.mayGoOn(lived),
   }).finally(takeOut);
   if (found === undefined || found.failure.law !== fault.check) {
-    return { worlds, clientMonths, isFound: false };
+    return { worlds, clientMonths, end: "NOT FOUND" };
   }
-  const without = await database.rolledBack((own) =>
-    live(own, worldAt(search, found.place), asks)
-  );
-  return { worlds, clientMonths, isFound: without.failure === null };
+  const without = await database.rolledBack((own) => live(own, worldAt(search, found.place), asks));
+  const end = without.failure === null ? "found" : "BROKEN WITHOUT IT";
+  return { worlds, clientMonths, end };
 }

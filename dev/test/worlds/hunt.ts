@@ -17,6 +17,8 @@ export interface Hunt {
   readonly first?: number;
   /** The longest history, in moves. */
   readonly longest: number;
+  /** The most clients of a world; 8 unless given. */
+  readonly clients?: number;
   /** Whether to go on after the first failure; each law is then made smaller once. */
   readonly mayGoOn: (worlds: number, found: readonly Found[]) => boolean;
   /** How long a failure may be made smaller. */
@@ -66,13 +68,13 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
 
 /** The n-th world of a seed, whichever came before it. */
 export function worldAt(
-  { profile, seed, longest, leaveOut = [] }: Pick<
+  { profile, seed, longest, clients, leaveOut = [] }: Pick<
     Hunt,
-    "profile" | "seed" | "longest" | "leaveOut"
+    "profile" | "seed" | "longest" | "clients" | "leaveOut"
   >,
   place: number,
 ): World {
-  const [world] = fc.sample(worldsOf(profile, longest), {
+  const [world] = fc.sample(worldsOf(profile, longest, clients), {
     numRuns: 1,
     seed: seed * 100_003 + place,
   });

@@ -15,6 +15,7 @@ import { type Profile, profiles } from "./moves.ts";
 // npm run worlds -- --keep-going                      more than the first failure
 // npm run worlds -- --without "invariants;preview"    but for laws that are known to be broken
 // npm run worlds -- --only "booked is not rated"      these laws alone, faster
+// npm run worlds -- --clients 16 --longest 480        more clients in each world, and more moves
 // npm run worlds -- --leave-out retract,restate       and for moves that are known to break them
 // npm run worlds -- --fault M1,C2 --seed 1            with mistakes that have to be found, or all
 // npm run worlds -- --fault all --seeds 3 --most 200  from three seeds, in 200 worlds each at most
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     engine: { type: "string", default: "embedded" },
     first: { type: "string", default: "1" },
     longest: { type: "string", default: "240" },
+    clients: { type: "string", default: "8" },
     shrink: { type: "string", default: "180" },
     "leave-out": { type: "string", default: "" },
     only: { type: "string", default: "" },
@@ -44,18 +46,21 @@ const seed = Number(values.seed);
 const seeds = Number(values.seeds);
 const longest = Number(values.longest);
 const most = Number(values.most);
+const clients = Number(values.clients);
 const secondsToShrink = Number(values.shrink);
 const { engine } = values;
 const profile = profiles.find((one) => one === values.profile);
 const faults = values.fault === "all" ? Object.keys(FAULTS) : values.fault?.split(",") ?? [];
 if (
   !(minutes > 0) || !(longest > 1) || !(secondsToShrink >= 0) || !(most >= 1) || !(first >= 1) ||
-  !Number.isInteger(seed) || !(seeds >= 1) || (engine !== "embedded" && engine !== "debian") ||
+  !Number.isInteger(seed) || !(clients >= 1 && clients <= 26) || !(seeds >= 1) ||
+  (engine !== "embedded" && engine !== "debian") ||
   profile === undefined || faults.some((name) => !(name in FAULTS))
 ) {
   console.error(
     "usage: npm run worlds -- [--minutes N] [--seed N] [--profile regular|wild] " +
-      "[--engine embedded|debian] [--longest MOVES] [--shrink SECONDS] [--keep-going] " +
+      "[--engine embedded|debian] [--longest MOVES] [--clients N] [--shrink SECONDS] " +
+      "[--keep-going] " +
       `[--fault all|${Object.keys(FAULTS).join("|")} [--seeds N] [--most WORLDS]]`,
   );
   Deno.exit(2);
@@ -81,6 +86,7 @@ async function breaks(database: Transactions, profile: Profile): Promise<boolean
     seed,
     first,
     longest,
+    clients,
     secondsToShrink,
     leaveOut: values["leave-out"].split(","),
     asks: (law) =>
@@ -106,18 +112,20 @@ async function miss(database: Transactions, profile: Profile): Promise<boolean> 
       const fault = FAULTS[name];
       if (fault === undefined) continue;
       const began = performance.now();
-      const { worlds, clientMonths, isFound } = await findFault(database, sql, fault, {
+      const { worlds, clientMonths, end } = await findFault(database, sql, fault, {
         profile,
         seed: from,
         first,
         longest,
+        clients,
         secondsToShrink: 0,
         mayGoOn: (lived) => lived < most && performance.now() < until,
       });
-      if (!isFound) missed = true;
+      if (end !== "found") missed = true;
+      const seconds = Math.round((performance.now() - began) / 1000);
       console.log(
-        `${name} (${fault.name}), seed ${from}: ${isFound ? "found" : "NOT FOUND"} in ${worlds} ` +
-          `worlds, ${clientMonths} client-months, ${Math.round((performance.now() - began) / 1000)} s`,
+        `${name} (${fault.name}), seed ${from}: ${end} in ${worlds} worlds, ` +
+          `${clientMonths} client-months, ${seconds} s`,
       );
     }
   }

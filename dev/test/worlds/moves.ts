@@ -60,9 +60,6 @@ const weights = {
 } as const;
 export type Kind = keyof typeof weights;
 
-/** Clients of a world, at most. */
-const most = 8;
-
 /** What every world is made of. */
 const always: readonly Kind[] = ["log", "late", "run", "item"];
 /** What belongs together: the moves of each meet each other in a part of the worlds. */
@@ -81,7 +78,7 @@ const runs = 14;
  * moves come three times as often, and some other kinds of moves, so that those meet more often than
  * if all came in each. A run costs the same for one client and for eight, so worlds have many.
  */
-export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World> {
+export function worldsOf(profile: Profile, longest: number, most = 8): fc.Arbitrary<World> {
   const rest = kindNames.filter((kind) => weights[kind][profile] > 0 && !always.includes(kind));
   const client = fc.tuple(randomClient, fc.constantFrom(0, 0, 0, 72, 240)).map((
     [{ config, ...others }, grace_hours],
@@ -89,8 +86,8 @@ export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World>
   const some = fc.tuple(fc.constantFrom(...themes), fc.subarray(rest, { maxLength: 7 }));
   return some.chain(([theme, others]) =>
     fc.record({
-      clients: fc.array(client, { minLength: most / 2, maxLength: most }),
-      moves: fc.array(moveOf(weightsOf(rest, theme, others, profile), longest), {
+      clients: fc.array(client, { minLength: Math.ceil(most / 2), maxLength: most }),
+      moves: fc.array(moveOf(weightsOf(rest, theme, others, profile), longest, most), {
         minLength: Math.floor(longest / 2),
         maxLength: longest,
         size: "max",
@@ -115,7 +112,7 @@ function weightsOf(
 }
 
 /** A move, of which so many are runs that the calendar is lived through. */
-function moveOf(chosen: Weights, longest: number): fc.Arbitrary<Move> {
+function moveOf(chosen: Weights, longest: number, clients: number): fc.Arbitrary<Move> {
   const number = fc.nat({ max: 9999 });
   const ofOthers = chosen.reduce((all, [kind, weight]) => kind === "run" ? all : all + weight, 0);
   const ofRuns = Math.ceil(ofOthers / Math.max(longest * 0.75 / runs - 1, 5));
@@ -125,7 +122,7 @@ function moveOf(chosen: Weights, longest: number): fc.Arbitrary<Move> {
       arbitrary: fc.constant(one),
     })),
   );
-  return fc.record({ kind, who: fc.nat({ max: most - 1 }), a: number, b: number, c: number });
+  return fc.record({ kind, who: fc.nat({ max: clients - 1 }), a: number, b: number, c: number });
 }
 
 const kindNames: readonly Kind[] = Object.keys(weights).filter(isKind);
