@@ -23,11 +23,14 @@ export interface World {
 export type Profile = "regular" | "wild";
 export const profiles: readonly Profile[] = ["regular", "wild"];
 
-/** How often each move comes, among 100 or so: what is usual, and what hardly ever happens. */
+/**
+ * How often each move comes, among 100 or so: what is usual, and what hardly ever happens. Runs come
+ * as often as the calendar wants.
+ */
 const weights = {
   log: { regular: 26, wild: 14 },
   late: { regular: 8, wild: 14 },
-  run: { regular: 18, wild: 12 },
+  run: { regular: 1, wild: 1 },
   retract: { regular: 2, wild: 5 },
   restate: { regular: 2, wild: 4 },
   mirror: { regular: 0, wild: 2 },
