@@ -79,6 +79,7 @@ async function makeRun(
   const { sql } = state;
   state.steps.push(step);
   await sql`savepoint move`;
+  let differing: string[];
   try {
     const shown = asks("preview") ? await previewDue(state, step.at) : [];
     await playWorldStep(sql, state.clients, step);
@@ -86,8 +87,7 @@ async function makeRun(
     state.lived.push({ owner: null, step: () => step });
     state.runs += 1;
     await rememberAnchors(state);
-    const differing = await shownAfter(state, shown);
-    if (differing.length > 0) return { law: "preview", details: differing };
+    differing = await shownAfter(state, shown);
     await sql`release savepoint move`;
   } catch (error) {
     await sql`rollback to savepoint move`;
@@ -99,7 +99,8 @@ async function makeRun(
     const details = await ask(state);
     if (details.length > 0) return { law, details };
   }
-  return null;
+  // Last: the laws say more of a client that was not settled.
+  return differing.length > 0 ? { law: "preview", details: differing } : null;
 }
 
 function accept(state: State, plan: Plan, step: WorldStep | null): void {
