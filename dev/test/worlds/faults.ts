@@ -55,7 +55,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** Plants a fault; what it returns takes it out again. */
+/** Plants a fault, and returns a function that takes it out again. */
 export async function plantInto(sql: Sql, fault: Fault): Promise<() => Promise<void>> {
   const routines = [...new Set(fault.edits.map(([routine]) => routine))];
   const sources = await Promise.all(routines.map(async (routine) => {
