@@ -10,6 +10,7 @@ import {
   MeterDifference,
   MeterEvent,
   minor,
+  NotedPayment,
   OutboxTask,
   ReconciliationRun,
   UntoldPayment,
@@ -216,6 +217,15 @@ function outboxStore(sql: Sql, livemode: boolean) {
       z.array(UntoldPayment).parse([
         ...await sql`select * from _billing.untold_payments(${livemode})`,
       ]),
+    /** What is noted of a payment that Stripe is told of; null: nothing yet. */
+    paymentRecord: async (payment: string) =>
+      NotedPayment.nullable().parse(
+        [
+          ...await sql`
+          select payment_record_id, amount_minor, state from public.stripe_payment_records
+          where payment_id = ${payment} and livemode = ${livemode}`,
+        ][0] ?? null,
+      ),
     beginPaymentRecord: async (payment: string, amount: number) =>
       void await sql`select _billing.begin_payment_record(${payment}, ${livemode}, ${amount})`,
     savePaymentRecord: async (payment: string, record: string | null, isTold: boolean) =>
