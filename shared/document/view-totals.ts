@@ -21,7 +21,9 @@ export function totalRows(document: InvoiceDocument, format: LocaleFormat): Tota
   const total = row("Total", totals.total_minor, true);
   return [
     row("Subtotal", totals.subtotal_minor),
-    ...discounts.map(({ description, amount_minor }) => row(cleanText(description), amount_minor)),
+    ...discounts.map(({ description, amount_minor, left_minor }) =>
+      row(withRest(description, left_minor, document, format), amount_minor)
+    ),
     ...taxes.filter(({ behavior }) => behavior !== "inclusive").map((tax) =>
       row(taxLabel(tax, document, format), tax.amount_minor)
     ),
@@ -45,13 +47,21 @@ function appliedRows(
   const rest = totals.balance_applied_minor - granted;
   return [
     ...credits.map(({ description, amount_minor, left_minor }) =>
-      row(
-        `${cleanText(description)} (${formatMoney(left_minor, document, format)} left)`,
-        -amount_minor,
-      )
+      row(withRest(description, left_minor, document, format), -amount_minor)
     ),
     ...(rest === 0 ? [] : [row("Balance applied", -rest)]),
   ];
+}
+
+/** A grant of credit with what was left of it. */
+function withRest(
+  description: string,
+  left: number | undefined,
+  document: InvoiceDocument,
+  format: LocaleFormat,
+): string {
+  const name = cleanText(description);
+  return left === undefined ? name : `${name} (${formatMoney(left, document, format)} left)`;
 }
 
 /** What is still to be paid. A paid invoice was frozen while it was open: the payment is shown. */
