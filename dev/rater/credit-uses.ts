@@ -1,6 +1,7 @@
 import type { Day } from "../../shared/rater/calendar.ts";
 import { roundHalfAway } from "../../shared/rater/fraction.ts";
-import type { ChargedLine, CreditEvent, CreditGrant, IssuedInvoice } from "./credit-events.ts";
+import { inScope } from "../../shared/rater/promotional.ts";
+import type { CreditEvent, CreditGrant, IssuedInvoice } from "./credit-events.ts";
 
 export interface Use {
   readonly grant: CreditGrant;
@@ -55,16 +56,6 @@ export function mayPay(
   return invoice.period === null
     ? grant.until > at
     : dayOf(grant.client, grant.until - 1n) >= invoice.period;
-}
-
-export function inScope(
-  grant: CreditGrant,
-  line: Pick<ChargedLine, "metric" | "model" | "agent">,
-): boolean {
-  const holds = (scope: readonly string[] | null, value: string | null) =>
-    scope === null || (value !== null && scope.includes(value));
-  return holds(grant.metrics, line.metric) && holds(grant.models, line.model) &&
-    holds(grant.agents, line.agent);
 }
 
 /** Each grant in its turn pays the lines in their order, each its share of the total. */

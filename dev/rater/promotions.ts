@@ -4,12 +4,16 @@ import {
   divide,
   type Fraction,
   multiply,
-  roundHalfAway,
   subtract,
   sum,
   whole,
   ZERO,
 } from "../../shared/rater/fraction.ts";
+import {
+  inScope,
+  type Part as DiscountedPart,
+  partsOf as discountedParts,
+} from "../../shared/rater/promotional.ts";
 import type {
   ChargedSection,
   ChargedSections,
@@ -17,7 +21,7 @@ import type {
   CreditGrant,
   SectionLine,
 } from "./credit-events.ts";
-import { burnOrder, inScope } from "./credit-uses.ts";
+import { burnOrder } from "./credit-uses.ts";
 
 /** What becomes of a promotional grant: less than zero where it is used. */
 export interface PromotionalMove {
@@ -26,13 +30,9 @@ export interface PromotionalMove {
   readonly line: string | null;
 }
 
-type Subject = Pick<SectionLine, "metric" | "model" | "agent">;
-
-/** What one metric, model and agent of a section still leaves to reduce. */
-interface Part extends Subject {
+interface Part extends DiscountedPart {
   /** Percent of tax on top. */
   readonly taxRate: Fraction;
-  open: bigint;
 }
 
 /** A section with all that is booked for it. */
@@ -165,44 +165,17 @@ function chargedIn(lines: readonly SectionLine[]): bigint {
     .reduce((amount, line) => amount + line.amount, 0n);
 }
 
-/** Charges by metric, model and agent, each with its part of the discount taken off. */
+/** Charges by metric, model and agent, less their discount, with the tax on top of each. */
 function partsOf(lines: readonly SectionLine[], { taxes }: ChargedSection): Part[] {
-  const key = ({ metric, model, agent }: Subject) => JSON.stringify([metric, model, agent]);
-  const charges = lines.filter(({ kind }) => CHARGES.includes(kind));
-  const groups = [...Map.groupBy(charges, key).values()].flatMap(([first, ...others]) =>
-    first === undefined ? [] : [{
-      ...first,
-      amount: others.reduce((amount, line) => amount + line.amount, first.amount),
-    }]
-  ).sort(bySubject);
-  const discount = -lines.filter(({ kind }) => kind === "discount")
+  const charges = lines.filter(({ kind }) => CHARGES.includes(kind))
+    .map((line) => ({ ...line, amountMinor: line.amount }));
+  const discount = lines.filter(({ kind }) => kind === "discount")
     .reduce((amount, line) => amount + line.amount, 0n);
-  const charged = groups.reduce((amount, group) => amount + group.amount, 0n);
-  const share = (amount: bigint) =>
-    charged > 0n ? roundHalfAway({ n: discount * amount, d: charged }) : 0n;
-  let until = 0n;
-  return groups.map(({ metric, model, agent, kind, amount }) => {
-    const before = share(until);
-    until += amount;
-    const subject = metric ?? kind;
-    const taxRate = sum(
-      taxes.filter(({ appliesTo }) => appliesTo === null || appliesTo.includes(subject))
-        .map(({ rate }) => rate),
-    );
-    return { metric, model, agent, taxRate, open: atLeastZero(amount - (share(until) - before)) };
+  return discountedParts(charges, discount).map((part) => {
+    const subject = part.metric ?? part.kind;
+    const held = taxes.filter(({ appliesTo }) => appliesTo === null || appliesTo.includes(subject));
+    return { ...part, taxRate: sum(held.map(({ rate }) => rate)) };
   });
-}
-
-/** By metric, model and agent; what has none comes last. */
-function bySubject(a: Subject, b: Subject): number {
-  return order(a.metric, b.metric) || order(a.model, b.model) || order(a.agent, b.agent);
-}
-
-function order(a: string | null, b: string | null): number {
-  if (a === b) return 0;
-  if (a === null) return 1;
-  if (b === null) return -1;
-  return a < b ? -1 : 1;
 }
 
 /**

@@ -1,5 +1,5 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
--- the live balance; what corrections and voids give back. Amounts derived by hand.
+-- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
 select plan(44);
 
@@ -145,7 +145,7 @@ select results_eq($$select kind, amount_minor, effective_at from public.credit_e
     order by 3, 2$$,
   $$values ('grant', 4000::bigint, '2026-05-10 00:00+00'::timestamptz),
     ('expiry', -4000, '2026-06-01 00:00+00'), ('release', 4000, '2026-06-01 00:00+00'),
-    ('discount', -4000, '2026-06-01 09:00+00')$$, 'what was used has not expired');
+    ('discount', -4000, '2026-06-01 09:00+00')$$, 'used credit has not expired');
 select is(pg_temp.account('promotion_expense'), 4000::numeric, 'it is an expense');
 select is(pg_temp.account('earnings'), -10000::numeric, 'of charges that are earned in full');
 select is(pg_temp.account('receivable'), 7200::numeric, 'of which the client owes the rest');
@@ -153,7 +153,7 @@ select is(pg_temp.account('prepaid_credit') + pg_temp.account('breakage'), 0::nu
   'nothing was prepaid and nothing breaks');
 select results_eq($$select b.kind, b.amount_minor
     from _billing.promoted_bookings(pg_temp.may()) b order by 2$$,
-  $$values ('promotional_credit', -4000::numeric), ('minimum', 10000)$$, 'what is booked of May');
+  $$values ('promotional_credit', -4000::numeric), ('minimum', 10000)$$, 'the bookings of May');
 select is((select count(*) from _billing.section_deltas(pg_temp.may())), 0::bigint,
   'rated again, May is the same');
 -- Credit that is granted later for May leaves its invoice alone.
