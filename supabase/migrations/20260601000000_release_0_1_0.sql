@@ -7986,7 +7986,8 @@ comment on function _billing.move_credit is
 -- 35_books/grants/sums.sql
 
 -- Sums of what became of grants, as those of the ledger: a grant counts from when it may be used,
--- which is another time than the one it is posted at. Promotional credit pays nothing and is in none.
+-- which is another time than the one it is posted at. Promotional credit pays nothing and is not in
+-- them.
 
 -- The spans that an instant is in.
 create function _billing.spans_of(at timestamptz)
@@ -8010,7 +8011,8 @@ create table billing.credit_sums (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.credit_sums is
-  'Sums of credit_entries, but for promotional credit, by day and by month of UTC in which they are effective.';
+  'Sums of credit_entries, by day and by month of UTC in which they are effective; promotional
+   credit is in none.';
 create index credit_sums_currency on billing.credit_sums (currency);
 alter table billing.credit_sums enable row level security;
 revoke all on billing.credit_sums from public;
@@ -9627,8 +9629,8 @@ $$;
 comment on function _billing.promoted_parts is
   'What sections charge by metric, model and agent, each with its part of the discount.';
 
--- Sections with what they charge in all, less discount: no credit takes more. `growth` is what of it
--- is not booked yet: a section that is booked uses no other credit for what was charged before.
+-- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
+-- of it that is not booked yet: for charges that are booked no other credit is used.
 create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
   turn bigint, currency text, exponent smallint, begins_at timestamptz, room_minor numeric,
   growth_minor numeric);
@@ -9903,10 +9905,10 @@ comment on function _billing.rate_promoted is
 
 -- 40_rating/rate_periods.sql
 
--- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in this
--- order.
+-- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in
+-- this order.
 
--- Of clients without promotional credit. `terms`: the discounts and taxes of targets that have some.
+-- Of clients without promotional credit. `terms`: discounts and taxes of targets that have some.
 create function _billing.rate_unpromoted(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
@@ -11514,8 +11516,8 @@ end $$;
 comment on function _billing.return_promotional_credit is
   'Books what a credit note gives back of promotional credit.';
 
--- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant may
--- be used meanwhile: then the invoice stands.
+-- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant
+-- may be used meanwhile: then the invoice stands.
 create function _billing.void_promotional_credit(invoice public.invoices, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -12029,7 +12031,8 @@ begin
     join pg_temp.draft_sections s on s.client_id = h.client_id and s.currency = h.currency
       and s.home_start is not distinct from h.home_start
     join pg_temp.draft_lines x on x.client_id = s.client_id and x.section_start = s.section_start
-    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and not h.has_credit and x.kind = 'one_off'
+    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and not h.has_credit
+      and x.kind = 'one_off'
       and _billing.item_of(x.rating_key) is not null
   ), settled as (
     update public.invoice_items t

@@ -54,8 +54,8 @@ $$;
 comment on function _billing.promoted_parts is
   'What sections charge by metric, model and agent, each with its part of the discount.';
 
--- Sections with what they charge in all, less discount: no credit takes more. `growth` is what of it
--- is not booked yet: a section that is booked uses no other credit for what was charged before.
+-- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
+-- of it that is not booked yet: for charges that are booked no other credit is used.
 create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
   turn bigint, currency text, exponent smallint, begins_at timestamptz, room_minor numeric,
   growth_minor numeric);

@@ -1,7 +1,7 @@
--- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in this
--- order.
+-- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in
+-- this order.
 
--- Of clients without promotional credit. `terms`: the discounts and taxes of targets that have some.
+-- Of clients without promotional credit. `terms`: discounts and taxes of targets that have some.
 create function _billing.rate_unpromoted(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable

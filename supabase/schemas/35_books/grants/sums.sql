@@ -1,5 +1,6 @@
 -- Sums of what became of grants, as those of the ledger: a grant counts from when it may be used,
--- which is another time than the one it is posted at. Promotional credit pays nothing and is in none.
+-- which is another time than the one it is posted at. Promotional credit pays nothing and is not in
+-- them.
 
 -- The spans that an instant is in.
 create function _billing.spans_of(at timestamptz)
@@ -23,7 +24,8 @@ create table billing.credit_sums (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.credit_sums is
-  'Sums of credit_entries, but for promotional credit, by day and by month of UTC in which they are effective.';
+  'Sums of credit_entries, by day and by month of UTC in which they are effective; promotional
+   credit is in none.';
 create index credit_sums_currency on billing.credit_sums (currency);
 alter table billing.credit_sums enable row level security;
 revoke all on billing.credit_sums from public;

@@ -56,7 +56,8 @@ begin
     join pg_temp.draft_sections s on s.client_id = h.client_id and s.currency = h.currency
       and s.home_start is not distinct from h.home_start
     join pg_temp.draft_lines x on x.client_id = s.client_id and x.section_start = s.section_start
-    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and not h.has_credit and x.kind = 'one_off'
+    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and not h.has_credit
+      and x.kind = 'one_off'
       and _billing.item_of(x.rating_key) is not null
   ), settled as (
     update public.invoice_items t

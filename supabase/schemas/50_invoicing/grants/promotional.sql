@@ -38,8 +38,8 @@ end $$;
 comment on function _billing.return_promotional_credit is
   'Books what a credit note gives back of promotional credit.';
 
--- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant may
--- be used meanwhile: then the invoice stands.
+-- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant
+-- may be used meanwhile: then the invoice stands.
 create function _billing.void_promotional_credit(invoice public.invoices, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
