@@ -3,12 +3,7 @@ import type { z } from "zod";
 import { addressOf } from "../shared/client/billing-client.ts";
 import { createClientRoute, listClients } from "../shared/api/clients.ts";
 import { listDeliveries, retryDelivery } from "../shared/api/deliveries.ts";
-import {
-  generateInvoice,
-  getInvoice,
-  listInvoices,
-  previewInvoice,
-} from "../shared/api/invoices.ts";
+import { generateInvoice, listInvoices, previewInvoice } from "../shared/api/invoices.ts";
 import { exportJournal, exportJournalLayout } from "../shared/api/journal.ts";
 import {
   health,
@@ -30,6 +25,7 @@ import { allPages, dataOf } from "./connection.ts";
 import { initCommand } from "./init-command.ts";
 import { money } from "./money.ts";
 import { show } from "./show.ts";
+import { INVOICE, showInvoice, withTotals } from "./show-invoice.ts";
 import { showDocument } from "./show-document.ts";
 
 /** `npm run billing -- <command>`: what an operator does, at a shell. */
@@ -96,14 +92,7 @@ function invoiceCommands(program: Command, { connect, terminal }: BillingPorts):
     .action(async (id, { json, status, period, clientId: name }) => {
       const billing = connect();
       if (id !== undefined) {
-        const invoice = await dataOf(billing(getInvoice, { params: { invoice_id: id } }));
-        if (json) return show(terminal, json, invoice, []);
-        show(terminal, false, withTotals(invoice), INVOICE);
-        const lines = invoice.lines.map((line) => ({
-          ...line,
-          amount: money(line.amount_minor, invoice.currency),
-        }));
-        return show(terminal, false, lines, ["description", "detail", "quantity", "amount"]);
+        return await showInvoice({ billing, terminal }, id, json);
       }
       const client_id = name && await clientId(billing, name);
       const invoices = await allPages((cursor) =>
@@ -291,17 +280,4 @@ function checkCommands(program: Command, ports: BillingPorts): void {
       const state = await dataOf(connect()(health, {}));
       show(terminal, json, json ? state : state.parts, ["part", "state", "since", "detail"]);
     });
-}
-
-const INVOICE = ["number", "client", "period_start", "status", "total", "due", "due_on", "id"];
-
-function withTotals<
-  Invoice extends { currency: string; total_minor: number; amount_due_minor: number },
->(invoice: Invoice) {
-  const { currency, total_minor, amount_due_minor } = invoice;
-  return {
-    ...invoice,
-    total: money(total_minor, currency),
-    due: money(amount_due_minor, currency),
-  };
 }

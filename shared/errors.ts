@@ -36,6 +36,7 @@ export const ERRORS = {
   credit_exceeds_invoice: { status: 409, title: "The credit exceeds what is left of the invoice" },
   ledger_unbalanced: { status: 409, title: "Debits and credits of the transaction differ" },
   ledger_conflict: { status: 409, title: "The transaction is posted with other amounts" },
+  too_many_top_ups: { status: 409, title: "The client has as many unpaid top-ups as it may" },
   currency_mismatch: { status: 409, title: "Currencies differ" },
   unknown_grant: { status: 404, title: "No grant of credit has this id" },
   unknown_log: { status: 404, title: "No usage log has this id" },

@@ -126,7 +126,7 @@ const EXPLAINED: readonly Explained[] = [
     why: "taxes that are contained have the sign of the rest, and the sign is all that is asked",
   },
   {
-    object: "_billing.act_on_stripe_events",
+    object: "_billing.due_stripe_events",
     rule: "comparison",
     after: "e.due_at < clock_timestamp()",
     why: "the clock has moved on by the time it is asked",

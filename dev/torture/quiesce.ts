@@ -130,7 +130,7 @@ async function reconcileStripe(sql: Sql, outside: Outside): Promise<StripeDiffer
   const { left } = reconciled.parse(await call(outside, "reconcile-stripe", { days: 30 }));
   await outside.stripe.webhooks.settled();
   await sql`update billing.stripe_events set due_at = now() where state = 'pending'`;
-  await sql`select billing.process_stripe_events()`;
+  await sql`call _billing.act_on_stripe_events()`;
   return left;
 }
 

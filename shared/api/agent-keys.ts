@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { Id, Instant, name, nothing, pageOf, paging, ShownInstant, words } from "./fields.ts";
+import {
+  Id,
+  Instant,
+  name,
+  nothing,
+  pageOf,
+  paging,
+  reason,
+  ShownInstant,
+  words,
+} from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 /** A span of time as PostgreSQL and ISO 8601 read it. */
@@ -100,6 +110,6 @@ export const revokeAgentKey = {
   path: "/billing/agent-keys/{key_id}/revoke",
   summary: "End a key at once",
   params: KeyPath,
-  body: z.strictObject({ reason: words(500).optional() }),
+  body: z.strictObject({ reason: reason(500).optional() }),
   answer: AgentKey,
 } as const satisfies Route;

@@ -4,7 +4,8 @@ import { READERS, type Route } from "./route.ts";
 
 /**
  * What a client means to spend on usage in a period, in minor units of the currency that it is billed
- * in, and the alerts of the running period: the percentage that was reached, and when it was told.
+ * in, and the alerts of this amount in the running period: the percentage that was reached, and when
+ * it was told. A budget that is set to another amount is told of anew.
  */
 export const Budget = z.strictObject({
   client_id: Id,

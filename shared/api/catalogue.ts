@@ -9,6 +9,7 @@ import {
   nothing,
   pageOf,
   paging,
+  reason,
   ShownInstant,
   text,
   words,
@@ -143,7 +144,7 @@ export const acceptPriceProposal = {
   summary: "Put a proposed list price in force, or sell a new model at its list prices",
   params: proposalPath,
   body: z.strictObject({
-    reason: words(1000),
+    reason: reason(1000),
     /** From which day on; left out: from the day of the source, or the first one possible. */
     first_day: Day.optional(),
     /** On the list prices, where a new model is sold. */
@@ -159,7 +160,7 @@ export const refusePriceProposal = {
   path: "/billing/price-proposals/{proposal_id}/refuse",
   summary: "Leave prices as they are; the same is not proposed again",
   params: proposalPath,
-  body: z.strictObject({ reason: words(1000) }),
+  body: z.strictObject({ reason: reason(1000) }),
   answer: PriceProposal,
 } as const satisfies Route;
 

@@ -7,11 +7,11 @@ import {
   listOf,
   Minor,
   name,
+  note,
   nothing,
   pageOf,
   paging,
   ShownInstant,
-  text,
   words,
 } from "./fields.ts";
 import { READERS, type Route, STAFF } from "./route.ts";
@@ -54,7 +54,7 @@ export const NewCreditGrant = z.strictObject({
   cost_minor: z.int().min(0).max(9e14).optional(),
   method: name(50).default("manual"),
   reference: name(200),
-  note: text(500).optional(),
+  note: note(500).optional(),
 });
 
 const base = { params: ClientPath, query: nothing, body: nothing, status: 200 } as const;

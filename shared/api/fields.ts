@@ -22,9 +22,29 @@ export function words(length: number) {
 /** Neither control characters nor those that set the direction of text. */
 const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u;
 
+export const NOT_PLAIN = "holds a control or direction character";
+
+/** Whether a text is of one line, and nothing in it sets the direction of text. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text);
+}
+
+/** The same of several lines: line breaks and tabs are the only control characters. */
+const PLAIN_LINES = /^(?:[\t\n\r]|[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069])*$/u;
+
+/** Text that is read by people, of several lines: a note. */
+export function note(length: number) {
+  return text(length).regex(PLAIN_LINES, NOT_PLAIN);
+}
+
+/** The same, and it says something: a reason. */
+export function reason(length: number) {
+  return words(length).regex(PLAIN_LINES, NOT_PLAIN);
+}
+
 /** One line of text, free of characters that move a cursor or turn around what follows them. */
 export function line(length: number) {
-  return text(length).regex(PLAIN, "holds a control or direction character");
+  return text(length).regex(PLAIN, NOT_PLAIN);
 }
 
 /**
@@ -32,7 +52,7 @@ export function line(length: number) {
  * takes it as it was logged.
  */
 export function name(length: number) {
-  return words(length).regex(PLAIN, "holds a control or direction character");
+  return words(length).regex(PLAIN, NOT_PLAIN);
 }
 
 export const Id = z.uuid();

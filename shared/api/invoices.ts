@@ -14,6 +14,7 @@ import {
   nothing,
   pageOf,
   paging,
+  reason,
   ShownInstant,
   words,
 } from "./fields.ts";
@@ -229,7 +230,7 @@ export const releaseInvoice = {
   path: "/billing/invoices/{invoice_id}/release",
   summary: "Let a held draft be issued, up to its total or a larger one (minor units)",
   body: z.strictObject({
-    reason: words(500),
+    reason: reason(500),
     up_to_minor: z.int().min(1).max(9e14).optional(),
   }),
 } as const satisfies Route;
@@ -239,7 +240,7 @@ export const voidInvoice = {
   id: "voidInvoice",
   path: "/billing/invoices/{invoice_id}/void",
   summary: "Void an unpaid invoice; it keeps its number",
-  body: z.strictObject({ reason: words(500) }),
+  body: z.strictObject({ reason: reason(500) }),
 } as const satisfies Route;
 
 export const regenerateInvoice = {
@@ -256,7 +257,7 @@ export const creditInvoice = {
   path: "/billing/invoices/{invoice_id}/credit",
   summary: "Credit note for an amount (minor units) or all that is left",
   body: z.strictObject({
-    reason: words(500),
+    reason: reason(500),
     amount_minor: z.int().min(1).max(9e14).optional(),
     to_refund: z.boolean().default(false),
   }),

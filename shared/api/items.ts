@@ -9,8 +9,8 @@ import {
   nothing,
   pageOf,
   paging,
+  reason,
   ShownInstant,
-  words,
 } from "./fields.ts";
 import { InvoiceDetail } from "./invoices.ts";
 import { type Route, STAFF } from "./route.ts";
@@ -37,7 +37,7 @@ export const Item = z.strictObject({
  * this item alone; with `dry_run` all is rated and taken back.
  */
 export const NewItem = z.strictObject({
-  description: words(500),
+  description: reason(500),
   quantity: Decimal.default("1"),
   unit_amount: Decimal,
   currency: Currency.optional(),

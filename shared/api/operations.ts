@@ -12,6 +12,7 @@ import {
   nothing,
   pageOf,
   paging,
+  reason,
   ShownInstant,
   text,
   words,
@@ -175,7 +176,7 @@ export const resolveQuarantine = {
     z.strictObject({
       action: z.literal("dismiss"),
       dry_run,
-      why: words(500),
+      why: reason(500),
       reason: words(60).meta({ description: "Why it is in quarantine, as the list says." }),
       client_id: ClientName.optional(),
       agent: Listed.optional(),

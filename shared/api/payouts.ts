@@ -43,8 +43,11 @@ export const payoutLines = {
   summary: "What the payouts of a month are made of, as CSV: payments, refunds, fees, by invoice",
   query: z.strictObject({
     month: Month,
-    /** Lines that were in the files before; a file of fewer than `limit` lines is the last. */
-    after: z.coerce.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
+    /**
+     * The last line of the file before, as `payout/transaction`; `payout` alone where that is the
+     * line of the sums. A file of fewer than `limit` lines is the last.
+     */
+    after: z.string().max(400).regex(/^[\w-]+(\/[\w-]+)?$/).optional(),
     limit: z.coerce.number().int().min(1).max(MOST_PAYOUT_LINES).default(MOST_PAYOUT_LINES),
   }),
   media: "text/csv",

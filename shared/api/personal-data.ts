@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ClientPath, Id, nothing, ShownInstant, words } from "./fields.ts";
+import { ClientPath, Id, nothing, reason, ShownInstant } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
 const rows = z.array(z.record(z.string(), z.json()));
@@ -49,7 +49,7 @@ export const erasePersonalData = {
   access: STAFF,
   params: ClientPath,
   query: nothing,
-  body: z.strictObject({ reason: words(500) }),
+  body: z.strictObject({ reason: reason(500) }),
   answer: Erasure,
   status: 200,
 } as const satisfies Route;

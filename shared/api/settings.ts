@@ -1,16 +1,16 @@
 import { z } from "zod";
-import { ExactDecimal, Id, nothing, text, words } from "./fields.ts";
+import { ExactDecimal, Id, isPlain, line, name, NOT_PLAIN, nothing, reason } from "./fields.ts";
 import { type Route, STAFF } from "./route.ts";
 
-const optional = (length: number) => words(length).nullable();
+const optional = (length: number) => reason(length).nullable();
 const fields = {
-  seller_name: words(200),
-  seller_address: z.array(text(200)).max(10),
+  seller_name: name(200),
+  seller_address: z.array(line(200)).max(10),
   seller_email: optional(320),
   seller_tax_id: optional(60),
   seller_website: optional(500),
   payment_instructions: optional(2000),
-  payment_page_url: z.url({ protocol: /^https$/ }).max(2000).nullable(),
+  payment_page_url: z.url({ protocol: /^https$/ }).max(2000).refine(isPlain, NOT_PLAIN).nullable(),
   invoice_footer: optional(2000),
   number_series: z.string().regex(/^[A-Z][A-Z0-9]{0,9}$/, "capitals and digits like INV"),
   default_client_id: Id.nullable(),

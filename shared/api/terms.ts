@@ -8,6 +8,7 @@ import {
   Id,
   Instant,
   name,
+  note,
   nothing,
   pageOf,
   paging,
@@ -55,7 +56,7 @@ export const Tax = z.strictObject({
   name: name(60),
   rate_percent: percent,
   behavior: z.enum(["exclusive", "inclusive", "reverse_charge"]),
-  note: text(300).nullable().optional(),
+  note: note(300).nullable().optional(),
   applies_to: z.array(words(200)).max(50).nullable().optional(),
 });
 

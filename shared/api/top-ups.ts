@@ -5,11 +5,11 @@ import {
   Id,
   Minor,
   name,
+  note,
   nothing,
   pageOf,
   paging,
   ShownInstant,
-  text,
 } from "./fields.ts";
 import { READERS, type Route } from "./route.ts";
 
@@ -39,13 +39,16 @@ export const TopUp = z.strictObject({
   payment_url: z.string().nullable(),
 });
 
+/** Top-ups that a client may have asked for and not paid, as SQL has it: "too_many_top_ups" beyond. */
+export const MOST_OPEN_TOP_UPS = 10;
+
 /** The credit expires so many days of the client after the payment; never where left out. */
 export const NewTopUp = z.strictObject({
   amount_minor: Amount,
   currency: Currency.optional(),
   expires_after_days: Days.optional(),
   reference: name(200),
-  note: text(500).optional(),
+  note: note(500).optional(),
 });
 
 /**
@@ -79,7 +82,8 @@ export const requestTopUp = {
   id: "requestTopUp",
   method: "POST",
   path: "/billing/clients/{client_id}/top-ups",
-  summary: "Invoice credit that a client buys; granted when the invoice is paid; payers may",
+  summary:
+    `Invoice credit that a client buys; granted when the invoice is paid; payers may. ${MOST_OPEN_TOP_UPS} unpaid ones at most`,
   access: READERS,
   body: NewTopUp,
   status: 201,

@@ -140,7 +140,7 @@ Deno.test("a value that is no count cannot be billed", () => {
   assert.equal(units({ timestamp: "1969-12-31 23:59:59+00" }), "invalid_timestamp");
 });
 
-Deno.test("more units than an event may have are not counted; a row of several calls may have more", () => {
+Deno.test("more units than an event may have are not counted; a row of several calls may have as many times more, up to a thousand", () => {
   const most = 1_000_000_000;
   const pages = (count: number) => ({ other_features: JSON.stringify({ pages: count }) });
   assert.notEqual(units({ input_tokens: `${most}`, ...pages(most) }), "too_many_units");
@@ -157,8 +157,10 @@ Deno.test("more units than an event may have are not counted; a row of several c
     }),
     "too_many_units",
   );
-  assert.notEqual(units({ input_tokens: `${most * 1000}`, calls: "2" }), "too_many_units");
-  assert.equal(units({ input_tokens: `${most * 1000 + 1}`, calls: "9" }), "too_many_units");
+  for (const [calls, times] of [["2", 2], ["999", 999], ["1000", 1000], ["5000", 1000]] as const) {
+    assert.notEqual(units({ input_tokens: `${most * times}`, calls }), "too_many_units", calls);
+    assert.equal(units({ input_tokens: `${most * times + 1}`, calls }), "too_many_units", calls);
+  }
 });
 
 Deno.test("a row that takes another back is its mirror, also where a part exceeds its whole", () => {

@@ -60,8 +60,8 @@ const LONGEST_NUMBER = 30;
 const LONGEST_NAME = 200;
 /** Features that one call may have. */
 const MOST_FEATURES = 50;
-/** A row of several calls may have as many times the units of one. */
-const CALLS_OF_WINDOW = 1000n;
+/** A row of several calls may have as many times the units of one as it has calls, up to these. */
+const MOST_CALLS = 1000n;
 /** What a log counts in columns and metadata. */
 const BUILT_IN: ReadonlySet<string> = new Set([
   "input_tokens",
@@ -186,8 +186,7 @@ function unitsOf(
   if (features === undefined) return { reason: "invalid_feature" };
   if (features.length > MOST_FEATURES) return { reason: "too_many_features" };
   const searches = whole(BigInt(log.web_searches));
-  const isWindow = !["1", "-1"].includes(log.calls);
-  const most = whole(isWindow ? mostUnits * CALLS_OF_WINDOW : mostUnits);
+  const most = whole(mostUnits * boundingCalls(BigInt(log.calls)));
   const counts = [...tokens.logged, searches, ...features.map(([, count]) => count)];
   if (counts.some((count) => compare(max(count, subtract(ZERO, count)), most) > 0)) {
     return { reason: "too_many_units" };
@@ -207,6 +206,13 @@ function unitsOf(
     ),
   ];
   return { ...attribution, units };
+}
+
+/** How many times the units of one call a row may have. */
+function boundingCalls(calls: bigint): bigint {
+  const size = calls < 0n ? -calls : calls;
+  if (size > MOST_CALLS) return MOST_CALLS;
+  return size === 0n ? 1n : size;
 }
 
 /**

@@ -136,7 +136,7 @@ export const worldSchema = z.object({
   zones: z.array(zoneRow),
   assignments: z.array(assignmentRow),
   default_client_id: z.string().nullable(),
-  /** Units of a kind that one call may have; a row of several calls may have 1,000 times as many. */
+  /** Units of a kind that one call may have; a row of N calls N times as many, up to 1,000. */
   max_units_per_event: integer.default("1000000000"),
   models: z.array(modelRow),
   providers: z.array(providerRow),

@@ -95,6 +95,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('ledger_unbalanced', 409, 'Debits and credits of a ledger transaction differ.'),
   ('ledger_conflict', 409, 'A ledger transaction is posted already, with other amounts.'),
+  ('too_many_top_ups', 409, 'The client has as many unpaid top-ups as it may have.'),
   ('unknown_grant', 404, 'No grant of credit has this id.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update
@@ -732,8 +733,8 @@ comment on column public.billing_settings.default_client_id is
 comment on column public.billing_settings.max_usage_keys_per_day is
   'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
 comment on column public.billing_settings.max_units_per_event is
-  'Most units of a kind that one call may have; a log row of several calls may have 1,000 times as
-   many. Rows with more are quarantined.';
+  'Most units of a kind that one call may have; a log row of several calls may have as many times
+   these as it has calls, up to 1,000. Rows with more are quarantined.';
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is
@@ -2064,8 +2065,7 @@ cross join lateral (
       case when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches),
           t.highest, -t.lowest,
           case when l.other_features <> '{}' then billing.most_units(l.other_features) end)
-          -- A row of several calls is a window that its writer has summed.
-          > case when abs(l.calls) = 1 then 1 else 1000 end
+          > least(greatest(abs(l.calls), 1), 1000)
             * (select s.max_units_per_event from public.billing_settings s)
         then 'too_many_units' end,
       -- What corrects a row that is held is held with it.
@@ -2662,9 +2662,9 @@ comment on function _billing.counts_are_invalid is
 create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
-  class integer, counting text, is_unmapped boolean, is_window boolean, logs bigint, calls numeric,
-  total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
-  output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
+  class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint,
+  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric,
+  output numeric, output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
@@ -2681,6 +2681,8 @@ declare
   default_client constant uuid := (select s.default_client_id from public.billing_settings s);
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
   most_counted constant numeric := most_units;
+  -- Features with a number of so many digits may be beyond it.
+  many constant text := format('[0-9]{%s}', length(most_units::text));
   assigned constant text[] := array(select distinct a.agent from public.agent_assignments a);
   holding constant boolean := exists (select from billing.held_logs);
   dismissing constant boolean := exists (select from billing.dismissed_logs);
@@ -2713,13 +2715,13 @@ begin
           then 'invalid_metadata'
         -- Features are judged by group.
         when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches)) > most_units
-            and (abs(l.calls) = 1 or greatest(abs(l.input_tokens), abs(l.output_tokens),
-              abs(l.web_searches)) > 1000 * most_units)
+            and greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches))
+              > least(greatest(abs(l.calls), 1), 1000) * most_units
           then 'too_many_units'
         when l.says_more and (greatest(l.cache_read, l.cache_write, l.reasoning) > most_counted
               or least(l.cache_read, l.cache_write, l.reasoning) < -most_counted)
-            and (abs(l.calls) = 1 or greatest(abs(l.cache_read), abs(l.cache_write),
-              abs(l.reasoning)) > 1000 * most_counted)
+            and greatest(abs(l.cache_read), abs(l.cache_write), abs(l.reasoning))
+              > least(greatest(abs(l.calls), 1), 1000) * most_counted
           then 'too_many_units'
         -- Where nothing is held this is not asked of any row.
         when holding and ((l.id, o.client_id) in (
@@ -2730,10 +2732,10 @@ begin
           then 'dismissed'
       end as reason,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      -- The way of counting in two bits, whether it is unknown in another, whether features are
-      -- those of a window in a fourth, above them the class.
+      -- The way of counting in two bits, whether it is unknown in another, in ten for how many
+      -- calls a row may have features (0: one, or all of them are few), above them the class.
       case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
-        16 * case when abs(l.calls) = 1 and long_above ? l.model
+        8192 * case when abs(l.calls) = 1 and long_above ? l.model
             and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
               l.model = any (reading), l.cache_write, l.model = any (writing))) > least_long
           then _billing.rate_class_code(l.metadata, billing.thresholds_passed(
@@ -2745,7 +2747,8 @@ begin
         + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then 4 else 0 end
-        + case when l.features is not null and abs(l.calls) <> 1 then 8 else 0 end
+        + case when abs(l.calls) > 1 and l.features ~ many
+          then 8 * least(abs(l.calls), 1000)::integer else 0 end
         else 0 end as kind,
       -- What a provider counts within something else is not counted there a second time.
       case when l.says_more then _billing.own_part(
@@ -2778,13 +2781,13 @@ begin
     select l.*, case when l.reason is null then l.client_id end as owner,
       case when l.reason is null then l.usage_day end as day,
       case when l.reason is null then l.model end as of_model,
-      case when l.reason is null then l.kind else l.kind & 8 end as of_kind
+      case when l.reason is null then l.kind else l.kind & 8184 end as of_kind
     from owned l
   )
   -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 16,
+  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 8192,
     case l.of_kind & 3 when 1 then 'inclusive' when 2 then 'exclusive' end, l.of_kind & 4 <> 0,
-    l.of_kind & 8 <> 0,
+    greatest(l.of_kind / 8 & 1023, 1),
     count(*), count(*) + coalesce(sum(l.calls - 1) filter (where l.calls <> 1), 0),
     sum(l.total_cost),
     sum(l.input_tokens), count(l.input_cost), sum(l.input_cost),
@@ -2833,7 +2836,7 @@ begin
           or g.features is null then g.reason
         else coalesce(billing.feature_reason(g.features::jsonb),
           case when billing.most_units(g.features::jsonb)
-            > case when g.is_window then 1000 else 1 end * most_units then 'too_many_units' end,
+            > g.bounding_calls * most_units then 'too_many_units' end,
           g.reason) end as why,
       g.input
         - case when billing.is_within(g.cache_read, g.counting, p.cache_read_within_input)
@@ -4233,51 +4236,88 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
       abs(billing.metadata_count(log.metadata, 'cache_write_tokens')),
       abs(billing.metadata_count(log.metadata, 'reasoning_tokens')),
       billing.most_units(log.other_features))
-    > case when abs(log.calls) = 1 then 1 else 1000 end * most;
+    > least(greatest(abs(log.calls), 1), 1000) * most;
 $$;
 comment on function _billing.has_more_units is
   'Whether any count of a log row is larger than a limit allows.';
 
--- A limit that is raised lets rows go that waited. One that is lowered may not take back what has
--- been counted: that would credit invoices.
+-- A limit that is raised lets rows go that waited: whose they are is known, so nobody else's
+-- periods wait for them. Each is counted for the client that the view would find.
+create function _billing.recount_waiting_units()
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+  select array_agg(distinct q.agent),
+    array_remove(array_agg(distinct case when q.claim is not null then r.client_id else
+      coalesce(a.client_id, (select s.default_client_id from public.billing_settings s)) end),
+      null),
+    (min(q.occurred_at) at time zone 'UTC')::date - 4,
+    (max(q.occurred_at) at time zone 'UTC')::date + 5
+  from billing.quarantined_logs q
+  left join billing.client_references r on r.reference = q.claim
+  left join public.agent_assignments a on a.agent = q.agent and q.claim is null
+    and a.starts_at <= q.occurred_at and q.occurred_at < a.ends_at
+  where q.reason = 'too_many_units' and not q.dismissed
+  having count(*) > 0;
+$$;
+comment on function _billing.recount_waiting_units is
+  'Asks for a rebuild of what waits as too_many_units, of its clients alone.';
+
+-- One that is lowered may not take back what has been counted: that would credit invoices. Rows
+-- beyond it are found by one pass over the log: a row that counts, or rows of which one takes the
+-- other back, which leave together. Rows that wait go on waiting; dismissed ones are not counted
+-- either way.
+create function _billing.recount_beyond_units(most bigint)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  standing uuid;
+begin
+  with beyond as materialized (
+    select l.id, l.corrects_id, l.metadata ->> 'negates' as negates, l.agent, l."timestamp",
+      billing.is_negation(l.corrects_id, l.metadata) as negation
+    from public.agent_usage_logs l
+    where _billing.has_more_units(l, most)
+      and l."timestamp" >= '1970-01-01 00:00+00' and l."timestamp" < '2200-01-01 00:00+00'
+  ), judged as materialized (
+    select b.*, a.client_id, a.reason
+    from beyond b join billing.attributed_logs a on a.id = b.id
+    where a.reason is null or a.reason = 'too_many_keys'
+  ), counted as materialized (
+    -- What takes a row back is as large as that row.
+    select j.id from judged j
+    where j.reason is null and not j.negation
+      and not exists (select from beyond c
+        where c.corrects_id = coalesce(j.corrects_id, j.id) and c.negates = j.id::text)
+    limit 1
+  ), requested as (
+    insert into billing.rebuild_requests (agents, client_ids, from_day, until_day)
+    select array_agg(distinct j.agent),
+      coalesce(array_agg(distinct j.client_id) filter (where j.reason is null), '{}'),
+      (min(j."timestamp") at time zone 'UTC')::date - 4,
+      (max(j."timestamp") at time zone 'UTC')::date + 5
+    from judged j where not exists (select from counted)
+    having count(*) > 0
+  )
+  select c.id into standing from counted c;
+  if standing is not null then
+    perform billing.raise_error('invalid_argument',
+      format('log %s is counted and has more units', standing),
+      'correct or retract it first (billing.correct_log, billing.retract_log)');
+  end if;
+end $$;
+comment on function _billing.recount_beyond_units is
+  'Refuses a limit below what counts; asks for a rebuild of rows beyond it that were taken back.';
+
 create function _billing.change_unit_limit() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: rebuild_requests is written by nobody but billing's own functions.
-declare
-  standing uuid;
 begin
   -- A rollup that is under way decides before.
   perform from billing.usage_watermark for update;
   if new.max_units_per_event < old.max_units_per_event then
-    -- A row that was taken back and what takes it back leave together.
-    select l.id into standing
-    from public.agent_usage_logs l
-    where _billing.has_more_units(l, new.max_units_per_event)
-      and not billing.is_negation(l.corrects_id, l.metadata)
-      and not exists (select from public.agent_usage_logs c
-        where c.corrects_id = coalesce(l.corrects_id, l.id)
-          and c.metadata ->> 'negates' = l.id::text)
-      and exists (select from billing.attributed_logs a where a.id = l.id and a.reason is null)
-    limit 1;
-    if standing is not null then
-      perform billing.raise_error('invalid_argument',
-        format('log %s is counted and has more units', standing),
-        'correct or retract it first (billing.correct_log, billing.retract_log)');
-    end if;
+    perform _billing.recount_beyond_units(new.max_units_per_event);
+  else
+    perform _billing.recount_waiting_units();
   end if;
-  insert into billing.rebuild_requests (agents, from_day, until_day)
-  select array_agg(distinct x.agent), (min(x.at) at time zone 'UTC')::date - 4,
-    (max(x.at) at time zone 'UTC')::date + 5
-  from (
-    select q.agent, q.occurred_at as at from billing.quarantined_logs q
-    where q.reason = 'too_many_units'
-    union all
-    select l.agent, l."timestamp" from public.agent_usage_logs l
-    where new.max_units_per_event < old.max_units_per_event
-      and _billing.has_more_units(l, new.max_units_per_event)
-      and l."timestamp" >= '1970-01-01 00:00+00' and l."timestamp" < '2200-01-01 00:00+00'
-  ) x
-  having count(*) > 0;
   return new;
 end $$;
 comment on function _billing.change_unit_limit is
@@ -4698,6 +4738,22 @@ $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
 
+-- What a batch says, row by row, with what is wrong with each.
+create function _billing.read_windows(source billing.usage_sources, windows jsonb)
+returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
+language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
+    _billing.window_id(source.id, r, g.value ->> 'key')
+  from jsonb_array_elements(windows) with ordinality g(value, place)
+  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
+    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
+      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
+    || g.value) r
+  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+$$;
+comment on function _billing.read_windows is
+  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
+
 -- 20_usage/sources/held_windows.sql
 
 -- Versions of windows that would take back what has been invoiced. A correction that credits a
@@ -4709,17 +4765,42 @@ create table billing.held_windows (
   version integer not null,
   -- What is known of the window besides is in the log.
   counts jsonb not null,
+  -- What it would replace: after a correction by somebody else it is judged anew.
+  standing_id uuid not null,
   held_at timestamptz not null default clock_timestamp()
 );
 comment on table billing.held_windows is
   'Windows stated again with less than what has been invoiced, by the row of the log that they
    correct; billing.release_windows and billing.refuse_windows decide.';
+comment on column billing.held_windows.standing_id is
+  'The row of the log that counted when the version was held, and that it is to replace.';
 comment on column billing.held_windows.counts is
   'What the held version says: calls, counts and costs; counts of metadata in parts.';
 create index held_windows_source_id on billing.held_windows (source_id);
 alter table billing.held_windows enable row level security;
 revoke all on billing.held_windows from public;
 grant select on billing.held_windows to service_role;
+
+-- What an operator has refused: the source still says so, so a comparison has to know of it.
+create table billing.refused_windows (
+  log_id uuid not null,
+  version integer not null,
+  source_id text not null references billing.usage_sources (id),
+  counts jsonb not null,
+  held_at timestamptz not null,
+  refused_by text not null default billing.actor(),
+  refused_at timestamptz not null default clock_timestamp(),
+  primary key (log_id, version)
+);
+comment on table billing.refused_windows is
+  'Versions of windows that billing.refuse_windows dropped, by whom: evidence, and what a source
+   says in a comparison as long as it states no later version.';
+comment on column billing.refused_windows.counts is
+  'What the refused version says, as in billing.held_windows.';
+create index refused_windows_source_id on billing.refused_windows (source_id);
+alter table billing.refused_windows enable row level security;
+revoke all on billing.refused_windows from public;
+grant select on billing.refused_windows to service_role;
 
 -- What a version of a window says, without its key.
 create function _billing.window_counts(w public.agent_usage_logs)
@@ -4746,10 +4827,25 @@ begin
 end $$;
 comment on function _billing.with_counts is 'A log row with other counts and costs.';
 
--- What a row is billed by, as the rollup counts it; null where it would be quarantined.
+-- The class of a row, as the rollup finds it: the tokens of a long call are of another.
+create function _billing.row_class(w public.agent_usage_logs, counting text, cache_read numeric,
+  reading boolean, cache_write numeric, writing boolean, model public.models)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.id from billing.rate_classes r
+  where r.code = _billing.rate_class_code(w.metadata,
+    case when abs(w.calls) <> 1 or model.long_context_above is null then 0
+      else billing.thresholds_passed(abs(_billing.whole_input(w.input_tokens,
+        w.other_features::text, counting, cache_read, reading, cache_write, writing)),
+        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end);
+$$;
+comment on function _billing.row_class is 'The rate class of the tokens of a log row.';
+
+-- What a row is billed by, as the rollup counts it: its units by metric and class, and what they
+-- cost (`metric of class`, `cost of metric of class`; a window has one client, day, model and
+-- agent). Null where it would be quarantined.
 create function _billing.billed_units(w public.agent_usage_logs)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_object_agg(u.metric, u.units) filter (where u.units <> 0)
+  select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
   from (select billing.counting_of(w.metadata) as counting,
       billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
       billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
@@ -4763,20 +4859,34 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       as thought_within) x
   cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
     k.counting, p.cache_write_within_input) as written_within) y
+  cross join lateral (select w.input_tokens - x.read_within - y.written_within as input,
+    w.output_tokens - x.thought_within as output,
+    case when k.counting is null and p.id is null and
+      (k.cache_read <> 0 or k.cache_write <> 0 or k.reasoning <> 0) then 'unmapped_' else '' end
+      as prefix,
+    _billing.row_class(w, k.counting, k.cache_read, p.cache_read_within_input, k.cache_write,
+      p.cache_write_within_input, m) as class) z
   cross join lateral (
-    values ('requests', w.calls::numeric), ('web_searches', w.web_searches),
-      ('input_tokens', w.input_tokens - x.read_within - y.written_within),
-      ('output_tokens', w.output_tokens - x.thought_within),
-      ('cache_read_tokens', _billing.own_part(
-        k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)),
-      ('cache_write_tokens', _billing.own_part(k.cache_write, w.input_tokens - x.read_within,
-        k.counting, p.cache_write_within_input)),
-      ('reasoning_tokens', _billing.own_part(
-        k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output))
+    values ('requests', false, w.calls::numeric, w.total_cost
+        - case when z.input <> 0 then w.input_cost else 0 end
+        - case when z.output <> 0 then w.output_cost else 0 end),
+      ('web_searches', false, w.web_searches, 0),
+      ('input_tokens', true, z.input, case when z.input <> 0 then w.input_cost end),
+      ('output_tokens', true, z.output, case when z.output <> 0 then w.output_cost end),
+      ('cache_read_tokens', true, _billing.own_part(
+        k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input), 0),
+      ('cache_write_tokens', true, _billing.own_part(k.cache_write,
+        w.input_tokens - x.read_within, k.counting, p.cache_write_within_input), 0),
+      ('reasoning_tokens', true, _billing.own_part(
+        k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output), 0)
     union all
-    select f.key, billing.metadata_count(w.other_features, f.key)
+    select f.key, null, billing.metadata_count(w.other_features, f.key), 0
     from jsonb_object_keys(w.other_features) f(key)
-  ) u(metric, units)
+  ) u(metric, token, units, cost)
+  cross join lateral (select case when u.token then z.prefix else '' end || u.metric || ' of '
+    || case when coalesce(u.token, billing.is_tokens(u.metric)) then z.class else 'standard' end
+      as key) n
+  cross join lateral (values (n.key, u.units), ('cost of ' || n.key, u.cost)) v(key, value)
   where k.counting is distinct from 'invalid'
     and least(k.cache_read, k.cache_write, k.reasoning) >= 0
     and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
@@ -4785,10 +4895,12 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.billing_settings s));
 $$;
 comment on function _billing.billed_units is
-  'Units of a log row by metric, each counted once; null where the row cannot be counted.';
+  'Units and costs of a log row by metric and class, each counted once; null where the row cannot be
+   counted.';
 
--- Whether a version may bill less. A kind of units that is new counts as less, too: on a day that
--- has no room for more keys the whole row would be held.
+-- Whether a version may bill less under any key, however much more it says under another: each key
+-- has a price of its own. A kind of units that is new counts as less, too: on a day that has no
+-- room for more keys the whole row would be held.
 create function _billing.lowers_window(said public.agent_usage_logs,
   standing public.agent_usage_logs)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -4797,7 +4909,9 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
     or exists (
       select from jsonb_each_text(_billing.billed_units(said)) s
       full join jsonb_each_text(_billing.billed_units(standing)) t using (key)
-      where s.value is null or t.value is null or s.value::numeric < t.value::numeric);
+      where case when key like 'cost of %'
+        then coalesce(s.value::numeric, 0) < coalesce(t.value::numeric, 0)
+        else s.value is null or t.value is null or s.value::numeric < t.value::numeric end);
 $$;
 comment on function _billing.lowers_window is
   'Whether a version of a window may be billed with less than the row that counts.';
@@ -4852,6 +4966,62 @@ comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
    conflict; the columns that differ or the version that counts.';
 
+-- Whether a row that a version lowers has been invoiced, or may be being invoiced right now. With
+-- the client's lock a run has committed what it invoiced or has not begun. lock_lowered has waited
+-- for it. A row that is lowered only since then does not wait, out of order: it counts as invoiced.
+create function _billing.may_be_settled(log_id uuid)
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  client constant uuid := (select a.client_id from billing.attributed_logs a
+    where a.id = log_id and a.reason is null);
+begin
+  if client is null then
+    return false;
+  end if;
+  perform from _billing.settlement_locks l where l.client_id = client for update skip locked;
+  return not found or _billing.is_settled_log(log_id);
+end $$;
+comment on function _billing.may_be_settled is
+  'Whether the period that a log row counts in is settled, or its client is being written to.';
+
+-- The rows that windows of a batch lower and whose periods are not settled yet.
+create function _billing.lowered_logs(source billing.usage_sources, windows jsonb)
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Most windows are stated once.
+  later constant jsonb := (select jsonb_agg(g) from jsonb_array_elements(windows) g
+    where (g ->> 'version')::integer > 1);
+  w record;
+  standing public.agent_usage_logs;
+  lowered uuid[] := '{}';
+begin
+  for w in select r.id, r.said from _billing.read_windows(source, later) r
+    where later is not null and r.fault is null
+      and exists (select from public.agent_usage_logs l where l.id = r.id)
+  loop
+    standing := _billing.standing_log(w.id);
+    if standing.id is not null and _billing.lowers_window(w.said, standing)
+      and not _billing.is_settled_log(standing.id) then
+      lowered := lowered || standing.id;
+    end if;
+  end loop;
+  return lowered;
+end $$;
+comment on function _billing.lowered_logs is
+  'Log rows that windows would lower, of periods that are not settled.';
+
+-- Waits for writers of the books of all clients that a push may lower, in their order, before
+-- anything of a window is locked. Settled windows are held without waiting.
+create function _billing.lock_lowered(lowered uuid[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if lowered <> '{}' then
+    perform _billing.lock_clients(array(select distinct a.client_id from billing.attributed_logs a
+      where a.id = any (lowered) and a.reason is null));
+  end if;
+end $$;
+comment on function _billing.lock_lowered is 'Locks the clients of log rows that a push may lower.';
+
 -- A window that is not stored anew. Only what is corrected is locked, and judged again then. A
 -- statement that would take back invoiced usage is held.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
@@ -4862,6 +5032,7 @@ set search_path = pg_catalog, pg_temp as $$
 declare
   judged record;
   standing public.agent_usage_logs;
+  restated uuid;
   why constant text := format('version %s of source %s', version, source);
 begin
   select j.* into judged from _billing.judge_window(log_id, said, version) j;
@@ -4875,11 +5046,11 @@ begin
     standing := _billing.standing_log(log_id);
   end if;
   if result in ('corrected', 'retracted') and standing.id is not null
-    and _billing.lowers_window(said, standing) and _billing.is_settled_log(standing.id) then
-    insert into billing.held_windows as h (log_id, source_id, version, counts)
-    values (log_id, source, version, _billing.window_counts(said))
+    and _billing.lowers_window(said, standing) and _billing.may_be_settled(standing.id) then
+    insert into billing.held_windows as h (log_id, source_id, version, counts, standing_id)
+    values (log_id, source, version, _billing.window_counts(said), standing.id)
     on conflict on constraint held_windows_pkey do update set version = excluded.version,
-      counts = excluded.counts
+      counts = excluded.counts, standing_id = excluded.standing_id
     where h.version <= excluded.version;
     result := 'held';
     detail := 'less than what has been invoiced: an operator decides';
@@ -4894,7 +5065,10 @@ begin
     where v.version < excluded.version;
   end if;
   if result = 'corrected' then
-    perform _billing.restate_log(log_id, standing, said, why);
+    -- A later version that waits was stated after this one, and replaces it as well.
+    restated := _billing.restate_log(log_id, standing, said, why);
+    update billing.held_windows h set standing_id = restated
+    where h.log_id = log_id and h.standing_id = standing.id;
   elsif result = 'retracted' and standing.id is not null then
     perform _billing.dismiss_uncountable(standing, why);
     perform _billing.negate_log(log_id, standing, why, true);
@@ -4911,22 +5085,6 @@ comment on function _billing.restate_window is
 -- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
 -- does, so the sum of the log is what was last stated.
 
--- What a batch says, row by row, with what is wrong with each.
-create function _billing.read_windows(source billing.usage_sources, windows jsonb)
-returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
-language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
-    _billing.window_id(source.id, r, g.value ->> 'key')
-  from jsonb_array_elements(windows) with ordinality g(value, place)
-  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
-    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
-      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
-    || g.value) r
-  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
-$$;
-comment on function _billing.read_windows is
-  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
-
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, result text, id uuid, detail text)
@@ -4936,6 +5094,7 @@ declare
   changed_from timestamptz;
   w record;
 begin
+  perform _billing.lock_lowered(_billing.lowered_logs(source, windows));
   with chosen as materialized (
     select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
     where r.fault is null order by r.id, r.version desc, r.index
@@ -4990,6 +5149,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
+  lowered uuid[] := '{}';
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -5008,7 +5168,15 @@ begin
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
       or sqlstate 'PT404' or sqlstate 'PT409' then
     -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
-    -- stops no other.
+    -- stops no other. Locks are taken before, in the order of clients.
+    for place in 0 .. jsonb_array_length(windows) - 1 loop
+      begin
+        lowered := lowered || _billing.lowered_logs(known, jsonb_build_array(windows -> place));
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+          or sqlstate 'PT404' or sqlstate 'PT409' then null;
+      end;
+    end loop;
+    perform _billing.lock_lowered(lowered);
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail
@@ -5032,7 +5200,8 @@ grant execute on function billing.push_windows(text, jsonb) to service_role, bil
 
 -- Decisions on held windows: by their ids, or of a source all.
 
--- Corrects or takes back what these windows say, as the push would have. Returns how many.
+-- Corrects or takes back what these windows say, as the push would have. Returns how many. A
+-- correction that was made meanwhile knew something else: it is not overwritten.
 create function billing.release_windows(source text, why text, log_ids uuid[] default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may decide on what is held, and store no correction of their own.
@@ -5056,7 +5225,12 @@ begin
   loop
     perform pg_advisory_xact_lock(hashtextextended('log ' || held.log_id, 0));
     standing := _billing.standing_log(held.log_id);
-    continue when standing.id is null;
+    if standing.id is distinct from held.standing_id then
+      perform billing.raise_error('invalid_correction',
+        format('log %s has been corrected since version %s of its window was held', held.log_id,
+          held.version),
+        'drop the version by billing.refuse_windows, or have it pushed again: it is judged anew');
+    end if;
     reason := format('version %s of source %s, released: %s', held.version, source, why);
     said := _billing.with_counts(standing, held.counts);
     if said.calls > 0 then
@@ -5080,7 +5254,8 @@ comment on function billing.release_windows is
    why; returns how many.';
 grant execute on function billing.release_windows(text, text, uuid[]) to service_role;
 
--- The version stands as known: pushed again it is a conflict, and comparisons tell of it.
+-- The version stands as known: pushed again it is a conflict. Its counts are kept: a source that
+-- still says so is as the log should be, so comparisons agree and logs are not kept for ever.
 create function billing.refuse_windows(source text, log_ids uuid[] default null)
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
@@ -5092,7 +5267,11 @@ begin
   with gone as (
     delete from billing.held_windows h
     where h.source_id = source and (log_ids is null or h.log_id = any (log_ids))
-    returning h.log_id, h.version
+    returning h.*
+  ), kept as (
+    insert into billing.refused_windows (log_id, version, source_id, counts, held_at)
+    select g.log_id, g.version, g.source_id, g.counts, g.held_at from gone g
+    on conflict on constraint refused_windows_pkey do nothing
   ), known as (
     insert into _billing.window_versions as v (log_id, version)
     select g.log_id, g.version from gone g
@@ -5129,6 +5308,29 @@ $$;
 comment on function _billing.window_totals is
   'Calls and checksum per window of what the log has of a source''s agents.';
 
+-- By how much a source's totals differ from the log because its last statement was refused. Its
+-- windows are equal with this difference, and without it: a source may take the refusal over.
+create function _billing.refused_totals(source billing.usage_sources, from_at timestamptz,
+  until_at timestamptz)
+returns table (window_start timestamptz, calls numeric, checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select date_bin(source.window_length, l."timestamp", '2000-01-01 00:00+00'),
+    sum(said.calls - s.calls),
+    -- A version of no calls takes all back, whatever else it says.
+    sum(case when said.calls > 0 then _billing.window_checksum(said) else 0 end - s.checksum)
+  from billing.refused_windows r
+  join _billing.window_versions v on v.log_id = r.log_id and v.version = r.version
+  join public.agent_usage_logs l on l.id = r.log_id
+  cross join lateral _billing.with_counts(l, r.counts) said
+  cross join lateral (select coalesce(sum(o.calls), 0) as calls,
+      coalesce(sum(_billing.window_checksum(o)), 0) as checksum
+    from public.agent_usage_logs o where o.id = r.log_id or o.corrects_id = r.log_id) s
+  where r.source_id = source.id and l."timestamp" >= from_at and l."timestamp" < until_at
+  group by 1;
+$$;
+comment on function _billing.refused_totals is
+  'What refused versions of windows say more or less than the log, per window of a source.';
+
 -- Windows in which the log and the source's totals differ. A window with no calls left is none.
 create function _billing.window_discrepancies(source billing.usage_sources, totals jsonb,
   from_at timestamptz, until_at timestamptz)
@@ -5143,8 +5345,11 @@ language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' a
   select window_start, coalesce(s.calls, 0), coalesce(l.calls, 0), coalesce(s.checksum, 0),
     coalesce(l.checksum, 0)
   from said s full join _billing.window_totals(source, from_at, until_at) l using (window_start)
-  where (coalesce(s.calls, 0), coalesce(s.checksum, 0))
-    is distinct from (coalesce(l.calls, 0), coalesce(l.checksum, 0))
+  left join _billing.refused_totals(source, from_at, until_at) r using (window_start)
+  where (coalesce(s.calls, 0), coalesce(s.checksum, 0)) not in (
+    (coalesce(l.calls, 0), coalesce(l.checksum, 0)),
+    (coalesce(l.calls, 0) + coalesce(r.calls, 0),
+      coalesce(l.checksum, 0) + coalesce(r.checksum, 0)))
   order by 1;
 $$;
 comment on function _billing.window_discrepancies is
@@ -8654,7 +8859,8 @@ create trigger post_credit_entries after insert on public.credit_entries
 
 create view billing.account_entries with (security_invoker = true) as
 select a.client_id, a.currency, t.effective_at as at, k.rank, k.entry,
-  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id
+  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id,
+  t.id as transaction_id, t.posted_at
 from billing.ledger_entries e
 join billing.ledger_accounts a on a.id = e.account_id
   and a.kind in ('receivable', 'customer_credit')
@@ -8746,33 +8952,55 @@ create policy "operators read the chart of accounts" on public.chart_of_accounts
 
 -- Statements of account and the balance of a client.
 
-create function billing.statement(client_id uuid, year integer)
-returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
-  balance_minor numeric)
+-- `place` is where a row stands, for pages: it is made of what never changes of an entry, and no
+-- two have the same. Entries posted after `posted_until` are left out, however they are dated:
+-- pages of one reading are of the same entries, and their balances go on from page to page.
+create function billing.statement_entries(client_id uuid, year integer,
+  posted_until timestamptz default 'infinity')
+returns table (place text[], at timestamptz, entry text, number text, currency text,
+  amount_minor numeric, balance_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with entries as (
     select e.*, make_date(year, 1, 1)::timestamp at time zone 'UTC' as year_start,
       make_date(year + 1, 1, 1)::timestamp at time zone 'UTC' as year_end
-    from billing.account_entries e where e.client_id = statement.client_id
+    from billing.account_entries e
+    where e.client_id = statement_entries.client_id
+      and e.posted_at <= statement_entries.posted_until
   ), currencies as (
     select distinct e.currency, e.year_start, e.year_end from entries e
   ), rows as (
     select c.year_start as at, 0 as rank, 'opening_balance' as entry, null::text as number,
       c.currency, coalesce((select sum(e.amount_minor) from entries e
-        where e.currency = c.currency and e.at < c.year_start), 0) as amount_minor
+        where e.currency = c.currency and e.at < c.year_start), 0) as amount_minor,
+      null::uuid as transaction_id
     from currencies c
     union all
-    select e.at, e.rank, e.entry, e.number, e.currency, e.amount_minor
+    select e.at, e.rank + 1, e.entry, e.number, e.currency, e.amount_minor, e.transaction_id
     from entries e where e.at >= e.year_start and e.at < e.year_end
     union all
-    select c.year_end, 9, 'closing_balance', null, c.currency, 0 from currencies c
+    select c.year_end, 0, 'closing_balance', null, c.currency, 0, null from currencies c
   )
-  select r.at, r.entry, r.number, r.currency, r.amount_minor,
+  select x.place, r.at, r.entry, r.number, r.currency, r.amount_minor,
     sum(r.amount_minor) over (
-      partition by r.currency order by r.at, r.rank, r.number, r.entry
-      rows unbounded preceding)
+      partition by r.currency order by x.place rows unbounded preceding)
   from rows r
-  order by r.currency, r.at, r.rank, r.number, r.entry;
+  cross join lateral (select array[r.currency,
+    to_char(r.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), r.rank::text,
+    (r.number is null)::integer::text, coalesce(r.number, ''), r.entry,
+    coalesce(r.transaction_id::text, '')] as place) x
+  order by x.place;
+$$;
+comment on function billing.statement_entries is
+  'A client''s account of a year as billing.statement has it, of what was posted until an instant,
+   each row with the place that it is sorted by.';
+grant execute on function billing.statement_entries(uuid, integer, timestamptz) to service_role;
+
+create function billing.statement(client_id uuid, year integer)
+returns table (at timestamptz, entry text, number text, currency text, amount_minor numeric,
+  balance_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.at, s.entry, s.number, s.currency, s.amount_minor, s.balance_minor
+  from billing.statement_entries(statement.client_id, statement.year) s order by s.place;
 $$;
 comment on function billing.statement is
   'A client''s account of a year: opening balance, every entry, closing balance; per currency.
@@ -14489,6 +14717,27 @@ end $$;
 comment on function _billing.invoice_top_up is
   'Issues the invoice of a top-up that has none; returns it, null where it has one.';
 
+-- Each open top-up is an invoice, here and in Stripe, with its mail: a member who may pay makes no
+-- thousands of them. Recharges do not count: there is one at a time.
+create function _billing.most_open_top_ups() returns integer language sql immutable
+return 10;
+comment on function _billing.most_open_top_ups is
+  'How many top-ups that were asked for a client may have unpaid.';
+
+create function _billing.refuse_many_top_ups(client_id uuid) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if (select count(*) from public.top_ups t where t.client_id = refuse_many_top_ups.client_id
+    and t.origin = 'request' and t.state in ('wanted', 'invoiced')) > _billing.most_open_top_ups()
+  then
+    perform billing.raise_error('too_many_top_ups', format(
+      'a client may have %s unpaid top-ups, and has them', _billing.most_open_top_ups()),
+      'pay one of them, or have its invoice voided');
+  end if;
+end $$;
+comment on function _billing.refuse_many_top_ups is
+  'Refuses what gives a client more unpaid top-ups than it may have.';
+
 -- A top-up that somebody asks for, with its invoice; once for each reference.
 create function billing.request_top_up(client_id uuid, amount_minor bigint,
   currency text default null, expires_after_days integer default null,
@@ -14520,6 +14769,7 @@ begin
   on conflict on constraint top_ups_reference_once do nothing
   returning id into made;
   if made is not null then
+    perform _billing.refuse_many_top_ups(request_top_up.client_id);
     perform _billing.invoice_top_up(made, as_of);
     return made;
   end if;
@@ -17050,7 +17300,9 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
-    select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
+    -- Of another amount it is told anew.
+    select format('budget:%s:%s:%s:%s', b.client_id, b.period_start, b.budget_minor, x.reached)
+        as key,
       case when x.reached >= 100 then 'high' else 'normal' end as priority,
       format('%s has used %s %% of its budget', b.client, x.reached) as subject,
       format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
@@ -17076,8 +17328,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
-  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold and
-   period.';
+  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold, amount
+   and period.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
 
 -- 60_delivery/jobs.sql
@@ -18141,7 +18393,8 @@ create index stripe_events_to_fetch on billing.stripe_events (due_at)
 -- In the order in which they are acted on: there may be tens of thousands.
 create index stripe_events_pending on billing.stripe_events (created_at, id)
   where state = 'pending';
-create index stripe_events_waiting on billing.stripe_events (created_at, id)
+create index stripe_events_waiting
+  on billing.stripe_events ((payload #>> '{data,object,payment_intent}'))
   where state = 'pending' and note like 'waiting for %';
 create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;
@@ -20371,6 +20624,21 @@ begin
   end case;
 end $$;
 
+-- Makes events due that came before their payment, now that it is known. Each is acted on by
+-- itself: it may be of another client, whose books are not to be locked after those of this one
+-- (ADR 20). What waits for another payment is not tried; one that is being acted on is left
+-- to that.
+create function _billing.wake_waiting_events(payment_intent text) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update billing.stripe_events e set due_at = clock_timestamp()
+  where e.id in (select w.id from billing.stripe_events w
+    where w.state = 'pending' and w.note like 'waiting for %'
+      and w.payload #>> '{data,object,payment_intent}' = wake_waiting_events.payment_intent
+    for update skip locked);
+$$;
+comment on function _billing.wake_waiting_events is
+  'Makes events that wait for a payment due, now that it is known.';
+
 -- Acts on one pending event. A failure is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
@@ -20401,12 +20669,8 @@ begin
     state = case when result like 'ignored%' then 'ignored' else 'done' end,
     attempts = e.attempts + 1, done_at = clock_timestamp(), note = result
   where e.id = event.id;
-  -- What came too early waits for nothing else.
   if event.type = 'invoice_payment.paid' then
-    perform billing.process_stripe_event(w.id)
-    from (select e.id from billing.stripe_events e
-      where e.state = 'pending' and e.note like 'waiting for %' and e.id <> event.id
-      order by e.created_at, e.id limit 20) w;
+    perform _billing.wake_waiting_events(event.payload #>> '{data,object,payment,payment_intent}');
   end if;
   return result;
 end $$;
@@ -20414,23 +20678,36 @@ comment on function billing.process_stripe_event is
   'Acts on a pending event and marks it; null when there is nothing to do.';
 grant execute on function billing.process_stripe_event(text) to service_role;
 
--- All that is due, oldest first. Cron calls it; two at once do each event once.
+-- Those that are due, oldest first, but for some that have been tried.
+create function _billing.due_stripe_events(limit_to integer, but_for text[] default '{}')
+returns text[] language sql set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
+      and e.id <> all (but_for)
+    order by e.created_at, e.id limit limit_to);
+$$;
+comment on function _billing.due_stripe_events is
+  'The ids of events that are to be acted on, oldest first.';
+
+-- All that is due, and what that makes due; two at once do each event once.
 create function billing.process_stripe_events(limit_to integer default 500)
 returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  event record;
-  done integer := 0;
+  event_id text;
+  due text[];
+  tried text[] := '{}';
 begin
-  for event in
-    select e.id from billing.stripe_events e
-    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
-    order by e.created_at, e.id limit limit_to
   loop
-    perform billing.process_stripe_event(event.id);
-    done := done + 1;
+    due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
+    exit when due = '{}';
+    tried := tried || due;
+    foreach event_id in array due loop
+      perform billing.process_stripe_event(event_id);
+    end loop;
   end loop;
-  return done;
+  return cardinality(tried);
 end $$;
 comment on function billing.process_stripe_events is
   'Acts on due events in one transaction, which holds their clients: for a few, by hand. Returns how
@@ -20439,21 +20716,25 @@ grant execute on function billing.process_stripe_events(integer) to service_role
 
 -- The same, each event committed by itself: one client is held at a time. Of several in one
 -- transaction the second client would be locked after periods of the first, out of order (ADR 20).
+-- Cron calls it, and the functions.
 create procedure _billing.act_on_stripe_events(limit_to integer default 500,
   inout done integer default 0)
 language plpgsql as $$
 declare
   event_id text;
+  due text[];
+  tried text[] := '{}';
 begin
-  foreach event_id in array array(
-    select e.id from billing.stripe_events e
-    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
-    order by e.created_at, e.id limit limit_to)
   loop
-    perform billing.process_stripe_event(event_id);
-    commit;
-    done := done + 1;
+    due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
+    exit when due = '{}';
+    tried := tried || due;
+    foreach event_id in array due loop
+      perform billing.process_stripe_event(event_id);
+      commit;
+    end loop;
   end loop;
+  done := cardinality(tried);
 end $$;
 comment on procedure _billing.act_on_stripe_events is
   'Acts on due events, committing one by one; says how many.';
@@ -20795,6 +21076,20 @@ comment on function _billing.stripe_both_sides is
   'Issued invoices since a day, and older ones that take payments, beside what is known of them in
    Stripe.';
 
+-- What invoices are known as in Stripe, however old and whatever has become of them.
+create function _billing.known_stripe_invoices(ids uuid[], livemode boolean)
+returns table (invoice_id uuid, number text, stripe_invoice_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select i.id, i.number, m.stripe_invoice_id
+  from public.invoices i
+  left join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = known_stripe_invoices.livemode
+  where i.id = any (ids) and i.number is not null
+  order by i.number;
+$$;
+comment on function _billing.known_stripe_invoices is
+  'What issued invoices are known as in Stripe.';
+
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.
 create function _billing.unnamed_stripe_payments(since date, livemode boolean)
@@ -21054,20 +21349,27 @@ $$;
 comment on function _billing.save_payout_transactions is
   'Notes what a payout is made of, page by page; each once.';
 
--- What its parts come to and what it is, where the two differ.
-create function _billing.complete_payout(payout_id text)
-returns table (parts_minor bigint, amount_minor bigint)
+create function _billing.complete_payout(payout_id text) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_payouts p set complete_at = now()
   where p.payout_id = complete_payout.payout_id and p.complete_at is null;
+$$;
+comment on function _billing.complete_payout is 'Notes that all of a payout is here.';
+
+-- What its parts come to and what it is, where all is here and the two differ. Asked for as long as
+-- Stripe lists it: a call that was killed after it had noted the last part may have told nobody.
+create function _billing.payout_difference(payout_id text)
+returns table (parts_minor bigint, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.parts, p.amount_minor
   from public.stripe_payouts p
   cross join lateral (select coalesce(sum(t.net_minor), 0)::bigint as parts
     from public.stripe_payout_transactions t where t.payout_id = p.payout_id) x
-  where p.payout_id = complete_payout.payout_id and x.parts <> p.amount_minor;
+  where p.payout_id = payout_difference.payout_id and p.complete_at is not null
+    and x.parts <> p.amount_minor;
 $$;
-comment on function _billing.complete_payout is
-  'Notes that all of a payout is here; a row where its parts do not come to its amount.';
+comment on function _billing.payout_difference is
+  'A row where all of a payout is here and its parts do not come to its amount.';
 
 -- 70_stripe/payout_views.sql
 
@@ -21320,6 +21622,7 @@ create table billing.stripe_reconciliations (
   report jsonb not null default '{}',
   started_at timestamptz not null,
   worked_at timestamptz not null,
+  due_at timestamptz,
   finished_at timestamptz
 );
 comment on table billing.stripe_reconciliations is
@@ -21327,6 +21630,8 @@ comment on table billing.stripe_reconciliations is
 comment on column billing.stripe_reconciliations.step is 'The step that comes next.';
 comment on column billing.stripe_reconciliations.cursor is
   'Where in that step, for one of many pages.';
+comment on column billing.stripe_reconciliations.due_at is
+  'When one that a rate limit of Stripe has ended goes on by itself; null: with the next call.';
 create index stripe_reconciliations_started on billing.stripe_reconciliations (started_at);
 create unique index stripe_reconciliations_unfinished
   on billing.stripe_reconciliations (livemode, days) where finished_at is null;
@@ -21351,21 +21656,23 @@ comment on function _billing.begin_reconciliation is
   'Begins a reconciliation, or goes on with the one that was cut off.';
 
 create function _billing.save_reconciliation(id uuid, step text, cursor text, report jsonb,
-  at timestamptz)
+  at timestamptz, due_at timestamptz default null)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_reconciliations r set step = save_reconciliation.step,
     cursor = save_reconciliation.cursor, report = save_reconciliation.report, worked_at = at,
+    due_at = save_reconciliation.due_at,
     finished_at = case when save_reconciliation.step is null then at end
   where r.id = save_reconciliation.id;
 $$;
 comment on function _billing.save_reconciliation is
   'Notes how far a reconciliation is; without a next step it is finished.';
 
--- Days of one that was cut off and is worked on by nobody.
+-- Days of one that was cut off, is worked on by nobody, and does not wait for a rate limit to pass.
 create function _billing.cut_off_reconciliation(at timestamptz) returns integer
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select r.days from billing.stripe_reconciliations r
   where r.finished_at is null and r.worked_at < at - interval '3 minutes'
+    and (r.due_at is null or r.due_at <= at)
   order by r.started_at limit 1;
 $$;
 comment on function _billing.cut_off_reconciliation is
@@ -21396,10 +21703,13 @@ begin
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
-  -- One that did not end within a function's time goes on; it tells of the outbox too.
+  -- One that did not end within a function's time goes on, beside the outbox: that waits for none
+  -- of its steps, and both may tell Stripe of the same.
   if body ->> 'only' = 'outbox' and cut_off is not null then
-    body := jsonb_build_object('days', cut_off);
-  elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
+    perform _billing.call_function('billing-stripe-reconcile', '/reconcile-stripe',
+      jsonb_build_object('days', cut_off), interval '150 seconds');
+  end if;
+  if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
     and not exists (select from _billing.untold_payments(true))
@@ -21408,7 +21718,7 @@ begin
     and not exists (select from _billing.open_setups(false))
     and not exists (select from billing.stripe_events e
       where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
-    return 'nothing to tell';
+    return case when cut_off is null then 'nothing to tell' else 'woken' end;
   end if;
   -- A comparison may take as long as a function may take to answer.
   perform _billing.call_function(

@@ -1,5 +1,5 @@
--- What one event may have: billing_settings.max_units_per_event of each kind, 1,000 times as many
--- where it stands for several calls. A row with more waits in quarantine, whole.
+-- What one event may have: billing_settings.max_units_per_event of each kind, as many times as it
+-- stands for calls, 1,000 times at most. A row with more waits in quarantine, whole.
 begin;
 select plan(35);
 
@@ -44,23 +44,28 @@ select agent, 'claude-sonnet', output, searches, '{"client_id": "acme"}', '2026-
 from (values ('G-OUTPUT', 1000000001, 0), ('H-SEARCHES', 0, 1000000001)) v(agent, output, searches);
 select pg_temp.log('I-LARGEST', 9223372036854775807);
 select pg_temp.log('J-WINDOW', 1000000000000, '{"pages": 1000000000000}',
-  '{"cache_read_tokens": 1000000000000}', 2);
+  '{"cache_read_tokens": 1000000000000}', 1000);
+select pg_temp.log('J-TWO', 2000000000, '{"pages": 2000000000}',
+  '{"cache_read_tokens": 2000000000}', 2);
 select pg_temp.log('K-WINDOW', 1000000000001, '{}', '{}', 1000000000);
-select pg_temp.log('L-WINDOW', 1, '{"pages": 1000000000001}', '{}', 2);
-select pg_temp.log('M-WINDOW', 1, '{}', '{"cache_read_tokens": 1000000000001}', 2);
+-- One more than two calls may have; of the same features a row of three is within the bound.
+select pg_temp.log('L-WINDOW', 1, '{"pages": 2000000001}', '{}', 2);
+select pg_temp.log('L-THREE', 1, '{"pages": 2000000001}', '{}', 3);
+select pg_temp.log('M-WINDOW', 1, '{}', '{"cache_read_tokens": 2000000001}', 2);
 select _billing.rollup();
 select is(pg_temp.waiting(), 'B-INPUT,C-FEATURE,D-READ,E-WRITE,F-THOUGHT,G-OUTPUT,H-SEARCHES,'
   || 'I-LARGEST,K-WINDOW,L-WINDOW,M-WINDOW', 'a row beyond the bound waits, whichever kind');
-select is(pg_temp.counted('requests'), 3::numeric,
-  'one call at the bound and two in a window count');
-select is(pg_temp.counted('pages'), 1001000000000::numeric, 'with their features');
+select is(pg_temp.counted('requests'), 1006::numeric,
+  'one call at the bound and windows of a thousand, two and three count');
+-- 1,000,000,000 + 1,000,000,000,000 + 2,000,000,000 + 2,000,000,001.
+select is(pg_temp.counted('pages'), 1005000000001::numeric, 'with their features');
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
 select is((select rows from _billing.summarize_quarantine() where reason = 'too_many_units'),
   11::bigint, 'they are summed by their reason');
 select matches((select detail from billing.health where part = 'quarantine'),
   '11 too_many_units', 'health names them');
 select billing.rebuild_usage();
-select is(pg_temp.counted('requests'), 3::numeric, 'a rebuild decides as the rollup did');
+select is(pg_temp.counted('requests'), 1006::numeric, 'a rebuild decides as the rollup did');
 select is((select count(*) from billing.quarantined_logs where reason = 'too_many_units'),
   11::bigint, 'of each row');
 
@@ -111,13 +116,13 @@ select throws_like('update public.billing_settings set max_units_per_event = 100
   'log % is counted and has more units', 'a setting takes no counted row back');
 select billing.retract_log(l.id, 'a slip') from public.agent_usage_logs l
 where l.corrects_id is null and l.agent between 'C' and 'N'
-  and l.agent not in ('I-LARGEST', 'K-WINDOW', 'J-WINDOW');
+  and l.agent not in ('I-LARGEST', 'K-WINDOW', 'J-WINDOW', 'J-TWO', 'L-THREE');
 select _billing.rollup();
 select lives_ok('update public.billing_settings set max_units_per_event = 1000000000',
   'once it is retracted the bound is lowered');
 select _billing.rollup();
 select is_empty('select * from billing.usage_discrepancies()', 'logs and records agree');
-select is(pg_temp.counted('pages'), 1001000000000::numeric, 'rows within it count as before');
+select is(pg_temp.counted('pages'), 1005000000001::numeric, 'rows within it count as before');
 select throws_ok('update public.billing_settings set max_units_per_event = 9300000000000000',
   '23514', null, 'there is a largest bound');
 select * from finish();

@@ -179,17 +179,19 @@ from public.agent_usage_logs where seq % 4 = 0 or corrects_id is not null;
 select pg_temp.same('with rows that are held');
 select ok(exists (select from marks m, _billing.sum_logs(m.before, m.now) s
   where s.reason = 'too_many_keys'), 'of which there are some');
--- Few units: rows of several calls may have 1,000 times as many, features and all.
+-- Few units: rows of several calls may have as many times more, up to 1,000, features and all.
 update public.billing_settings set max_units_per_event = 1;
 insert into public.agent_usage_logs (agent, model, input_tokens, calls, other_features, metadata,
   "timestamp", client_id)
 select 'SCHOLAR', 'claude-sonnet', tokens, calls, features, metadata, '2026-06-11 12:00+00',
   '00000000-0000-0000-0000-00000000000d'
 from unnest('{1,2,1000,1001}'::bigint[]) tokens
-cross join unnest('{1,2}'::bigint[]) calls
-cross join (values ('{}'::jsonb), ('{"pages": 1}'), ('{"pages": 1000}'), ('{"pages": 1000.5}'))
+cross join unnest('{1,2,1000,1500}'::bigint[]) calls
+cross join (values ('{}'::jsonb), ('{"pages": 1}'), ('{"pages": 2}'), ('{"pages": 1000}'),
+    ('{"pages": 1000.5}'))
   f(features)
-cross join (values ('{}'::jsonb), ('{"cache_read_tokens": 1000}'), ('{"cache_read_tokens": 1001}'))
+cross join (values ('{}'::jsonb), ('{"cache_read_tokens": 2}'), ('{"cache_read_tokens": 1000}'),
+    ('{"cache_read_tokens": 1001}'))
   m(metadata);
 update marks set now = _billing.watermark_now(before);
 select pg_temp.same('with few units');

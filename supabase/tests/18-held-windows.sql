@@ -139,10 +139,12 @@ select is((select sum(total_minor) from public.credit_notes), 2900::numeric,
 
 -- What they are made of. Tokens of a cache are part of the input where the provider counts so.
 select is(_billing.billed_units(l), v.units, 'of ' || v.model)
-from (values ('m', '{"requests": 10, "input_tokens": 700, "output_tokens": 20, "pages": 5,
-    "cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'::jsonb),
-  ('claude-sonnet', '{"requests": 10, "input_tokens": 1000, "output_tokens": 20, "pages": 5,
-    "cache_read_tokens": 300, "cache_write_tokens": 100, "reasoning_tokens": 30}'))
+from (values ('m', '{"requests of standard": 10, "input_tokens of standard": 700,
+    "output_tokens of standard": 20, "pages of standard": 5, "cache_read_tokens of standard": 300,
+    "cache_write_tokens of standard": 100, "reasoning_tokens of standard": 30}'::jsonb),
+  ('claude-sonnet', '{"requests of standard": 10, "input_tokens of standard": 1000,
+    "output_tokens of standard": 20, "pages of standard": 5, "cache_read_tokens of standard": 300,
+    "cache_write_tokens of standard": 100, "reasoning_tokens of standard": 30}'))
   v(model, units)
 cross join lateral jsonb_populate_record(null::public.agent_usage_logs, jsonb_build_object(
   'model', v.model, 'calls', 10, 'input_tokens', 1000, 'output_tokens', 50, 'web_searches', 0,

@@ -2,7 +2,7 @@
 -- does so after a rollback too: one session sees which rows a statement has locked, whatever came
 -- of it.
 begin;
-select plan(50);
+select plan(51);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-4000-8000-000000000a36', 'One', 'one@example.com', '2026-06-01'),
@@ -112,7 +112,10 @@ create temporary table asked as select * from (values
   ($$select billing.want_recharge('%2$s')$$),
   ($$select billing.invoice_recharge('%2$s')$$),
   ($$select billing.release_invoice('%s', 'checked')$$),
-  ($$select billing.erase_personal_data('%2$s', 'they asked')$$)
+  ($$select billing.erase_personal_data('%2$s', 'they asked')$$),
+  ($$insert into public.agent_usage_logs (agent, model, client_id, "timestamp")
+    values ('A', 'm', '%2$s', '2026-06-10');
+    select _billing.lock_lowered(array(select l.id from public.agent_usage_logs l))$$)
 ) v(statement);
 select is(pg_temp.clients(format(a.statement, (select id from inv), (select client_id from inv))),
   '{One}', a.statement)

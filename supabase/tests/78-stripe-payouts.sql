@@ -1,6 +1,6 @@
 -- Payouts: what they are made of, matched with invoices, and sums that agree.
 begin;
-select plan(16);
+select plan(17);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 2) n;
@@ -40,10 +40,14 @@ create temporary table moves as select jsonb_build_array(
 select _billing.save_payout_transactions('po_1', page) from moves, generate_series(1, 2);
 select is((select count(*) from public.stripe_payout_transactions), 4::bigint,
   'each is noted once, the payout''s own not among them');
-select results_eq($$select * from _billing.complete_payout('po_1')$$,
+select is_empty($$select * from _billing.payout_difference('po_1')$$,
+  'before all is here no difference is known');
+select _billing.complete_payout('po_1');
+select results_eq($$select * from _billing.payout_difference('po_1')$$,
   $$values (7450::bigint, 7890::bigint)$$, 'where the sums differ both are said');
 update public.stripe_payouts set amount_minor = 7450 where payout_id = 'po_1';
-select is_empty($$select * from _billing.complete_payout('po_1')$$, 'where they agree nothing is');
+select is_empty($$select * from _billing.payout_difference('po_1')$$,
+  'where they agree nothing is');
 select is(pg_temp.payout('{"reconciliation_status": "completed", "status": "failed"}'), false,
   'one that is complete is not listed again');
 select is((select status from public.stripe_payouts where payout_id = 'po_1'), 'failed',

@@ -1,6 +1,6 @@
 -- An invoice that takes payments is compared with Stripe's, however old it is.
 begin;
-select plan(2);
+select plan(4);
 
 insert into public.clients (id, name, email, started_on)
 select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Client ' || n,
@@ -25,6 +25,14 @@ select results_eq($$select number, status, state
   'an invoice that takes payments on either side is compared, a settled one is not');
 select results_eq($$select number from _billing.stripe_both_sides('2026-08-30', true)$$,
   $$values ('INV-2026-000006')$$, 'each mode by itself');
+
+-- What Stripe's invoices name may be settled: that it is one of ours is known all the same.
+select results_eq($$select k.number, k.stripe_invoice_id
+    from _billing.known_stripe_invoices(array(select id from inv where n in (3, 6))
+      || '00000000-0000-4000-8000-0000000000ff'::uuid, false) k$$,
+  $$values ('INV-2026-000003', 'in_3'), ('INV-2026-000006', null)$$,
+  'an invoice of ours is known, however old, with its name in this mode; another is not');
+select is_empty('select * from _billing.known_stripe_invoices($${}$$, false)', 'none of none');
 
 select * from finish();
 rollback;

@@ -64,7 +64,7 @@ export default function ClientPage({ location }: PageProps) {
             <Agents clientId={client.id} />
             <BudgetCard clientId={client.id} />
             <CreditCard clientId={client.id} />
-            <TopUpsCard clientId={client.id} />
+            <TopUpsCard clientId={client.id} location={location} />
             <Items clientId={client.id} />
             <Prices clientId={client.id} />
             <Invoices clientId={client.id} />

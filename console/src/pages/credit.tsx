@@ -21,7 +21,7 @@ export default function Credit({ location }: PageProps) {
           {(client) => (
             <div class="cards">
               <CreditCard key={client.id} clientId={client.id} />
-              <TopUpsCard key={client.id} clientId={client.id} />
+              <TopUpsCard key={client.id} clientId={client.id} location={location} />
               <PortalCard key={client.id} clientId={client.id} />
             </div>
           )}

@@ -40,7 +40,7 @@ export function ClientChoice<Client extends Named>({ clients, location, title, c
             label={say("client")}
             value={client.id}
             options={clients.map(({ id, name }) => [id, name])}
-            onChange={(value) => changeQuery(location, { client: value })}
+            onChange={(value) => changeQuery(location, { client: value, cursor: undefined })}
           />
         </div>
       )}

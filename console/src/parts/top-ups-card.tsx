@@ -8,24 +8,32 @@ import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { dayOf } from "../format/days.ts";
 import { money } from "../format/figures.ts";
-import { hrefOf } from "../routing/location.ts";
+import { hrefOf, type Location } from "../routing/location.ts";
 import { type Say, useWords } from "../words/words.ts";
 import { Card } from "./card.tsx";
 import { Loaded } from "./loaded.tsx";
 import { Recharge } from "./recharge.tsx";
 import { Status } from "./status.tsx";
-import { type Column, Table } from "./table.tsx";
+import { type Column, Pager, Table } from "./table.tsx";
 import { useMayPay } from "./use-may-pay.ts";
 
 type Row = z.infer<typeof TopUp>;
 
 /** Credit that a client has bought, with the state of each purchase, and when it is bought by itself. */
-export function TopUpsCard({ clientId }: { readonly clientId: string }) {
+export function TopUpsCard({ clientId, location }: {
+  readonly clientId: string;
+  readonly location: Location;
+}) {
   const { api } = useConsole();
   const { say } = useWords();
   const mayPay = useMayPay(clientId);
   const path = { params: { client_id: clientId } };
-  const answer = useAnswer(`top-ups ${clientId}`, () => api.billing(listTopUps, path), true);
+  const { cursor } = location.query;
+  const answer = useAnswer(
+    `top-ups ${clientId} ${cursor}`,
+    () => api.billing(listTopUps, { ...path, query: { cursor } }),
+    true,
+  );
   const spend = useAnswer(`currency of ${clientId}`, () => api.billing(clientSpend, path));
   const currency = spend.data?.currency;
   return (
@@ -37,14 +45,17 @@ export function TopUpsCard({ clientId }: { readonly clientId: string }) {
         : undefined}
     >
       <Loaded answer={answer}>
-        {({ data }) => (
-          <Table
-            label={say("topUps")}
-            none={say("noTopUps")}
-            rows={data}
-            keyOf={({ id }) => id}
-            columns={columns(say)}
-          />
+        {({ data, next_cursor }) => (
+          <>
+            <Table
+              label={say("topUps")}
+              none={say("noTopUps")}
+              rows={data}
+              keyOf={({ id }) => id}
+              columns={columns(say)}
+            />
+            <Pager location={location} next={next_cursor} />
+          </>
         )}
       </Loaded>
       <Recharge clientId={clientId} currency={currency} mayPay={mayPay} />

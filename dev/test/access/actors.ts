@@ -4,11 +4,16 @@ import type { Sql } from "postgres";
 import { jwtKeyId, jwtSecret, platformKeys } from "../../platform/keys.ts";
 import { platform } from "../support/platform-env.ts";
 
-/** Headers of each kind of caller; `member` belongs to a client, `stranger` to another one. */
+/**
+ * Headers of each kind of caller; `member` belongs to a client, `stranger` to another one, `anon` has
+ * the public key, `nobody` sends nothing, `garbled` keys and tokens that are none.
+ */
 export type Headers = Readonly<Record<string, string>>;
 
 /** The callers of the access matrix. */
 export const ACTORS = [
+  "nobody",
+  "garbled",
   "anon",
   "member",
   "stranger",
@@ -72,6 +77,8 @@ export async function agentHeaders(sql: Sql, client: string): Promise<{
 
 /** Headers of the secret keys and of nobody. */
 export const KEY_HEADERS = {
+  nobody: {},
+  garbled: { apikey: "none of ours", authorization: "Bearer none.of.ours" },
   anon: { apikey: platform.publishableKey },
   agent: { apikey: platformKeys.agentSecret },
   cron: { apikey: platformKeys.cronSecret },

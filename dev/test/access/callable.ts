@@ -179,6 +179,7 @@ export const CALLABLE = {
     "spend_jumps",
     "start_service",
     "statement",
+    "statement_entries",
     "storing_transaction",
     "unsettled_targets",
     "usage_discrepancies",

@@ -125,6 +125,7 @@ export const FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   // Stripe has no key of ours: the handler refuses requests without its signature.
   "stripe-webhook": [
     "anon",
+    "garbled",
     "member",
     "operator",
     "agent",

@@ -119,6 +119,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   held_invoices: "select",
   held_logs: "select",
   held_windows: "select",
+  refused_windows: "select",
   invoice_holds: "select",
   invoice_links: "select",
   jobs: "select",

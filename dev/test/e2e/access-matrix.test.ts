@@ -80,7 +80,7 @@ Deno.test("every bucket has its row, is private, and lets in those of its row al
     });
     await stored.body?.cancel();
     strictEqual(stored.status, 200);
-    for (const actor of ["anon", "member", "operator"] as const) {
+    for (const actor of ["nobody", "garbled", "anon", "member", "operator"] as const) {
       const response = await fetch(`${platform.apiUrl}/storage/v1/object/list/${bucket}`, {
         method: "POST",
         headers: { ...headers[actor], "content-type": "application/json" },
@@ -105,14 +105,16 @@ for (const [table, { member: condition }] of Object.entries(TABLES)) {
     strictEqual(await readable(table, headers.service), all, "service");
     // To the Data API every secret key is the service role: only functions tell them apart.
     strictEqual(await readable(table, headers.cron), all, "cron");
-    for (const actor of ["anon", "keyed", "signed"] as const) {
+    for (const actor of ["nobody", "garbled", "anon", "keyed", "signed"] as const) {
       strictEqual(await readable(table, headers[actor]), "refused", actor);
     }
   });
 
   Deno.test(`${table}: neither members nor operators nor anybody can write`, async () => {
     const body = JSON.stringify({ [await firstColumn(table)]: null });
-    for (const actor of ["anon", "member", "operator", "keyed", "signed"] as const) {
+    for (
+      const actor of ["nobody", "garbled", "anon", "member", "operator", "keyed", "signed"] as const
+    ) {
       for (const method of ["POST", "PATCH", "DELETE"]) {
         // What this one may insert is put to the test in agent-keys.
         if (actor === "signed" && method === "POST" && table in SIGNED_AGENT) continue;
@@ -155,7 +157,7 @@ Deno.test("every endpoint and edge function has its row", async () => {
 for (const route of ROUTES) {
   Deno.test(`${route.id}: only the callers of the matrix may call it`, async () => {
     for (const actor of ACTORS) {
-      const kind = actor === "stranger" ? "member" : actor;
+      const kind = kindOf(actor);
       const path = route.path.replaceAll(/\{\w+\}/g, crypto.randomUUID());
       const response = await fetch(`${platform.apiUrl}/functions/v1${path}`, {
         method: route.method,
@@ -182,7 +184,7 @@ for (const [name, open] of Object.entries(FUNCTIONS)) {
       });
       const text = await response.text();
       const opened = response.status !== 401 && response.status !== 403;
-      const kind = actor === "stranger" ? "member" : actor;
+      const kind = kindOf(actor);
       strictEqual(opened, open.includes(kind), `${actor}: ${response.status} ${text}`);
     }
   });
@@ -275,7 +277,7 @@ Deno.test("members get their invoice's document, of others none", async () => {
     await response.body?.cancel();
     strictEqual(response.status, status);
   }
-  for (const actor of ["anon", "agent", "keyed", "signed", "cron"] as const) {
+  for (const actor of ["nobody", "garbled", "anon", "agent", "keyed", "signed", "cron"] as const) {
     const url = `${platform.apiUrl}/functions/v1/render-invoice?invoice_id=${mine.invoiceId}`;
     const response = await fetch(url, { headers: headers[actor] });
     await response.body?.cancel();
@@ -285,9 +287,14 @@ Deno.test("members get their invoice's document, of others none", async () => {
 
 Deno.test.afterAll(() => sql.end());
 
+/** The caller of the matrix whose rights an actor has. */
+function kindOf(actor: ActorName): string {
+  return actor === "stranger" ? "member" : actor === "nobody" ? "anon" : actor;
+}
+
 /** Agents' own keys are none to functions but ingest-usage, and signed ones to no function. */
 function isUnknown(actor: ActorName): boolean {
-  return ["anon", "keyed", "signed"].includes(actor);
+  return ["nobody", "garbled", "anon", "keyed", "signed"].includes(actor);
 }
 
 async function countRows(table: string, condition: string): Promise<number> {

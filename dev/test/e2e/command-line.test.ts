@@ -163,6 +163,22 @@ Deno.test("preview, generate and invoices say the same", async () => {
   }
 });
 
+Deno.test("an invoice is shown with all of its lines, however many there are", async () => {
+  const items = await sql<{ id: string }[]>`
+    insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
+    select c.id, 'Item ' || lpad(n::text, 3, '0') || '.', 1, 'USD', '2026-06-20'
+    from public.clients c, generate_series(1, 450) n where c.external_id = ${name}
+    returning id`;
+  const [made] = await sql<{ id: string }[]>`
+    select billing.create_one_off_invoice(${items.map(({ id }) => id)}::uuid[],
+      '2026-06-30') as id`;
+  const id = made?.id ?? "";
+  const numbers = (text: string) => new Set(text.match(/Item \d{3}\./g)).size;
+  strictEqual(numbers((await run("billing", "invoices", id)).out), 450);
+  const { lines, lines_count } = JSON.parse((await run("billing", "invoices", id, "--json")).out);
+  deepStrictEqual([lines.length, lines_count, numbers(JSON.stringify(lines))], [450, 450, 450]);
+});
+
 Deno.test("the other commands answer, and run shows what it does on stderr", async () => {
   const month = await run("billing", "run", "--as-of", "2026-06-01T00:00:00Z", "--json");
   strictEqual(month.code, 0, month.errors);

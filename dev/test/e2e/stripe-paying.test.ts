@@ -188,6 +188,27 @@ Deno.test("a month's payouts are matched with invoices, refunds, disputes and fe
       `dispute_reversal,${other},50.00,0.00,50.00,USD`,
       "payout,,,0.00,15.00,-15.00,USD",
     ]);
+    // Three lines a file, with a line more in the first payout after each: none twice, none skipped.
+    const paged: string[] = [];
+    for (let after = ""; paged.length < 12;) {
+      const query = { month, limit: 3, ...after === "" ? {} : { after } };
+      const file = await fetch(
+        `${platform.urls.api}/functions/v1/${addressOf(payoutLines, {}, query)}`,
+        { headers },
+      );
+      const rows = (await file.text()).trim().split("\r\n").slice(1).map((row) => row.split(","));
+      paged.push(...rows.map((row) => row.slice(3, 10).join()));
+      if (rows.length < 3) break;
+      after = [rows[2]?.[0], rows[2]?.[10]].filter((name) => name !== "").join("/");
+      await sql`
+        insert into public.stripe_payout_transactions (transaction_id, payout_id, type, category,
+          gross_minor, fee_minor, net_minor, currency, created_at)
+        values (${`txn_early_${paged.length}`}, ${paid.id}, 'fee', 'fee', 0, 0, 0, 'USD', '2020-01-01')`;
+    }
+    deepStrictEqual(paged, lines.map((row) => row.slice(3, 10).join()));
+    const nowhere = addressOf(payoutLines, {}, { month, after: "po_none/txn_none" });
+    const refused = await fetch(`${platform.urls.api}/functions/v1/${nowhere}`, { headers });
+    strictEqual((await refused.json()).code, "bad_request");
     // What came in by these lines is what the books say was paid and refunded.
     const [books] = await sql`
       select sum(amount_minor)::int as received from public.payments where method = 'stripe'`;

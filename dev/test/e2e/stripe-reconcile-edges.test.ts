@@ -86,7 +86,35 @@ inWorld(
       result = await reconcile(3, ports);
     }
     deepStrictEqual(result.left.map(({ kind, ours }) => `${kind} ${ours}`), ["unread refunds"]);
-    ok(calls > 20 && calls < 25, `${calls} calls`);
+    ok(calls > 6 && calls < 9, `${calls} calls`);
+  },
+);
+
+inWorld(
+  "a rate limit makes a reconciliation wait longer and longer, or as long as is asked for",
+  async (world) => {
+    const { stripe, sql, now } = world;
+    await issued(world, 5000);
+    /** Minutes until the next call, and where that goes on. */
+    const resumes = async (retryAfter?: number) => {
+      const { unfinished = "done" } = await reconcile(3, withoutRetries(world, retryAfter));
+      const [run] = await sql<{ minutes: number | null }[]>`
+        select round(extract(epoch from due_at - ${now()}::timestamptz) / 60)::int as minutes
+        from billing.stripe_reconciliations order by started_at desc, finished_at nulls first
+        limit 1`;
+      return `${unfinished} ${run?.minutes}`;
+    };
+    stripe.faults.push({ request: "GET /v1/refunds", kind: "429", times: Infinity });
+    const waits = [];
+    for (let call = 0; call < 7; call++) waits.push(await resumes());
+    // The first has come from the step before; then nothing is done six times.
+    deepStrictEqual(waits, [5, 5, 10, 20, 40, 60, 60].map((minutes) => `refunds ${minutes}`));
+    strictEqual(await resumes(), "done null");
+    deepStrictEqual(await resumes(900), "refunds 15");
+    // Not a day, whatever is asked for.
+    deepStrictEqual(await resumes(86_400), "refunds 60");
+    stripe.faults.length = 0;
+    strictEqual(await resumes(), "done null");
   },
 );
 

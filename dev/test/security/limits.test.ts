@@ -4,6 +4,7 @@ import { z } from "zod";
 import { MAX_CALLS, MAX_EVENTS, MAX_FEATURES } from "../../../shared/api/events.ts";
 import { paging } from "../../../shared/api/fields.ts";
 import { SHOWN_LINES } from "../../../shared/api/invoices.ts";
+import { MOST_OPEN_TOP_UPS } from "../../../shared/api/top-ups.ts";
 import * as bounds from "../../../shared/document/bounds.ts";
 import * as limits from "../../../supabase/functions/_shared/http/caller-limits.ts";
 import * as cut from "../../../supabase/functions/deliver/outbound/cut-text.ts";
@@ -51,6 +52,10 @@ Deno.test("other limits in docs/limits.md are those of the code", async () => {
   const setting = await Deno.readTextFile(
     join(repositoryRoot, "supabase/schemas/10_parties/settings.sql"),
   );
+  const topUps = await Deno.readTextFile(
+    join(repositoryRoot, "supabase/schemas/50_invoicing/top_ups/request.sql"),
+  );
+  match(topUps, new RegExp(`most_open_top_ups\\(\\).* immutable\\s+return ${MOST_OPEN_TOP_UPS};`));
   const said: Readonly<Record<string, string>> = {
     "time for a body to arrive": `${limits.BODY_WITHIN_MS / 1000} s`,
     "bodies being received, one caller":
@@ -64,6 +69,7 @@ Deno.test("other limits in docs/limits.md are those of the code", async () => {
     "events of `ingest-usage`": whole(MAX_EVENTS),
     "features of a log row": whole(MAX_FEATURES),
     "calls that a log row stands for": `1 to ${whole(MAX_CALLS)}`,
+    "top-ups of a client that are unpaid": whole(MOST_OPEN_TOP_UPS),
     "lines on paper": whole(bounds.MOST_LINES),
     "sums of the rest": whole(bounds.MOST_GROUPS),
     "lines of the annex (CSV within the PDF)": whole(bounds.MOST_ANNEX_LINES),

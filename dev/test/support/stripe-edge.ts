@@ -43,8 +43,11 @@ export async function issued(
   return id;
 }
 
-/** Ports whose requests are made once: a rate limit lasts as long as all tries of one. */
-export function withoutRetries({ ports, stripe }: DanceWorld): StripePorts {
+/**
+ * Ports whose requests are made once: a rate limit lasts as long as all tries of one. A proxy before
+ * Stripe may say in how many seconds to come back.
+ */
+export function withoutRetries({ ports, stripe }: DanceWorld, retryAfter?: number): StripePorts {
   const { hostname: host, port } = new URL(stripe.url);
   return {
     ...ports,
@@ -55,6 +58,15 @@ export function withoutRetries({ ports, stripe }: DanceWorld): StripePorts {
       protocol: "http",
       host,
       port: Number(port),
+      httpClient: Stripe.createFetchHttpClient(
+        async (input: RequestInfo | URL, init?: RequestInit) => {
+          const answer = await fetch(input, init);
+          if (answer.status !== 429 || retryAfter === undefined) return answer;
+          const headers = new Headers(answer.headers);
+          headers.set("retry-after", String(retryAfter));
+          return new Response(answer.body, { status: 429, headers });
+        },
+      ),
     }),
   };
 }

@@ -31,7 +31,7 @@ export function timekeeper({ sql, history }: Stage): Actor {
           where state in ('queued', 'running') and due_at > now()`;
         await sql`update billing.stripe_events set due_at = now()
           where state = 'pending' and due_at > now()`;
-        await sql`select billing.process_stripe_events()`;
+        await sql`call _billing.act_on_stripe_events()`;
         return "";
       }),
   };

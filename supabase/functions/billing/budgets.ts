@@ -34,7 +34,7 @@ export const budgetEndpoints = [
   }),
 ];
 
-/** An alert is a notice whose key names client, period and percentage; it is told by each way. */
+/** An alert is a notice whose key names client, period, amount and percentage; it is told by each way. */
 async function readBudget({ sql }: Session, clientId: string): Promise<unknown> {
   return found(
     await sql<{ item: unknown }[]>`
@@ -44,10 +44,10 @@ async function readBudget({ sql }: Session, clientId: string): Promise<unknown> 
           select coalesce(jsonb_agg(jsonb_build_object('percent', a.percent,
             'told_at', a.told_at) order by a.percent), '[]')
           from (
-            select split_part(d.dedupe_key, ':', 4)::int as percent, min(d.created_at) as told_at
+            select split_part(d.dedupe_key, ':', 5)::int as percent, min(d.created_at) as told_at
             from public.deliveries d
             where d.event = 'notice' and d.client_id = b.client_id and starts_with(d.dedupe_key,
-              format('budget:%s:%s:', b.client_id, p.period_start))
+              format('budget:%s:%s:%s:', b.client_id, p.period_start, b.amount_minor))
             group by 1
           ) a)) as item
       from public.client_budgets b

@@ -59,12 +59,15 @@ export const operationEndpoints = [
   endpoint(routes.clientStatement, async (session, { params: { client_id }, query }) => {
     await readClient(session, client_id);
     await session.asService();
-    const after = cursorKeys(query.cursor, 1)?.[0] ?? null;
+    // Of what was posted until the first page was read: later entries may be dated back.
+    const [until = null, ...after] = cursorKeys(query.cursor, 8) ?? [];
     const rows = await session.sql<PageRow[]>`
-      select to_jsonb(s) - 'ordinality' as item, array[s.ordinality::text] as keys
-      from billing.statement(${client_id}::text::uuid, ${query.year}) with ordinality s
-      where ${after}::text is null or s.ordinality > ${after}::text::bigint
-      order by s.ordinality limit ${query.limit + 1}`;
+      select to_jsonb(s) - 'place' as item, u.until::text || s.place as keys
+      from (select coalesce(${until}::text::timestamptz, now()) as until) u
+      cross join lateral billing.statement_entries(${client_id}::text::uuid, ${query.year},
+        u.until) s
+      where ${until}::text is null or s.place > ${after}::text[]
+      order by s.place limit ${query.limit + 1}`;
     return pageOf(rows, query.limit);
   }),
   endpoint(routes.reconcile, async ({ sql }, { query: { start, end } }) => {

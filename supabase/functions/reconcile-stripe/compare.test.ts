@@ -83,6 +83,6 @@ Deno.test("an invoice of an earlier system is not one of another database", () =
     from_invoice: null,
   } as const;
   const kinds = (known: readonly string[]) =>
-    compareSides([], [earlier], [], new Set(known)).map(({ kind }) => kind);
+    compareSides([], [earlier], [], { earlier: new Set(known), known: [] }).map(({ kind }) => kind);
   deepStrictEqual([kinds([]), kinds(["in_old"])], [["unknown_here"], []]);
 });

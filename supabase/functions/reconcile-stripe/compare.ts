@@ -1,6 +1,7 @@
 import type Stripe from "stripe";
+import { z } from "zod";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
-import type { BothSides } from "../_shared/stripe/rows.ts";
+import type { BothSides, KnownInvoice } from "../_shared/stripe/rows.ts";
 
 /** Where our books and Stripe's do not agree. Amounts in minor units, with what they are of. */
 export interface Difference {
@@ -41,19 +42,41 @@ export type ComparedInvoice = Pick<
   | "from_invoice"
 >;
 
+/** Invoices that are not compared, and that those of Stripe may be of. */
+export interface OtherInvoices {
+  /** Stripe's ids of invoices that an earlier system has issued. */
+  readonly earlier: ReadonlySet<string>;
+  /** Invoices of ours that were settled before the compared days. */
+  readonly known: readonly KnownInvoice[];
+}
+
+/** The ids of invoices of ours that those of Stripe name and that are not among the compared. */
+export function namedBeside(
+  ours: readonly BothSides[],
+  theirs: readonly ComparedInvoice[],
+): string[] {
+  const compared = new Set(ours.map(({ invoice_id }) => invoice_id));
+  return theirs.flatMap(({ metadata }) => {
+    const own = z.uuid().safeParse(metadata?.leveredge_invoice_id).data;
+    return own === undefined || compared.has(own) ? [] : [own];
+  });
+}
+
 /**
  * Compares invoices from both sides. `theirs` are those of Stripe that name one of ours or are
  * known here; others (subscriptions', made by hand there) are not ours to judge. `judged` are those
- * of ours that may be compared: the others have been, or Stripe's are still to be read. `earlier`
- * are Stripe's ids of invoices that an earlier system has issued.
+ * of ours that may be compared: the others have been, or Stripe's are still to be read. `others`
+ * says what is known of those that are not compared.
  */
 export function compareSides(
   ours: readonly BothSides[],
   theirs: readonly ComparedInvoice[],
   judged = ours,
-  earlier: ReadonlySet<string> = new Set(),
+  { earlier, known: older }: OtherInvoices = { earlier: new Set(), known: [] },
 ): Difference[] {
-  const known = new Map(ours.map((row) => [row.invoice_id, row]));
+  const known = new Map<string, KnownInvoice>(
+    [...older, ...ours].map((row) => [row.invoice_id, row]),
+  );
   const byId = new Map(theirs.map((invoice) => [invoice.id, invoice]));
   const unknown = theirs.flatMap((invoice): Difference[] => {
     const own = invoice.metadata?.leveredge_invoice_id;

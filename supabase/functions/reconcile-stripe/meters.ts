@@ -1,7 +1,7 @@
 import Stripe from "stripe";
 import type { Difference } from "./compare.ts";
 import { ensureCustomer } from "../_shared/stripe/customers.ts";
-import { describeFailure, isRateLimit } from "../_shared/stripe/failures.ts";
+import { describeFailure, isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { MeterEvent } from "../_shared/stripe/rows.ts";
 
@@ -13,6 +13,8 @@ export interface MeterReport {
   readonly isCutOff?: boolean;
   /** Stripe has had too many requests: the rest was not sent. */
   readonly isRateLimited?: boolean;
+  /** Seconds after which Stripe asks to try again. */
+  readonly retryAfterSeconds?: number;
 }
 
 /**
@@ -40,7 +42,9 @@ export async function sendMeterEvents(
       if (!(error instanceof Stripe.errors.StripeError)) throw error;
       problems.push({ event, problem: describeFailure(error) });
       if (isRateLimit(error)) {
-        return { sent, problems, isCutOff: true, isRateLimited: true };
+        const seconds = retryAfter(error);
+        const later = seconds === undefined ? {} : { retryAfterSeconds: seconds };
+        return { sent, problems, isCutOff: true, isRateLimited: true, ...later };
       }
     }
   }

@@ -1,7 +1,7 @@
 import type Stripe from "stripe";
 import { fromStripeAmount, toStripeAmount } from "../../../shared/stripe/amounts.ts";
 import { actOnEvents } from "../_shared/stripe/events.ts";
-import { describeError, isRateLimit } from "../_shared/stripe/failures.ts";
+import { describeError, isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { deleteDraft } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
@@ -17,6 +17,8 @@ export interface OutboxReport {
   readonly isCutOff?: boolean;
   /** Stripe has had too many requests: the rest was not tried. */
   readonly isRateLimited?: boolean;
+  /** Seconds after which Stripe asks to try again. */
+  readonly retryAfterSeconds?: number;
 }
 
 /** Whether the time of a call is over. */
@@ -47,11 +49,13 @@ export async function pushToStripe(
   const problems: { task: UntoldTask; problem: string }[] = [];
   let done = 0;
   let isRateLimited = false;
+  let seconds: number | undefined;
   const attempt = async (task: UntoldTask, work: () => Promise<boolean>) => {
     try {
       if (await work()) done += 1;
     } catch (error) {
       isRateLimited ||= isRateLimit(error);
+      seconds = retryAfter(error);
       problems.push({ task, problem: describeError(error) });
     }
   };
@@ -61,6 +65,7 @@ export async function pushToStripe(
     problems,
     isCutOff: true,
     ...(isRateLimited ? { isRateLimited } : {}),
+    ...(isRateLimited && seconds !== undefined ? { retryAfterSeconds: seconds } : {}),
   });
   for (const task of await store.outbox()) {
     if (isCutOff()) return cutOff();

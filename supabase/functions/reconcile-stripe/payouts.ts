@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
-import { isRateLimit } from "../_shared/stripe/failures.ts";
+import { isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import { after, type Progress, unread } from "./progress.ts";
 
 /** Where the list of payouts goes on, and where in the one that comes next, as a cursor. */
@@ -47,7 +47,7 @@ export async function mirrorPayouts(
       count(1);
     }
   } catch (error) {
-    if (isRateLimit(error)) pause();
+    if (isRateLimit(error)) pause(retryAfter(error));
     if (isFirst || !isOver()) throw error;
     return cursorOf({ done, begun: null, last: null });
   }
@@ -73,10 +73,36 @@ async function mirrorOrLeaveOut(
 async function mirrorOne(
   payout: Stripe.Payout,
   from: string | null,
-  { isOver, pause, count, report }: Progress,
+  progress: Progress,
+  ports: StripePorts,
+): Promise<string | null> {
+  const { store } = ports;
+  if (await store.savePayout(payout)) {
+    const last = await noteParts(payout, from, progress, ports);
+    if (last !== null) return last;
+    await store.completePayout(payout.id);
+  }
+  // Also of one that was complete before: the call that completed it may have been killed.
+  const difference = await store.payoutDifference(payout.id);
+  if (difference !== null) {
+    progress.report.left.push({
+      kind: "payout",
+      number: null,
+      stripe_invoice_id: payout.id,
+      ours: `parts come to ${difference.parts_minor}`,
+      stripes: `${difference.amount_minor} ${payout.currency}`,
+    });
+  }
+  return null;
+}
+
+/** Notes what a payout is made of; null when that is all, else its last transaction that is noted. */
+async function noteParts(
+  payout: Stripe.Payout,
+  from: string | null,
+  { isOver, pause, count }: Progress,
   { stripe, store }: StripePorts,
 ): Promise<string | null> {
-  if (!await store.savePayout(payout)) return null;
   let last = from;
   try {
     for (let isMore = true; isMore;) {
@@ -94,19 +120,9 @@ async function mirrorOne(
       if (isMore && isOver()) return last;
     }
   } catch (error) {
-    if (isRateLimit(error) && last !== from) pause();
+    if (isRateLimit(error) && last !== from) pause(retryAfter(error));
     if (last === from || !isOver()) throw error;
     return last;
-  }
-  const difference = await store.completePayout(payout.id);
-  if (difference !== null) {
-    report.left.push({
-      kind: "payout",
-      number: null,
-      stripe_invoice_id: payout.id,
-      ours: `parts come to ${difference.parts_minor}`,
-      stripes: `${difference.amount_minor} ${payout.currency}`,
-    });
   }
   return null;
 }

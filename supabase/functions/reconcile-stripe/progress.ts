@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeError, isRateLimit } from "../_shared/stripe/failures.ts";
+import { describeError, isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import type { Difference } from "./compare.ts";
 
 const Differences = z.array(z.custom<Difference>((value) => typeof value === "object"));
@@ -25,8 +25,11 @@ export interface Progress {
   readonly report: Report;
   /** Whether this call has done enough, or its time is over: nothing more is begun. */
   readonly isOver: () => boolean;
-  /** Stripe has had too many requests: `isOver` from now on, and the next call goes on. */
-  readonly pause: () => void;
+  /**
+   * Stripe has had too many requests: `isOver` from now on, and a later call goes on, after so many
+   * seconds if Stripe says so.
+   */
+  readonly pause: (seconds: number | undefined) => void;
   /** Notes that so many objects of Stripe have been read. */
   readonly count: (objects: number) => void;
 }
@@ -56,7 +59,7 @@ export async function forEach<T extends { id: string }>(
       count(1);
     }
   } catch (error) {
-    if (isRateLimit(error)) pause();
+    if (isRateLimit(error)) pause(retryAfter(error));
     // A page that did not come in time, or for which there were too many requests.
     if (last === null || !isOver()) throw error;
     return last;

@@ -1,6 +1,6 @@
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { Difference } from "./compare.ts";
-import { isRateLimit } from "../_shared/stripe/failures.ts";
+import { isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import { type Progress, Report, unread } from "./progress.ts";
 import { STEPS } from "./steps.ts";
 import { tellDifferences } from "./tell.ts";
@@ -28,10 +28,12 @@ const SECONDS = 90;
  */
 const MOST_OBJECTS = 5000;
 /**
- * Calls in a row, some minutes apart, that a rate limit may end before anything is done. After so many
- * a step that meets one is left out and told of, as one that fails.
+ * Calls in a row that a rate limit may end before anything is done, three hours all together. After
+ * so many a step that meets one is left out and told of, as one that fails.
  */
-const MOST_RATE_LIMITS = 20;
+const MOST_RATE_LIMITS = 6;
+/** Seconds until the call after the first of them, and at most: each waits twice as long. */
+const PAUSE = { first: 300, most: 3600 };
 
 /**
  * Compares the invoices, payments, refunds, disputes, credit notes and balances of the last days from
@@ -40,7 +42,7 @@ const MOST_RATE_LIMITS = 20;
  * mirrored; our voids, credits and payments made elsewhere, and usage for its meters, are told to
  * Stripe; a missing Stripe invoice is made. The rest is reported. A step that fails is named and
  * told, and the others are done; one that is cut off is done again by the next call. A rate limit
- * cuts a call off: docs.stripe.com/rate-limits asks to wait.
+ * cuts a call off, and the next comes later and later: docs.stripe.com/rate-limits.
  */
 export async function reconcile(
   days: number,
@@ -53,6 +55,7 @@ export async function reconcile(
   const isLate = timer(seconds, now);
   let objects = 0;
   let isLimited = false;
+  let asked = 0;
   const isOver = () => isLimited || objects >= mostObjects || isLate();
   const run = await store.beginReconciliation(days, now());
   const report = Report.parse(run.report);
@@ -61,8 +64,9 @@ export async function reconcile(
     sinceDay: run.since.toISOString().slice(0, 10),
     report,
     isOver,
-    pause: () => {
+    pause: (seconds = 0) => {
       isLimited = report.rate_limits < MOST_RATE_LIMITS;
+      asked = Math.max(asked, seconds);
     },
     count: (more) => {
       objects += more;
@@ -79,7 +83,7 @@ export async function reconcile(
       if (!isLimited) report.rate_limits = 0;
       if (cursor === null) position += 1;
     } catch (error) {
-      if (isRateLimit(error)) progress.pause();
+      if (isRateLimit(error)) progress.pause(retryAfter(error));
       // The next call does all of it again.
       if (isLimited) Object.assign(report, before);
       else {
@@ -97,12 +101,19 @@ export async function reconcile(
       run.id,
       { step: STEPS[position]?.[0] ?? null, cursor, report },
       now(),
+      isLimited ? resumedAt(now(), report.rate_limits, asked) : null,
     );
     const next = STEPS[position]?.[0];
     if (next !== undefined && isOver()) return { ...answerOf(days, report), unfinished: next };
   }
   await tellDifferences(report.left, ports);
   return answerOf(days, report);
+}
+
+/** When a call comes after one that a rate limit ended: as Stripe asks, or later and later. */
+function resumedAt(now: Date, limits: number, asked: number): Date {
+  const own = PAUSE.first * 2 ** Math.max(0, limits - 1);
+  return new Date(now.getTime() + Math.min(Math.max(own, asked), PAUSE.most) * 1000);
 }
 
 function answerOf(days: number, report: Report): Reconciliation {

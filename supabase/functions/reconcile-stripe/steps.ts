@@ -1,13 +1,20 @@
 import type Stripe from "stripe";
 import { z } from "zod";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
-import { takeBalanceOver } from "../_shared/stripe/balance.ts";
 import { fetchObjects } from "../_shared/stripe/events.ts";
 import { isMissing, TooManyRequests } from "../_shared/stripe/failures.ts";
 import { deleteDraft, deliverInvoice } from "../_shared/stripe/invoices.ts";
 import type { StripePorts } from "../_shared/stripe/ports.ts";
 import type { BothSides } from "../_shared/stripe/rows.ts";
-import { type ComparedInvoice, compareSides, type Difference, receivedOf } from "./compare.ts";
+import { applyBalances, tellCashBalances } from "./balances.ts";
+import {
+  type ComparedInvoice,
+  compareSides,
+  type Difference,
+  namedBeside,
+  type OtherInvoices,
+  receivedOf,
+} from "./compare.ts";
 import { fetchEvents } from "./events.ts";
 import { meterDifferences, sendMeterEvents } from "./meters.ts";
 import {
@@ -78,12 +85,25 @@ async function repairInvoices(
   const judged = ours.filter(({ stripe_invoice_id: id }) =>
     fetched.cursor === null ? isNew(id) : ids.has(id ?? "")
   );
-  const earlier = await ports.store.earlierInvoices();
-  report.found.push(...compareSides(ours, theirs, judged, earlier));
+  const others = await othersOf(ours, theirs, ports);
+  report.found.push(...compareSides(ours, theirs, judged, others));
   if (fetched.cursor !== null) return fetched.cursor;
   const { compared } = fetched;
   await discardDrafts(await ports.store.bothSides(sinceDay), compared, progress, ports);
   return null;
+}
+
+/** What is known of invoices that Stripe's name and that are not compared. */
+async function othersOf(
+  ours: readonly BothSides[],
+  theirs: readonly ComparedInvoice[],
+  { store }: StripePorts,
+): Promise<OtherInvoices> {
+  const named = namedBeside(ours, theirs);
+  return {
+    earlier: await store.earlierInvoices(),
+    known: named.length === 0 ? [] : await store.knownInvoices(named),
+  };
 }
 
 async function makeInvoices(
@@ -97,7 +117,9 @@ async function makeInvoices(
   return await forEach(following(missing, cursor), "making", progress, async ({ invoice_id }) => {
     const outcome = await deliverInvoice(invoice_id, ports);
     // It is not done: the next call begins with it.
-    if (outcome.kind === "retry" && outcome.isRateLimited) throw new TooManyRequests();
+    if (outcome.kind === "retry" && outcome.isRateLimited) {
+      throw new TooManyRequests(outcome.retryAfterSeconds);
+    }
   });
 }
 
@@ -232,56 +254,6 @@ async function applySubscriptions(
   });
 }
 
-/** Balances of customers that are not zero, in whatever currency. */
-async function applyBalances(
-  progress: Progress,
-  ports: StripePorts,
-  cursor: string | null,
-): Promise<string | null> {
-  const listed = ports.stripe.customers.list({
-    limit: 100,
-    ...after(cursor),
-    expand: ["data.invoice_credit_balance"],
-  });
-  return await forEach(listed, "balance of", progress, async (customer) => {
-    const others = Object.values(customer.invoice_credit_balance ?? {});
-    if (customer.balance === 0 && others.every((one) => one === 0)) return;
-    await takeBalanceOver(customer.id, ports);
-  });
-}
-
-/**
- * What clients have transferred and Stripe has put on no invoice, because it is more than one or fits
- * none: docs.stripe.com/payments/customer-balance (cash balances). Only the seller can say what it is
- * for, so it is told. A list of its own: where a key may not read it, credit balances are read still.
- */
-async function tellCashBalances(
-  progress: Progress,
-  { stripe }: StripePorts,
-  cursor: string | null,
-): Promise<string | null> {
-  const listed = stripe.customers.list({
-    limit: 100,
-    ...after(cursor),
-    expand: ["data.cash_balance"],
-  });
-  return await forEach(listed, "bank transfers of", progress, (customer) => {
-    const { id, metadata, cash_balance } = customer;
-    if (metadata.leveredge_client_id === undefined) return Promise.resolve();
-    for (const [currency, amount] of Object.entries(cash_balance?.available ?? {})) {
-      if (amount === 0) continue;
-      progress.report.left.push({
-        kind: "cash_balance",
-        number: null,
-        stripe_invoice_id: id,
-        ours: "on no invoice",
-        stripes: `${amount} ${currency}`,
-      });
-    }
-    return Promise.resolve();
-  });
-}
-
 /** What fails is left to the next reconciliation: it goes on only while something is told. */
 async function tellStripe(
   { report, isOver, pause }: Progress,
@@ -289,7 +261,7 @@ async function tellStripe(
 ): Promise<string | null> {
   const told = await pushToStripe(ports, isOver);
   report.told += told.done;
-  if (told.isRateLimited) pause();
+  if (told.isRateLimited) pause(told.retryAfterSeconds);
   if (told.isCutOff && (told.done > 0 || told.isRateLimited) && isOver()) return "more";
   report.left.push(...untold(told));
   return null;
@@ -309,8 +281,8 @@ async function tellMeters(
   { report, sinceDay, isOver, pause }: Progress,
   ports: StripePorts,
 ): Promise<string | null> {
-  const { sent, isCutOff, isRateLimited } = await sendMeterEvents(ports, isOver);
-  if (isRateLimited) pause();
+  const { sent, isCutOff, isRateLimited, retryAfterSeconds } = await sendMeterEvents(ports, isOver);
+  if (isRateLimited) pause(retryAfterSeconds);
   if (isCutOff && (sent > 0 || isRateLimited) && isOver()) return "more";
   report.left.push(...await meterDifferences(sinceDay, ports));
   return null;
@@ -327,7 +299,7 @@ async function compare(
   const fetched = await fetchInvoices(progress, ports, ours, fetchedBefore(cursor));
   if (fetched.cursor !== null) return fetched.cursor;
   const repaired = await ports.store.bothSides(sinceDay);
-  const earlier = await ports.store.earlierInvoices();
-  report.left.unshift(...compareSides(repaired, fetched.compared, repaired, earlier));
+  const others = await othersOf(repaired, fetched.compared, ports);
+  report.left.unshift(...compareSides(repaired, fetched.compared, repaired, others));
   return null;
 }

@@ -35,6 +35,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('payment_terms_refused', 400, 'A way to pay that Stripe does not offer to the client.'),
   ('ledger_unbalanced', 409, 'Debits and credits of a ledger transaction differ.'),
   ('ledger_conflict', 409, 'A ledger transaction is posted already, with other amounts.'),
+  ('too_many_top_ups', 409, 'The client has as many unpaid top-ups as it may have.'),
   ('unknown_grant', 404, 'No grant of credit has this id.'),
   ('no_running_period', 409, 'The client has no period at this time: not started yet, or ended.')
 on conflict (code) do update

@@ -52,8 +52,8 @@ comment on column public.billing_settings.default_client_id is
 comment on column public.billing_settings.max_usage_keys_per_day is
   'Most usage_records that a client''s day may have; log rows that bring more are quarantined.';
 comment on column public.billing_settings.max_units_per_event is
-  'Most units of a kind that one call may have; a log row of several calls may have 1,000 times as
-   many. Rows with more are quarantined.';
+  'Most units of a kind that one call may have; a log row of several calls may have as many times
+   these as it has calls, up to 1,000. Rows with more are quarantined.';
 comment on column public.billing_settings.operator_emails is
   'Who gets run reports, alerts and notices of deliveries that gave up.';
 comment on column public.billing_settings.delivery_attempts is

@@ -133,8 +133,7 @@ cross join lateral (
       case when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches),
           t.highest, -t.lowest,
           case when l.other_features <> '{}' then billing.most_units(l.other_features) end)
-          -- A row of several calls is a window that its writer has summed.
-          > case when abs(l.calls) = 1 then 1 else 1000 end
+          > least(greatest(abs(l.calls), 1), 1000)
             * (select s.max_units_per_event from public.billing_settings s)
         then 'too_many_units' end,
       -- What corrects a row that is held is held with it.

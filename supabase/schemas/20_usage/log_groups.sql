@@ -58,9 +58,9 @@ comment on function _billing.counts_are_invalid is
 create function _billing.log_groups(since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz, until_at timestamptz, agents text[])
 returns table (client_id uuid, reason text, usage_day date, model text, agent text, features text,
-  class integer, counting text, is_unmapped boolean, is_window boolean, logs bigint, calls numeric,
-  total_cost numeric, input numeric, input_logs bigint, input_cost numeric, output numeric,
-  output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
+  class integer, counting text, is_unmapped boolean, bounding_calls integer, logs bigint,
+  calls numeric, total_cost numeric, input numeric, input_logs bigint, input_cost numeric,
+  output numeric, output_logs bigint, output_cost numeric, cache_read numeric, read_logs bigint,
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
@@ -77,6 +77,8 @@ declare
   default_client constant uuid := (select s.default_client_id from public.billing_settings s);
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
   most_counted constant numeric := most_units;
+  -- Features with a number of so many digits may be beyond it.
+  many constant text := format('[0-9]{%s}', length(most_units::text));
   assigned constant text[] := array(select distinct a.agent from public.agent_assignments a);
   holding constant boolean := exists (select from billing.held_logs);
   dismissing constant boolean := exists (select from billing.dismissed_logs);
@@ -109,13 +111,13 @@ begin
           then 'invalid_metadata'
         -- Features are judged by group.
         when greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches)) > most_units
-            and (abs(l.calls) = 1 or greatest(abs(l.input_tokens), abs(l.output_tokens),
-              abs(l.web_searches)) > 1000 * most_units)
+            and greatest(abs(l.input_tokens), abs(l.output_tokens), abs(l.web_searches))
+              > least(greatest(abs(l.calls), 1), 1000) * most_units
           then 'too_many_units'
         when l.says_more and (greatest(l.cache_read, l.cache_write, l.reasoning) > most_counted
               or least(l.cache_read, l.cache_write, l.reasoning) < -most_counted)
-            and (abs(l.calls) = 1 or greatest(abs(l.cache_read), abs(l.cache_write),
-              abs(l.reasoning)) > 1000 * most_counted)
+            and greatest(abs(l.cache_read), abs(l.cache_write), abs(l.reasoning))
+              > least(greatest(abs(l.calls), 1), 1000) * most_counted
           then 'too_many_units'
         -- Where nothing is held this is not asked of any row.
         when holding and ((l.id, o.client_id) in (
@@ -126,10 +128,10 @@ begin
           then 'dismissed'
       end as reason,
       -- What rows of a group have in common besides: one number, because each row is grouped by it.
-      -- The way of counting in two bits, whether it is unknown in another, whether features are
-      -- those of a window in a fourth, above them the class.
+      -- The way of counting in two bits, whether it is unknown in another, in ten for how many
+      -- calls a row may have features (0: one, or all of them are few), above them the class.
       case when l.says_more or l.features is not null or abs(l.input_tokens) > least_long then
-        16 * case when abs(l.calls) = 1 and long_above ? l.model
+        8192 * case when abs(l.calls) = 1 and long_above ? l.model
             and abs(_billing.whole_input(l.input_tokens, l.features, l.counting, l.cache_read,
               l.model = any (reading), l.cache_write, l.model = any (writing))) > least_long
           then _billing.rate_class_code(l.metadata, billing.thresholds_passed(
@@ -141,7 +143,8 @@ begin
         + case l.counting when 'inclusive' then 1 when 'exclusive' then 2 else 0 end
         + case when (l.cache_read <> 0 or l.cache_write <> 0 or l.reasoning <> 0)
           and l.counting is null and l.model <> all (mapped) then 4 else 0 end
-        + case when l.features is not null and abs(l.calls) <> 1 then 8 else 0 end
+        + case when abs(l.calls) > 1 and l.features ~ many
+          then 8 * least(abs(l.calls), 1000)::integer else 0 end
         else 0 end as kind,
       -- What a provider counts within something else is not counted there a second time.
       case when l.says_more then _billing.own_part(
@@ -174,13 +177,13 @@ begin
     select l.*, case when l.reason is null then l.client_id end as owner,
       case when l.reason is null then l.usage_day end as day,
       case when l.reason is null then l.model end as of_model,
-      case when l.reason is null then l.kind else l.kind & 8 end as of_kind
+      case when l.reason is null then l.kind else l.kind & 8184 end as of_kind
     from owned l
   )
   -- Features by their text: equal numbers of other lengths (1, 1.000…) are judged by themselves.
-  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 16,
+  select l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind / 8192,
     case l.of_kind & 3 when 1 then 'inclusive' when 2 then 'exclusive' end, l.of_kind & 4 <> 0,
-    l.of_kind & 8 <> 0,
+    greatest(l.of_kind / 8 & 1023, 1),
     count(*), count(*) + coalesce(sum(l.calls - 1) filter (where l.calls <> 1), 0),
     sum(l.total_cost),
     sum(l.input_tokens), count(l.input_cost), sum(l.input_cost),

@@ -27,7 +27,7 @@ begin
           or g.features is null then g.reason
         else coalesce(billing.feature_reason(g.features::jsonb),
           case when billing.most_units(g.features::jsonb)
-            > case when g.is_window then 1000 else 1 end * most_units then 'too_many_units' end,
+            > g.bounding_calls * most_units then 'too_many_units' end,
           g.reason) end as why,
       g.input
         - case when billing.is_within(g.cache_read, g.counting, p.cache_read_within_input)

@@ -207,7 +207,9 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
-    select format('budget:%s:%s:%s', b.client_id, b.period_start, x.reached) as key,
+    -- Of another amount it is told anew.
+    select format('budget:%s:%s:%s:%s', b.client_id, b.period_start, b.budget_minor, x.reached)
+        as key,
       case when x.reached >= 100 then 'high' else 'normal' end as priority,
       format('%s has used %s %% of its budget', b.client, x.reached) as subject,
       format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
@@ -233,6 +235,6 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   ) a;
 $$;
 comment on function billing.queue_usage_alerts is
-  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold and
-   period.';
+  'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold, amount
+   and period.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;

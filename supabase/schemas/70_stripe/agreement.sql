@@ -91,6 +91,20 @@ comment on function _billing.stripe_both_sides is
   'Issued invoices since a day, and older ones that take payments, beside what is known of them in
    Stripe.';
 
+-- What invoices are known as in Stripe, however old and whatever has become of them.
+create function _billing.known_stripe_invoices(ids uuid[], livemode boolean)
+returns table (invoice_id uuid, number text, stripe_invoice_id text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select i.id, i.number, m.stripe_invoice_id
+  from public.invoices i
+  left join public.stripe_invoices m
+    on m.invoice_id = i.id and m.livemode = known_stripe_invoices.livemode
+  where i.id = any (ids) and i.number is not null
+  order by i.number;
+$$;
+comment on function _billing.known_stripe_invoices is
+  'What issued invoices are known as in Stripe.';
+
 -- Invoices of whose money the amount is known, but not all of the payments: the event that names a
 -- payment was lost. Refunds and disputes name their payment only.
 create function _billing.unnamed_stripe_payments(since date, livemode boolean)

@@ -21,10 +21,13 @@ begin
     and not exists (select from public.stripe_meters) then
     return 'nothing is in Stripe';
   end if;
-  -- One that did not end within a function's time goes on; it tells of the outbox too.
+  -- One that did not end within a function's time goes on, beside the outbox: that waits for none
+  -- of its steps, and both may tell Stripe of the same.
   if body ->> 'only' = 'outbox' and cut_off is not null then
-    body := jsonb_build_object('days', cut_off);
-  elsif body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
+    perform _billing.call_function('billing-stripe-reconcile', '/reconcile-stripe',
+      jsonb_build_object('days', cut_off), interval '150 seconds');
+  end if;
+  if body ->> 'only' = 'outbox' and not exists (select from _billing.stripe_outbox(true))
     and not exists (select from _billing.stripe_outbox(false))
     and not exists (select from public.stripe_customers s where s.balance_moved_at is not null)
     and not exists (select from _billing.untold_payments(true))
@@ -33,7 +36,7 @@ begin
     and not exists (select from _billing.open_setups(false))
     and not exists (select from billing.stripe_events e
       where e.state = 'pending' and e.to_fetch and e.due_at <= clock_timestamp()) then
-    return 'nothing to tell';
+    return case when cut_off is null then 'nothing to tell' else 'woken' end;
   end if;
   -- A comparison may take as long as a function may take to answer.
   perform _billing.call_function(

@@ -99,17 +99,24 @@ $$;
 comment on function _billing.save_payout_transactions is
   'Notes what a payout is made of, page by page; each once.';
 
--- What its parts come to and what it is, where the two differ.
-create function _billing.complete_payout(payout_id text)
-returns table (parts_minor bigint, amount_minor bigint)
+create function _billing.complete_payout(payout_id text) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update public.stripe_payouts p set complete_at = now()
   where p.payout_id = complete_payout.payout_id and p.complete_at is null;
+$$;
+comment on function _billing.complete_payout is 'Notes that all of a payout is here.';
+
+-- What its parts come to and what it is, where all is here and the two differ. Asked for as long as
+-- Stripe lists it: a call that was killed after it had noted the last part may have told nobody.
+create function _billing.payout_difference(payout_id text)
+returns table (parts_minor bigint, amount_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.parts, p.amount_minor
   from public.stripe_payouts p
   cross join lateral (select coalesce(sum(t.net_minor), 0)::bigint as parts
     from public.stripe_payout_transactions t where t.payout_id = p.payout_id) x
-  where p.payout_id = complete_payout.payout_id and x.parts <> p.amount_minor;
+  where p.payout_id = payout_difference.payout_id and p.complete_at is not null
+    and x.parts <> p.amount_minor;
 $$;
-comment on function _billing.complete_payout is
-  'Notes that all of a payout is here; a row where its parts do not come to its amount.';
+comment on function _billing.payout_difference is
+  'A row where all of a payout is here and its parts do not come to its amount.';

@@ -30,7 +30,8 @@ create index stripe_events_to_fetch on billing.stripe_events (due_at)
 -- In the order in which they are acted on: there may be tens of thousands.
 create index stripe_events_pending on billing.stripe_events (created_at, id)
   where state = 'pending';
-create index stripe_events_waiting on billing.stripe_events (created_at, id)
+create index stripe_events_waiting
+  on billing.stripe_events ((payload #>> '{data,object,payment_intent}'))
   where state = 'pending' and note like 'waiting for %';
 create index stripe_events_failed on billing.stripe_events (received_at) where state = 'failed';
 alter table billing.stripe_events enable row level security;

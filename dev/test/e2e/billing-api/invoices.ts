@@ -1,4 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import * as clients from "../../../../shared/api/clients.ts";
 import * as credits from "../../../../shared/api/credits.ts";
 import * as deliveries from "../../../../shared/api/deliveries.ts";
 import * as invoices from "../../../../shared/api/invoices.ts";
@@ -6,7 +7,7 @@ import * as operations from "../../../../shared/api/operations.ts";
 import * as payouts from "../../../../shared/api/payouts.ts";
 import * as topUps from "../../../../shared/api/top-ups.ts";
 import { exportJournal, exportJournalLayout } from "../../../../shared/api/journal.ts";
-import { AGENT, call, clientOfRun, data } from "./calls.ts";
+import { AGENT, call, clientOfRun, data, sql } from "./calls.ts";
 
 Deno.test("an invoice is previewed, issued, voided, made anew, released and credited", async () => {
   const client_id = await clientOfRun();
@@ -114,6 +115,29 @@ Deno.test("credit is granted once and bought, and recharges are set", async () =
   deepStrictEqual([granted7?.id, granted7?.state], [bought.id, "granted"]);
 });
 
+Deno.test("a client has so many unpaid top-ups, and a known reference is the same one", async () => {
+  const client_id = await clientOfRun();
+  const ask = (number: number) =>
+    call(topUps.requestTopUp, {
+      params: { client_id },
+      body: { amount_minor: 700, reference: `unpaid ${number} ${AGENT}` },
+    });
+  const made = [];
+  for (let number = 0; number < topUps.MOST_OPEN_TOP_UPS; number++) {
+    made.push(await data(ask(number)));
+  }
+  const { error } = await ask(topUps.MOST_OPEN_TOP_UPS);
+  deepStrictEqual([error?.status, error?.code], [409, "too_many_top_ups"]);
+  match(error?.detail ?? "", /10 unpaid top-ups/);
+  strictEqual((await data(ask(0))).id, made[0]?.id, "a known reference is the same one");
+  for (const { invoice_id } of made) {
+    await data(call(invoices.voidInvoice, {
+      params: { invoice_id: invoice_id ?? "" },
+      body: { reason: "test" },
+    }));
+  }
+});
+
 Deno.test("an invoice is written off and paid; the account, runs and exports show it", async () => {
   const client_id = await clientOfRun();
   const listed = await data(call(invoices.listInvoices, {
@@ -183,4 +207,43 @@ Deno.test("an invoice is written off and paid; the account, runs and exports sho
   deepStrictEqual([retried.state, retried.attempts], ["queued", 0]);
   const document = await data(call(operations.openApi, {}));
   strictEqual(document.openapi, "3.1.0");
+});
+
+Deno.test("pages of a statement are of one instant: what is dated back meanwhile moves no row", async () => {
+  const { id: client_id } = await data(call(clients.createClientRoute, {
+    body: { name: `Statement ${crypto.randomUUID()}`, started_on: "2026-05-01" },
+  }));
+  const adjust = (cents: number, at: string) =>
+    sql`insert into public.balance_entries (client_id, currency, amount_minor, reason, created_at)
+      values (${client_id}, 'USD', ${cents}, 'adjustment', ${at})`;
+  // Two of one instant and amount too: each is there once.
+  const entries = [[100, "02"], [200, "03"], [200, "03"], [400, "04"], [800, "05"]] as const;
+  for (const [cents, month] of entries) await adjust(cents, `2026-${month}-01T12:00:00Z`);
+  const read = (query: { limit?: number; cursor?: string | undefined }) =>
+    data(
+      call(operations.clientStatement, { params: { client_id }, query: { year: 2026, ...query } }),
+    );
+  const before = await read({});
+  deepStrictEqual(before.data.map(({ balance_minor }) => balance_minor).sort((a, b) => b - a), [
+    0,
+    -100,
+    -300,
+    -500,
+    -900,
+    -1700,
+    -1700,
+  ]);
+  const paged: unknown[] = [];
+  let cursor: string | undefined;
+  let pages = 0;
+  do {
+    const page = await read({ limit: 2, cursor });
+    paged.push(...page.data);
+    pages += 1;
+    cursor = page.next_cursor ?? undefined;
+    // Dated before, between and after the rows that were shown.
+    for (const day of ["01-15", "03-01", "04-15"]) await adjust(7, `2026-${day}T12:00:00Z`);
+  } while (cursor !== undefined && pages < 9);
+  deepStrictEqual(paged, before.data);
+  deepStrictEqual([pages, (await read({})).data.length], [4, before.data.length + 12]);
 });

@@ -64,6 +64,27 @@ Deno.test("a customer tops up and sees the balance once it is paid", journey, as
   });
 });
 
+Deno.test("top-ups beyond a page are a click away", journey, async () => {
+  const customer = await newCustomer(sql);
+  // The oldest is number 1: of 51 it alone is on the second page.
+  await sql`
+    insert into public.top_ups (client_id, origin, state, currency, amount_minor, balance_minor,
+      threshold_minor, requested_at)
+    select ${customer.clientId}, 'low_balance', 'void', 'USD', 1000 + n, 0, 1,
+      timestamptz '2026-06-01' + n * interval '1 hour' from generate_series(1, 51) n`;
+  await visit(() => customer, async ({ page, complaints }) => {
+    await open(page, "#/credit");
+    await page.getByRole("cell", { name: "$10.51" }).waitFor();
+    strictEqual(await page.getByRole("cell", { name: "$10.01" }).count(), 0);
+    await page.getByRole("link", { name: "Next page" }).click();
+    await page.getByRole("cell", { name: "$10.01" }).waitFor();
+    strictEqual(await page.getByRole("cell", { name: "$10.51" }).count(), 0);
+    await page.getByRole("link", { name: "First page" }).click();
+    await page.getByRole("cell", { name: "$10.51" }).waitFor();
+    deepStrictEqual(complaints.filter((text) => !text.includes("404")), []);
+  });
+});
+
 Deno.test(
   "an alert's threshold is crossed, and the customer and the operator see it",
   journey,

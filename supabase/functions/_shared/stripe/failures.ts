@@ -14,13 +14,21 @@ export function outcomeOfFailure(error: unknown): DeliveryOutcome {
     error instanceof Stripe.errors.StripeInvalidRequestError && error.code !== "lock_timeout" &&
     error.statusCode !== 409
   ) return { kind: "dead", error: message };
-  const wait = Number(error.headers?.["retry-after"]);
+  const wait = retryAfter(error);
   return {
     kind: "retry",
     error: message,
     ...(isRateLimit(error) ? { isRateLimited: true } : {}),
-    ...(Number.isFinite(wait) && wait > 0 ? { retryAfterSeconds: wait } : {}),
+    ...(wait === undefined ? {} : { retryAfterSeconds: wait }),
   };
+}
+
+/** Seconds after which Stripe asks to try again, where it says so. */
+export function retryAfter(error: unknown): number | undefined {
+  if (error instanceof TooManyRequests) return error.retryAfterSeconds;
+  if (!(error instanceof Stripe.errors.StripeError)) return undefined;
+  const wait = Number(error.headers?.["retry-after"]);
+  return Number.isFinite(wait) && wait > 0 ? wait : undefined;
 }
 
 /** The error with what Stripe's support asks for: type, code, status, request id. No key. */
@@ -40,7 +48,7 @@ export function describeError(error: unknown): string {
 export class TooManyRequests extends Error {
   override readonly name = "TooManyRequests";
 
-  constructor() {
+  constructor(readonly retryAfterSeconds?: number) {
     super("Stripe has had too many requests");
   }
 }

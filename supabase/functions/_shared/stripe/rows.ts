@@ -92,6 +92,16 @@ export const MeterDifference = z.object({
 /** See the schema of the same name. */
 export type MeterDifference = z.infer<typeof MeterDifference>;
 
+/** What an invoice of ours is known as: a row of `_billing.known_stripe_invoices`. */
+export const KnownInvoice = BothSides.pick({
+  invoice_id: true,
+  number: true,
+  stripe_invoice_id: true,
+});
+
+/** See the schema of the same name. */
+export type KnownInvoice = z.infer<typeof KnownInvoice>;
+
 /** A reconciliation that goes on: a row of `billing.stripe_reconciliations`. */
 export const ReconciliationRun = z.object({
   id: z.uuid(),

@@ -5,6 +5,7 @@ import { batchQueue } from "../postgres/batch-queue.ts";
 import { ClientFacts, InvoiceFacts } from "../../../../shared/stripe/facts.ts";
 import {
   BothSides,
+  KnownInvoice,
   MeterDifference,
   MeterEvent,
   minor,
@@ -152,11 +153,24 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     ) =>
       void await sql`
         select _billing.save_payout_transactions(${payout}, ${text(transactions)}::text::jsonb)`,
-    /** Null where its parts come to its amount. */
     completePayout: async (payout: string) =>
+      void await sql`select _billing.complete_payout(${payout})`,
+    /** Null where its parts come to its amount, or are not all known. */
+    payoutDifference: async (payout: string) =>
       z.object({ parts_minor: minor, amount_minor: minor }).nullable().parse(
-        [...await sql`select * from _billing.complete_payout(${payout})`][0] ?? null,
+        [...await sql`select * from _billing.payout_difference(${payout})`][0] ?? null,
       ),
+    /** Whether a customer of Stripe is a client of ours, whatever it says itself. */
+    isOwnCustomer: async (customer: string) =>
+      z.boolean().parse(
+        await jsonOf(sql`select _billing.client_of_customer(${customer}) is not null as json`),
+      ),
+    /** What invoices of ours are known as in Stripe, however old they are. */
+    knownInvoices: async (invoices: readonly string[]) =>
+      z.array(KnownInvoice).parse([
+        ...await sql`select * from _billing.known_stripe_invoices(
+          ${sql.array([...invoices])}::uuid[], ${livemode})`,
+      ]),
     openSetups: async () =>
       z.array(z.object({ setup_intent_id: z.string(), stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.open_setups(${livemode})`,
@@ -278,10 +292,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       id: string,
       { step, cursor, report }: Omit<ReconciliationRun, "id" | "since">,
       at: Date,
+      /** When one that a rate limit ended goes on by itself. */
+      due: Date | null = null,
     ) =>
       void await sql`
         select _billing.save_reconciliation(${id}, ${step}, ${cursor}, ${text(report)}::text::jsonb,
-          ${at})`,
+          ${at}, ${due})`,
     bothSides: async (since: string) =>
       z.array(BothSides).parse([
         ...await sql`select * from _billing.stripe_both_sides(${since}::date, ${livemode})`,

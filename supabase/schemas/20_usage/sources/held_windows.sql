@@ -7,17 +7,42 @@ create table billing.held_windows (
   version integer not null,
   -- What is known of the window besides is in the log.
   counts jsonb not null,
+  -- What it would replace: after a correction by somebody else it is judged anew.
+  standing_id uuid not null,
   held_at timestamptz not null default clock_timestamp()
 );
 comment on table billing.held_windows is
   'Windows stated again with less than what has been invoiced, by the row of the log that they
    correct; billing.release_windows and billing.refuse_windows decide.';
+comment on column billing.held_windows.standing_id is
+  'The row of the log that counted when the version was held, and that it is to replace.';
 comment on column billing.held_windows.counts is
   'What the held version says: calls, counts and costs; counts of metadata in parts.';
 create index held_windows_source_id on billing.held_windows (source_id);
 alter table billing.held_windows enable row level security;
 revoke all on billing.held_windows from public;
 grant select on billing.held_windows to service_role;
+
+-- What an operator has refused: the source still says so, so a comparison has to know of it.
+create table billing.refused_windows (
+  log_id uuid not null,
+  version integer not null,
+  source_id text not null references billing.usage_sources (id),
+  counts jsonb not null,
+  held_at timestamptz not null,
+  refused_by text not null default billing.actor(),
+  refused_at timestamptz not null default clock_timestamp(),
+  primary key (log_id, version)
+);
+comment on table billing.refused_windows is
+  'Versions of windows that billing.refuse_windows dropped, by whom: evidence, and what a source
+   says in a comparison as long as it states no later version.';
+comment on column billing.refused_windows.counts is
+  'What the refused version says, as in billing.held_windows.';
+create index refused_windows_source_id on billing.refused_windows (source_id);
+alter table billing.refused_windows enable row level security;
+revoke all on billing.refused_windows from public;
+grant select on billing.refused_windows to service_role;
 
 -- What a version of a window says, without its key.
 create function _billing.window_counts(w public.agent_usage_logs)
@@ -44,10 +69,25 @@ begin
 end $$;
 comment on function _billing.with_counts is 'A log row with other counts and costs.';
 
--- What a row is billed by, as the rollup counts it; null where it would be quarantined.
+-- The class of a row, as the rollup finds it: the tokens of a long call are of another.
+create function _billing.row_class(w public.agent_usage_logs, counting text, cache_read numeric,
+  reading boolean, cache_write numeric, writing boolean, model public.models)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select r.id from billing.rate_classes r
+  where r.code = _billing.rate_class_code(w.metadata,
+    case when abs(w.calls) <> 1 or model.long_context_above is null then 0
+      else billing.thresholds_passed(abs(_billing.whole_input(w.input_tokens,
+        w.other_features::text, counting, cache_read, reading, cache_write, writing)),
+        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end);
+$$;
+comment on function _billing.row_class is 'The rate class of the tokens of a log row.';
+
+-- What a row is billed by, as the rollup counts it: its units by metric and class, and what they
+-- cost (`metric of class`, `cost of metric of class`; a window has one client, day, model and
+-- agent). Null where it would be quarantined.
 create function _billing.billed_units(w public.agent_usage_logs)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_object_agg(u.metric, u.units) filter (where u.units <> 0)
+  select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
   from (select billing.counting_of(w.metadata) as counting,
       billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
       billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
@@ -61,20 +101,34 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       as thought_within) x
   cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
     k.counting, p.cache_write_within_input) as written_within) y
+  cross join lateral (select w.input_tokens - x.read_within - y.written_within as input,
+    w.output_tokens - x.thought_within as output,
+    case when k.counting is null and p.id is null and
+      (k.cache_read <> 0 or k.cache_write <> 0 or k.reasoning <> 0) then 'unmapped_' else '' end
+      as prefix,
+    _billing.row_class(w, k.counting, k.cache_read, p.cache_read_within_input, k.cache_write,
+      p.cache_write_within_input, m) as class) z
   cross join lateral (
-    values ('requests', w.calls::numeric), ('web_searches', w.web_searches),
-      ('input_tokens', w.input_tokens - x.read_within - y.written_within),
-      ('output_tokens', w.output_tokens - x.thought_within),
-      ('cache_read_tokens', _billing.own_part(
-        k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)),
-      ('cache_write_tokens', _billing.own_part(k.cache_write, w.input_tokens - x.read_within,
-        k.counting, p.cache_write_within_input)),
-      ('reasoning_tokens', _billing.own_part(
-        k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output))
+    values ('requests', false, w.calls::numeric, w.total_cost
+        - case when z.input <> 0 then w.input_cost else 0 end
+        - case when z.output <> 0 then w.output_cost else 0 end),
+      ('web_searches', false, w.web_searches, 0),
+      ('input_tokens', true, z.input, case when z.input <> 0 then w.input_cost end),
+      ('output_tokens', true, z.output, case when z.output <> 0 then w.output_cost end),
+      ('cache_read_tokens', true, _billing.own_part(
+        k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input), 0),
+      ('cache_write_tokens', true, _billing.own_part(k.cache_write,
+        w.input_tokens - x.read_within, k.counting, p.cache_write_within_input), 0),
+      ('reasoning_tokens', true, _billing.own_part(
+        k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output), 0)
     union all
-    select f.key, billing.metadata_count(w.other_features, f.key)
+    select f.key, null, billing.metadata_count(w.other_features, f.key), 0
     from jsonb_object_keys(w.other_features) f(key)
-  ) u(metric, units)
+  ) u(metric, token, units, cost)
+  cross join lateral (select case when u.token then z.prefix else '' end || u.metric || ' of '
+    || case when coalesce(u.token, billing.is_tokens(u.metric)) then z.class else 'standard' end
+      as key) n
+  cross join lateral (values (n.key, u.units), ('cost of ' || n.key, u.cost)) v(key, value)
   where k.counting is distinct from 'invalid'
     and least(k.cache_read, k.cache_write, k.reasoning) >= 0
     and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
@@ -83,10 +137,12 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
       from public.billing_settings s));
 $$;
 comment on function _billing.billed_units is
-  'Units of a log row by metric, each counted once; null where the row cannot be counted.';
+  'Units and costs of a log row by metric and class, each counted once; null where the row cannot be
+   counted.';
 
--- Whether a version may bill less. A kind of units that is new counts as less, too: on a day that
--- has no room for more keys the whole row would be held.
+-- Whether a version may bill less under any key, however much more it says under another: each key
+-- has a price of its own. A kind of units that is new counts as less, too: on a day that has no
+-- room for more keys the whole row would be held.
 create function _billing.lowers_window(said public.agent_usage_logs,
   standing public.agent_usage_logs)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -95,7 +151,9 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
     or exists (
       select from jsonb_each_text(_billing.billed_units(said)) s
       full join jsonb_each_text(_billing.billed_units(standing)) t using (key)
-      where s.value is null or t.value is null or s.value::numeric < t.value::numeric);
+      where case when key like 'cost of %'
+        then coalesce(s.value::numeric, 0) < coalesce(t.value::numeric, 0)
+        else s.value is null or t.value is null or s.value::numeric < t.value::numeric end);
 $$;
 comment on function _billing.lowers_window is
   'Whether a version of a window may be billed with less than the row that counts.';

@@ -2,22 +2,6 @@
 -- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
 -- does, so the sum of the log is what was last stated.
 
--- What a batch says, row by row, with what is wrong with each.
-create function _billing.read_windows(source billing.usage_sources, windows jsonb)
-returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
-language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
-    _billing.window_id(source.id, r, g.value ->> 'key')
-  from jsonb_array_elements(windows) with ordinality g(value, place)
-  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
-    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
-      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
-    || g.value) r
-  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
-$$;
-comment on function _billing.read_windows is
-  'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
-
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, result text, id uuid, detail text)
@@ -27,6 +11,7 @@ declare
   changed_from timestamptz;
   w record;
 begin
+  perform _billing.lock_lowered(_billing.lowered_logs(source, windows));
   with chosen as materialized (
     select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
     where r.fault is null order by r.id, r.version desc, r.index
@@ -81,6 +66,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
+  lowered uuid[] := '{}';
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -99,7 +85,15 @@ begin
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
       or sqlstate 'PT404' or sqlstate 'PT409' then
     -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
-    -- stops no other.
+    -- stops no other. Locks are taken before, in the order of clients.
+    for place in 0 .. jsonb_array_length(windows) - 1 loop
+      begin
+        lowered := lowered || _billing.lowered_logs(known, jsonb_build_array(windows -> place));
+      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+          or sqlstate 'PT404' or sqlstate 'PT409' then null;
+      end;
+    end loop;
+    perform _billing.lock_lowered(lowered);
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail

@@ -35,6 +35,62 @@ comment on function _billing.judge_window is
   'What becomes of a window that is not stored anew: duplicate, corrected, retracted, superseded or
    conflict; the columns that differ or the version that counts.';
 
+-- Whether a row that a version lowers has been invoiced, or may be being invoiced right now. With
+-- the client's lock a run has committed what it invoiced or has not begun. lock_lowered has waited
+-- for it. A row that is lowered only since then does not wait, out of order: it counts as invoiced.
+create function _billing.may_be_settled(log_id uuid)
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  client constant uuid := (select a.client_id from billing.attributed_logs a
+    where a.id = log_id and a.reason is null);
+begin
+  if client is null then
+    return false;
+  end if;
+  perform from _billing.settlement_locks l where l.client_id = client for update skip locked;
+  return not found or _billing.is_settled_log(log_id);
+end $$;
+comment on function _billing.may_be_settled is
+  'Whether the period that a log row counts in is settled, or its client is being written to.';
+
+-- The rows that windows of a batch lower and whose periods are not settled yet.
+create function _billing.lowered_logs(source billing.usage_sources, windows jsonb)
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Most windows are stated once.
+  later constant jsonb := (select jsonb_agg(g) from jsonb_array_elements(windows) g
+    where (g ->> 'version')::integer > 1);
+  w record;
+  standing public.agent_usage_logs;
+  lowered uuid[] := '{}';
+begin
+  for w in select r.id, r.said from _billing.read_windows(source, later) r
+    where later is not null and r.fault is null
+      and exists (select from public.agent_usage_logs l where l.id = r.id)
+  loop
+    standing := _billing.standing_log(w.id);
+    if standing.id is not null and _billing.lowers_window(w.said, standing)
+      and not _billing.is_settled_log(standing.id) then
+      lowered := lowered || standing.id;
+    end if;
+  end loop;
+  return lowered;
+end $$;
+comment on function _billing.lowered_logs is
+  'Log rows that windows would lower, of periods that are not settled.';
+
+-- Waits for writers of the books of all clients that a push may lower, in their order, before
+-- anything of a window is locked. Settled windows are held without waiting.
+create function _billing.lock_lowered(lowered uuid[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if lowered <> '{}' then
+    perform _billing.lock_clients(array(select distinct a.client_id from billing.attributed_logs a
+      where a.id = any (lowered) and a.reason is null));
+  end if;
+end $$;
+comment on function _billing.lock_lowered is 'Locks the clients of log rows that a push may lower.';
+
 -- A window that is not stored anew. Only what is corrected is locked, and judged again then. A
 -- statement that would take back invoiced usage is held.
 create function _billing.restate_window(log_id uuid, said public.agent_usage_logs,
@@ -45,6 +101,7 @@ set search_path = pg_catalog, pg_temp as $$
 declare
   judged record;
   standing public.agent_usage_logs;
+  restated uuid;
   why constant text := format('version %s of source %s', version, source);
 begin
   select j.* into judged from _billing.judge_window(log_id, said, version) j;
@@ -58,11 +115,11 @@ begin
     standing := _billing.standing_log(log_id);
   end if;
   if result in ('corrected', 'retracted') and standing.id is not null
-    and _billing.lowers_window(said, standing) and _billing.is_settled_log(standing.id) then
-    insert into billing.held_windows as h (log_id, source_id, version, counts)
-    values (log_id, source, version, _billing.window_counts(said))
+    and _billing.lowers_window(said, standing) and _billing.may_be_settled(standing.id) then
+    insert into billing.held_windows as h (log_id, source_id, version, counts, standing_id)
+    values (log_id, source, version, _billing.window_counts(said), standing.id)
     on conflict on constraint held_windows_pkey do update set version = excluded.version,
-      counts = excluded.counts
+      counts = excluded.counts, standing_id = excluded.standing_id
     where h.version <= excluded.version;
     result := 'held';
     detail := 'less than what has been invoiced: an operator decides';
@@ -77,7 +134,10 @@ begin
     where v.version < excluded.version;
   end if;
   if result = 'corrected' then
-    perform _billing.restate_log(log_id, standing, said, why);
+    -- A later version that waits was stated after this one, and replaces it as well.
+    restated := _billing.restate_log(log_id, standing, said, why);
+    update billing.held_windows h set standing_id = restated
+    where h.log_id = log_id and h.standing_id = standing.id;
   elsif result = 'retracted' and standing.id is not null then
     perform _billing.dismiss_uncountable(standing, why);
     perform _billing.negate_log(log_id, standing, why, true);

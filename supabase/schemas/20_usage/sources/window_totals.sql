@@ -18,6 +18,29 @@ $$;
 comment on function _billing.window_totals is
   'Calls and checksum per window of what the log has of a source''s agents.';
 
+-- By how much a source's totals differ from the log because its last statement was refused. Its
+-- windows are equal with this difference, and without it: a source may take the refusal over.
+create function _billing.refused_totals(source billing.usage_sources, from_at timestamptz,
+  until_at timestamptz)
+returns table (window_start timestamptz, calls numeric, checksum numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select date_bin(source.window_length, l."timestamp", '2000-01-01 00:00+00'),
+    sum(said.calls - s.calls),
+    -- A version of no calls takes all back, whatever else it says.
+    sum(case when said.calls > 0 then _billing.window_checksum(said) else 0 end - s.checksum)
+  from billing.refused_windows r
+  join _billing.window_versions v on v.log_id = r.log_id and v.version = r.version
+  join public.agent_usage_logs l on l.id = r.log_id
+  cross join lateral _billing.with_counts(l, r.counts) said
+  cross join lateral (select coalesce(sum(o.calls), 0) as calls,
+      coalesce(sum(_billing.window_checksum(o)), 0) as checksum
+    from public.agent_usage_logs o where o.id = r.log_id or o.corrects_id = r.log_id) s
+  where r.source_id = source.id and l."timestamp" >= from_at and l."timestamp" < until_at
+  group by 1;
+$$;
+comment on function _billing.refused_totals is
+  'What refused versions of windows say more or less than the log, per window of a source.';
+
 -- Windows in which the log and the source's totals differ. A window with no calls left is none.
 create function _billing.window_discrepancies(source billing.usage_sources, totals jsonb,
   from_at timestamptz, until_at timestamptz)
@@ -32,8 +55,11 @@ language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' a
   select window_start, coalesce(s.calls, 0), coalesce(l.calls, 0), coalesce(s.checksum, 0),
     coalesce(l.checksum, 0)
   from said s full join _billing.window_totals(source, from_at, until_at) l using (window_start)
-  where (coalesce(s.calls, 0), coalesce(s.checksum, 0))
-    is distinct from (coalesce(l.calls, 0), coalesce(l.checksum, 0))
+  left join _billing.refused_totals(source, from_at, until_at) r using (window_start)
+  where (coalesce(s.calls, 0), coalesce(s.checksum, 0)) not in (
+    (coalesce(l.calls, 0), coalesce(l.checksum, 0)),
+    (coalesce(l.calls, 0) + coalesce(r.calls, 0),
+      coalesce(l.checksum, 0) + coalesce(r.checksum, 0)))
   order by 1;
 $$;
 comment on function _billing.window_discrepancies is

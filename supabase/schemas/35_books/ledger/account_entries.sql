@@ -2,7 +2,8 @@
 
 create view billing.account_entries with (security_invoker = true) as
 select a.client_id, a.currency, t.effective_at as at, k.rank, k.entry,
-  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id
+  coalesce(n.number, i.number) as number, sum(e.amount_minor) as amount_minor, t.invoice_id,
+  t.id as transaction_id, t.posted_at
 from billing.ledger_entries e
 join billing.ledger_accounts a on a.id = e.account_id
   and a.kind in ('receivable', 'customer_credit')

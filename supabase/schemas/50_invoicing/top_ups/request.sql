@@ -37,6 +37,27 @@ end $$;
 comment on function _billing.invoice_top_up is
   'Issues the invoice of a top-up that has none; returns it, null where it has one.';
 
+-- Each open top-up is an invoice, here and in Stripe, with its mail: a member who may pay makes no
+-- thousands of them. Recharges do not count: there is one at a time.
+create function _billing.most_open_top_ups() returns integer language sql immutable
+return 10;
+comment on function _billing.most_open_top_ups is
+  'How many top-ups that were asked for a client may have unpaid.';
+
+create function _billing.refuse_many_top_ups(client_id uuid) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if (select count(*) from public.top_ups t where t.client_id = refuse_many_top_ups.client_id
+    and t.origin = 'request' and t.state in ('wanted', 'invoiced')) > _billing.most_open_top_ups()
+  then
+    perform billing.raise_error('too_many_top_ups', format(
+      'a client may have %s unpaid top-ups, and has them', _billing.most_open_top_ups()),
+      'pay one of them, or have its invoice voided');
+  end if;
+end $$;
+comment on function _billing.refuse_many_top_ups is
+  'Refuses what gives a client more unpaid top-ups than it may have.';
+
 -- A top-up that somebody asks for, with its invoice; once for each reference.
 create function billing.request_top_up(client_id uuid, amount_minor bigint,
   currency text default null, expires_after_days integer default null,
@@ -68,6 +89,7 @@ begin
   on conflict on constraint top_ups_reference_once do nothing
   returning id into made;
   if made is not null then
+    perform _billing.refuse_many_top_ups(request_top_up.client_id);
     perform _billing.invoice_top_up(made, as_of);
     return made;
   end if;

@@ -125,6 +125,21 @@ begin
   end case;
 end $$;
 
+-- Makes events due that came before their payment, now that it is known. Each is acted on by
+-- itself: it may be of another client, whose books are not to be locked after those of this one
+-- (ADR 20). What waits for another payment is not tried; one that is being acted on is left
+-- to that.
+create function _billing.wake_waiting_events(payment_intent text) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update billing.stripe_events e set due_at = clock_timestamp()
+  where e.id in (select w.id from billing.stripe_events w
+    where w.state = 'pending' and w.note like 'waiting for %'
+      and w.payload #>> '{data,object,payment_intent}' = wake_waiting_events.payment_intent
+    for update skip locked);
+$$;
+comment on function _billing.wake_waiting_events is
+  'Makes events that wait for a payment due, now that it is known.';
+
 -- Acts on one pending event. A failure is undone and tried again later, longer and longer apart;
 -- after twelve times (some hours) somebody is told.
 create function billing.process_stripe_event(event_id text)
@@ -155,12 +170,8 @@ begin
     state = case when result like 'ignored%' then 'ignored' else 'done' end,
     attempts = e.attempts + 1, done_at = clock_timestamp(), note = result
   where e.id = event.id;
-  -- What came too early waits for nothing else.
   if event.type = 'invoice_payment.paid' then
-    perform billing.process_stripe_event(w.id)
-    from (select e.id from billing.stripe_events e
-      where e.state = 'pending' and e.note like 'waiting for %' and e.id <> event.id
-      order by e.created_at, e.id limit 20) w;
+    perform _billing.wake_waiting_events(event.payload #>> '{data,object,payment,payment_intent}');
   end if;
   return result;
 end $$;
@@ -168,23 +179,36 @@ comment on function billing.process_stripe_event is
   'Acts on a pending event and marks it; null when there is nothing to do.';
 grant execute on function billing.process_stripe_event(text) to service_role;
 
--- All that is due, oldest first. Cron calls it; two at once do each event once.
+-- Those that are due, oldest first, but for some that have been tried.
+create function _billing.due_stripe_events(limit_to integer, but_for text[] default '{}')
+returns text[] language sql set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select e.id from billing.stripe_events e
+    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
+      and e.id <> all (but_for)
+    order by e.created_at, e.id limit limit_to);
+$$;
+comment on function _billing.due_stripe_events is
+  'The ids of events that are to be acted on, oldest first.';
+
+-- All that is due, and what that makes due; two at once do each event once.
 create function billing.process_stripe_events(limit_to integer default 500)
 returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  event record;
-  done integer := 0;
+  event_id text;
+  due text[];
+  tried text[] := '{}';
 begin
-  for event in
-    select e.id from billing.stripe_events e
-    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
-    order by e.created_at, e.id limit limit_to
   loop
-    perform billing.process_stripe_event(event.id);
-    done := done + 1;
+    due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
+    exit when due = '{}';
+    tried := tried || due;
+    foreach event_id in array due loop
+      perform billing.process_stripe_event(event_id);
+    end loop;
   end loop;
-  return done;
+  return cardinality(tried);
 end $$;
 comment on function billing.process_stripe_events is
   'Acts on due events in one transaction, which holds their clients: for a few, by hand. Returns how
@@ -193,21 +217,25 @@ grant execute on function billing.process_stripe_events(integer) to service_role
 
 -- The same, each event committed by itself: one client is held at a time. Of several in one
 -- transaction the second client would be locked after periods of the first, out of order (ADR 20).
+-- Cron calls it, and the functions.
 create procedure _billing.act_on_stripe_events(limit_to integer default 500,
   inout done integer default 0)
 language plpgsql as $$
 declare
   event_id text;
+  due text[];
+  tried text[] := '{}';
 begin
-  foreach event_id in array array(
-    select e.id from billing.stripe_events e
-    where e.state = 'pending' and not e.to_fetch and e.due_at <= clock_timestamp()
-    order by e.created_at, e.id limit limit_to)
   loop
-    perform billing.process_stripe_event(event_id);
-    commit;
-    done := done + 1;
+    due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
+    exit when due = '{}';
+    tried := tried || due;
+    foreach event_id in array due loop
+      perform billing.process_stripe_event(event_id);
+      commit;
+    end loop;
   end loop;
+  done := cardinality(tried);
 end $$;
 comment on procedure _billing.act_on_stripe_events is
   'Acts on due events, committing one by one; says how many.';
