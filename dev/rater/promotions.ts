@@ -141,7 +141,7 @@ export class Promotions {
   }
 }
 
-/** The difference of what was used and what is, on the lines that say so. */
+/** The difference of what was used and what is, by the lines that come to it. */
 function book(
   section: Section,
   lines: readonly SectionLine[],
@@ -153,9 +153,13 @@ function book(
     const grant = grants.get(id);
     const more = (uses.get(id) ?? 0n) - (had.get(id) ?? 0n);
     if (grant === undefined || more === 0n) return [];
-    const line = lines.find((one) => one.kind === "promotional_credit" && one.grant === id);
-    section.uses.push({ invoice: line?.invoice ?? "", grant: id, amount: more });
-    return [{ grant, amount: -more, line: line?.id ?? null }];
+    const said = lines.filter((one) => one.kind === "promotional_credit" && one.grant === id);
+    const isWhole = said.reduce((amount, line) => amount + line.amount, 0n) === -more;
+    const parts = isWhole ? said : [{ invoice: "", id: null, ...said[0], amount: -more }];
+    return parts.map((line) => {
+      section.uses.push({ invoice: line.invoice, grant: id, amount: -line.amount });
+      return { grant, amount: line.amount, line: line.id };
+    });
   });
 }
 
