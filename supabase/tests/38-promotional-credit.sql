@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(44);
+select plan(46);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
@@ -187,5 +187,32 @@ select throws_ok($$select _billing.void_promotional_credit(i, '2026-06-06') from
     from public.invoices o where o.client_id <> pg_temp.acme()) i$$, 'PT409', null, 'refused')
 from (select _billing.move_credit(array[(grant_id, 'discount', -5000, '2026-06-05',
   (pg_temp.invoice('void')).id, null, null)::_billing.credit_movement]) from made) x;
+-- Three months for nothing, then one of 50.00: not unusual, but 2,000.00 would be.
+insert into public.clients (id, name) values ('00000000-0000-4000-8000-000000003843', 'Cedar');
+insert into public.invoices (id, client_id, kind, period_start, period_end, currency,
+  subtotal_minor, discount_minor)
+select ('00000000-0000-4000-8000-00000000384' || n)::uuid, '00000000-0000-4000-8000-000000003843',
+  'period', make_date(2026, n, 1), make_date(2026, n + 1, 1), 'USD', 10000, 10000
+from generate_series(4, 6) n;
+insert into public.invoice_lines (invoice_id, position, kind, rating_key, precise_amount,
+  amount_minor, description)
+select i.id, 1, 'promotional_credit', 'promotional', -100, -10000, 'Promotional credit'
+from public.invoices i where i.client_id = '00000000-0000-4000-8000-000000003843';
+update public.invoices i set status = 'paid', number = 'CEDAR-' || i.period_start,
+  finalized_at = i.period_end, issued_on = i.period_end, due_on = i.period_end,
+  paid_at = i.period_end
+where i.client_id = '00000000-0000-4000-8000-000000003843';
+insert into public.invoices (id, client_id, kind, currency, subtotal_minor, total_minor) values
+  ('00000000-0000-4000-8000-000000003848', '00000000-0000-4000-8000-000000003843', 'late', 'USD',
+    5000, 5000),
+  ('00000000-0000-4000-8000-000000003849', '00000000-0000-4000-8000-000000003843', 'late', 'USD',
+    200000, 200000);
+insert into public.hold_limits (client_id, currency, factor)
+values ('00000000-0000-4000-8000-000000003843', 'USD', 10);
+select is((select count(*) from _billing.judge_drafts(
+    array['00000000-0000-4000-8000-000000003848'::uuid])), 0::bigint,
+  'used up credit makes no invoice unusual');
+select is((select count(*) from _billing.judge_drafts(
+    array['00000000-0000-4000-8000-000000003849'::uuid])), 1::bigint, 'more than ten times is');
 select * from finish();
 rollback;
