@@ -212,9 +212,7 @@ begin
     on conflict (stripe_credit_note_id) do update set status = excluded.status;
     perform _billing.credit_late_note(mirror, note ->> 'id', late, seen);
   end if;
-  perform _billing.book_stripe_refunds(mirror, seen);
-  perform _billing.name_taken(mirror.stripe_invoice_id, null);
-  return outcome;
+  return concat_ws(', ', outcome, _billing.book_refunds_of_note(mirror, named, seen));
 end $$;
 comment on function billing.apply_stripe_credit_note is
   'Links or issues the credit note that Stripe''s stands for, takes back one that is void there, or

@@ -45,3 +45,33 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.credit_late_note is
   'Puts on the balance what a credit note grants whose refund took credit, or failed, before.';
+
+-- Books the refunds of a credit note. One of a note of ours that was told of before its note may
+-- have been taken for one on no note, because another refund had taken what the note promises, and
+-- have got a note here. Where that other one has failed since, the promise is credit again, and the
+-- note that was made here is not needed: it is void, and its amount comes off that credit.
+create function _billing.book_refunds_of_note(mirror public.stripe_invoices, named uuid,
+  at timestamptz)
+returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  off record;
+  uncovered bigint;
+begin
+  perform _billing.book_stripe_refunds(mirror, at);
+  perform _billing.name_taken(mirror.stripe_invoice_id, null);
+  select * into mirror from public.stripe_invoices m
+  where m.stripe_invoice_id = mirror.stripe_invoice_id;
+  if named is null or _billing.unneeded_refund_notes(mirror) <= 0 then
+    return null;
+  end if;
+  select * into off from _billing.take_refund_off_notes(mirror, mirror.refunded_minor, at);
+  select least(off.taken, c.uncovered) into uncovered
+  from _billing.refund_cover(mirror.invoice_id, mirror.refunded_minor) c;
+  if uncovered > 0 then
+    perform _billing.take_refund_off_balance(_billing.get_invoice(mirror.invoice_id), uncovered,
+      format('%s/noted/%s', mirror.stripe_invoice_id, named), at);
+  end if;
+  return off.outcome;
+end $$;
+comment on function _billing.book_refunds_of_note is
+  'Books refunds that a credit note names; voids notes that were made here for them alone.';

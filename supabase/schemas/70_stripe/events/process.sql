@@ -127,8 +127,8 @@ end $$;
 
 -- Makes events due that came before their payment, now that it is known. Each is acted on by
 -- itself: it may be of another client, whose books are not to be locked after those of this one
--- (ADR 20). What waits for another payment is not tried; one that is being acted on is left
--- to that.
+-- (ADR 20). Events of other payments are not tried; one that is being acted on is left to
+-- that.
 create function _billing.wake_waiting_events(payment_intent text) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_events e set due_at = clock_timestamp()
