@@ -26,8 +26,8 @@ export function totalRows(document: InvoiceDocument, reader: Reader): TotalRow[]
   const total = row(texts.total, totals.total_minor, true);
   return [
     row(texts.subtotal, totals.subtotal_minor),
-    ...discounts.map(({ description, amount_minor }) =>
-      row(writtenText(description, document, reader), amount_minor)
+    ...discounts.map(({ description, amount_minor, left_minor }) =>
+      row(withRest(description, left_minor, document, reader), amount_minor)
     ),
     ...taxes.filter(({ behavior }) => behavior !== "inclusive").map((tax) =>
       row(taxLabel(tax, document, reader), tax.amount_minor)
@@ -53,16 +53,25 @@ function appliedRows(
   const rest = totals.balance_applied_minor - granted;
   return [
     ...credits.map(({ description, amount_minor, left_minor }) =>
-      row(
-        say(words, "creditLeft", {
-          credit: writtenText(description, document, reader),
-          amount: formatMoney(left_minor, document, format),
-        }),
-        -amount_minor,
-      )
+      row(withRest(description, left_minor, document, reader), -amount_minor)
     ),
     ...(rest === 0 ? [] : [row(words.texts.balanceApplied, -rest)]),
   ];
+}
+
+/** A grant of credit with what was left of it. */
+function withRest(
+  description: string,
+  left: number | undefined,
+  document: InvoiceDocument,
+  reader: Reader,
+): string {
+  const credit = writtenText(description, document, reader);
+  if (left === undefined) return credit;
+  return say(reader.words, "creditLeft", {
+    credit,
+    amount: formatMoney(left, document, reader.format),
+  });
 }
 
 /** What is still to be paid. A paid invoice was frozen while it was open: the payment is shown. */

@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "الحد الأدنى المحتسب سابقا",
   minimumOf: "الحد الأدنى {amount}",
   discountOf: "خصم {percent} %",
+  promotionalCredit: "رصيد ترويجي",
   prepaidCredit: "رصيد مدفوع مسبقا",
   prepaidUntil: "رصيد مدفوع مسبقا حتى {day}",
   creditForInvoice: "إشعار دائن عن الفاتورة {number}",

@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "Al in rekening gebracht minimum",
   minimumOf: "minimum {amount}",
   discountOf: "Korting {percent} %",
+  promotionalCredit: "Promotietegoed",
   prepaidCredit: "Vooruitbetaald tegoed",
   prepaidUntil: "Vooruitbetaald tegoed tot {day}",
   creditForInvoice: "Credit voor factuur {number}",

@@ -96,6 +96,7 @@ export const DOCUMENT = {
   minimumCharged: "Minimum already charged",
   minimumOf: "minimum {amount}",
   discountOf: "Discount {percent} %",
+  promotionalCredit: "Promotional credit",
   prepaidCredit: "Prepaid credit",
   prepaidUntil: "Prepaid credit until {day}",
   creditForInvoice: "Credit for invoice {number}",

@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "Minimum déjà facturé",
   minimumOf: "minimum {amount}",
   discountOf: "Remise {percent} %",
+  promotionalCredit: "Crédit promotionnel",
   prepaidCredit: "Crédit prépayé",
   prepaidUntil: "Crédit prépayé jusqu’au {day}",
   creditForInvoice: "Avoir sur la facture {number}",

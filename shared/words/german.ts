@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "Bereits berechneter Mindestbetrag",
   minimumOf: "Mindestbetrag {amount}",
   discountOf: "Rabatt {percent} %",
+  promotionalCredit: "Aktionsguthaben",
   prepaidCredit: "Vorausbezahltes Guthaben",
   prepaidUntil: "Vorausbezahltes Guthaben bis {day}",
   creditForInvoice: "Gutschrift zu Rechnung {number}",

@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "Minimo già addebitato",
   minimumOf: "minimo {amount}",
   discountOf: "Sconto {percent} %",
+  promotionalCredit: "Credito promozionale",
   prepaidCredit: "Credito prepagato",
   prepaidUntil: "Credito prepagato fino al {day}",
   creditForInvoice: "Credito sulla fattura {number}",

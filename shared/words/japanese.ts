@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "請求済みの最低料金",
   minimumOf: "最低料金 {amount}",
   discountOf: "割引 {percent} %",
+  promotionalCredit: "プロモーション残高",
   prepaidCredit: "前払いクレジット",
   prepaidUntil: "前払いクレジット（{day} まで）",
   creditForInvoice: "請求書 {number} の減額",

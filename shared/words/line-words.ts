@@ -75,6 +75,7 @@ const SENTENCES: Readonly<Record<string, WordKey>> = {
   "Minimum already charged": "minimumCharged",
   "Discount": "discount",
   "Prepaid credit": "prepaidCredit",
+  "Promotional credit": "promotionalCredit",
 };
 const REASONS: Readonly<Record<string, WordKey>> = {
   "Refunded in Stripe": "refundedInStripe",

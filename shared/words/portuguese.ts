@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "Mínimo já cobrado",
   minimumOf: "mínimo {amount}",
   discountOf: "Desconto {percent} %",
+  promotionalCredit: "Crédito promocional",
   prepaidCredit: "Crédito pré-pago",
   prepaidUntil: "Crédito pré-pago até {day}",
   creditForInvoice: "Crédito da fatura {number}",

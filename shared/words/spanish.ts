@@ -91,6 +91,7 @@ export const DOCUMENT: DocumentWords = {
   minimumCharged: "Mínimo ya cobrado",
   minimumOf: "mínimo {amount}",
   discountOf: "Descuento {percent} %",
+  promotionalCredit: "Crédito promocional",
   prepaidCredit: "Crédito prepagado",
   prepaidUntil: "Crédito prepagado hasta el {day}",
   creditForInvoice: "Abono de la factura {number}",

@@ -94,6 +94,7 @@ export const ARABIC: Dictionary = {
   credit: "الرصيد",
   noCredit: "لا يوجد رصيد.",
   creditSum: "{balance} رصيد الحساب + {granted} ممنوح − {uninvoiced} لم يُفوتر بعد",
+  promotionalCredit: "رصيد ترويجي",
   grants: "الأرصدة الممنوحة",
   state: "الحالة",
   grantedOn: "مُنح في",

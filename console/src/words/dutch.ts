@@ -97,6 +97,7 @@ export const DUTCH: Dictionary = {
   credit: "Tegoed",
   noCredit: "Er is geen tegoed.",
   creditSum: "{balance} saldo + {granted} toegekend − {uninvoiced} nog niet gefactureerd",
+  promotionalCredit: "Promotietegoed",
   grants: "Toegekend tegoed",
   state: "Stand",
   grantedOn: "Toegekend op",

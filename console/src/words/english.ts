@@ -94,6 +94,7 @@ export const ENGLISH = {
   credit: "Credit",
   noCredit: "There is no credit.",
   creditSum: "{balance} balance + {granted} granted − {uninvoiced} not invoiced yet",
+  promotionalCredit: "Promotional credit",
   grants: "Grants of credit",
   state: "State",
   grantedOn: "Granted",

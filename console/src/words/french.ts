@@ -99,6 +99,7 @@ export const FRENCH: Dictionary = {
   credit: "Crédit",
   noCredit: "Il n’y a pas de crédit.",
   creditSum: "{balance} de solde + {granted} accordés − {uninvoiced} pas encore facturés",
+  promotionalCredit: "Crédit promotionnel",
   grants: "Crédits accordés",
   state: "État",
   grantedOn: "Accordé le",

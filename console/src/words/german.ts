@@ -99,6 +99,7 @@ export const GERMAN: Dictionary = {
   credit: "Guthaben",
   noCredit: "Es gibt kein Guthaben.",
   creditSum: "{balance} Saldo + {granted} gewährt − {uninvoiced} noch nicht berechnet",
+  promotionalCredit: "Aktionsguthaben",
   grants: "Gewährte Guthaben",
   state: "Stand",
   grantedOn: "Gewährt am",

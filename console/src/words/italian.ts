@@ -97,6 +97,7 @@ export const ITALIAN: Dictionary = {
   credit: "Credito",
   noCredit: "Non c’è credito.",
   creditSum: "{balance} di saldo + {granted} concessi − {uninvoiced} non ancora fatturati",
+  promotionalCredit: "Credito promozionale",
   grants: "Crediti concessi",
   state: "Stato",
   grantedOn: "Concesso il",

@@ -96,6 +96,7 @@ export const JAPANESE: Dictionary = {
   credit: "クレジット",
   noCredit: "クレジットはありません。",
   creditSum: "残高 {balance} + 付与 {granted} − 未請求 {uninvoiced}",
+  promotionalCredit: "プロモーション残高",
   grants: "付与されたクレジット",
   state: "状態",
   grantedOn: "付与日",

@@ -95,6 +95,7 @@ export const PORTUGUESE: Dictionary = {
   credit: "Crédito",
   noCredit: "Não há crédito.",
   creditSum: "{balance} de saldo + {granted} concedidos − {uninvoiced} ainda não faturados",
+  promotionalCredit: "Crédito promocional",
   grants: "Créditos concedidos",
   state: "Estado",
   grantedOn: "Concedido em",

@@ -95,6 +95,7 @@ export const SPANISH: Dictionary = {
   credit: "Crédito",
   noCredit: "No hay crédito.",
   creditSum: "{balance} de saldo + {granted} concedidos − {uninvoiced} aún sin facturar",
+  promotionalCredit: "Crédito promocional",
   grants: "Créditos concedidos",
   state: "Estado",
   grantedOn: "Concedido el",

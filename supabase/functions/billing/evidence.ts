@@ -6,6 +6,7 @@ import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
 interface Billed {
+  readonly id: string;
   readonly client_id: string;
   readonly kind: string;
   readonly start: string | null;
@@ -34,7 +35,7 @@ export async function evidenceOf(
 ): Promise<unknown> {
   const invoice = found(
     await session.sql<Billed[]>`
-    select i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
+    select i.id, i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
       -- Under a clock that was set back the row's own time is the later one.
       case when i.finalized_at is not null
         then greatest(i.finalized_at, i.created_at) end::text as written_at
@@ -113,7 +114,7 @@ async function logsOf(
   return { data: data.filter((item) => item !== null), next_cursor };
 }
 
-async function factsOf({ sql }: Session, { client_id, start, end }: Period): Promise<unknown> {
+async function factsOf({ sql }: Session, { id, client_id, start, end }: Period): Promise<unknown> {
   const client = sql`${client_id}::text::uuid`;
   const overlaps = sql`x.effective_from < ${end}::text::date
     and x.effective_until > ${start}::text::date`;
@@ -136,6 +137,12 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
           'metric', x.metric, 'rate_class', x.rate_class, 'model', x.model,
           'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text)),
         '[]') from public.stripe_meters x where x.client_id = c.id and ${overlaps}),
+      'promotional', (select coalesce(jsonb_agg(jsonb_build_object(
+          'amount_minor', (-l.amount_minor)::text, 'metrics', g.metrics, 'models', g.models,
+          'agents', g.agents) order by l.position), '[]')
+        from public.invoice_lines l
+        join public.credit_grants g on l.rating_key = 'promotional|' || g.id
+        where l.invoice_id = ${id}::text::uuid and not l.is_late and l.amount_minor < 0),
       'world', jsonb_build_object(
         'clients', jsonb_build_array(jsonb_build_object('id', c.id, 'external_id', c.external_id,
           'name', c.name, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
