@@ -47,7 +47,7 @@ function appliedRows(
   reader: Reader,
   row: (label: string, minor: number) => TotalRow,
 ): TotalRow[] {
-  const { words, format } = reader;
+  const { words } = reader;
   const { credits = [], totals } = document;
   const granted = credits.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
   const rest = totals.balance_applied_minor - granted;

@@ -38,7 +38,7 @@ select is((_billing.begin_reconciliation(true, 30, '2026-07-02 06:00+00')).since
 select _billing.save_reconciliation(id, null, null, '{}', '2026-07-02 06:01+00')
 from billing.stripe_reconciliations where livemode;
 select is(_billing.cut_off_reconciliation('2026-07-02 06:10+00'), null,
-  'what was begun with the former key goes on no more');
+  'a run of the former key goes on no more');
 
 -- The outbox is told of beside it, whether it waits, goes on, or there is none.
 insert into public.clients (name, email, started_on) values ('Acme', 'a@example.com', '2026-06-01');
