@@ -3,6 +3,12 @@ import { answerBadly, type BadAnswer } from "./bad-service.ts";
 /** When a service answers badly: in place of its work, or after it. */
 export type BadMoment = "before" | "after";
 
+/** What a proxy of HTTP does besides. */
+export interface BadProxyOptions {
+  /** Reads too are answered badly once the service has answered them: it is asked nothing else. */
+  readonly reads?: boolean;
+}
+
 /** Stands in front of a service and passes everything on until it is told to misbehave. */
 export interface BadProxy {
   readonly port: number;
@@ -15,9 +21,14 @@ type Misbehaviour = Parameters<BadProxy["misbehave"]>[0];
 
 /**
  * Starts one in front of a port of this machine. `after` lets the service do what it was asked for,
- * where that changes anything, and answers badly then; reads pass. SMTP knows `before` alone.
+ * where that changes anything, and answers badly then; reads pass, unless `reads` is set. SMTP knows
+ * `before` alone.
  */
-export function startBadProxy(protocol: "http" | "smtp", target: number): BadProxy {
+export function startBadProxy(
+  protocol: "http" | "smtp",
+  target: number,
+  { reads = false }: BadProxyOptions = {},
+): BadProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
   let how: Misbehaviour = null;
@@ -41,7 +52,7 @@ export function startBadProxy(protocol: "http" | "smtp", target: number): BadPro
         const service = await connect();
         await service.write(request);
         // Handlers answer when their work is done.
-        if (isRead(request)) return await service.readable.pipeTo(caller.writable);
+        if (!reads && isRead(request)) return await service.readable.pipeTo(caller.writable);
         await service.read(new Uint8Array(1));
         close(service);
       } else if (protocol === "http" && present.way !== "connection reset") {
