@@ -100,8 +100,11 @@ async function due(
 /** Does what operators do when the services are well. */
 async function heal({ sql, run }: BadWorld, plan: readonly Planned[]): Promise<void> {
   await sql`select billing.requeue_deliveries(at => 'infinity')`;
-  // What a service began badly may be looked at once and finished with the next try.
-  for (let round = 0; round < 3; round++) {
+  const isLeft = async () =>
+    [...(await deliveries(sql)).values()].some(({ state }) => state === "queued");
+  // What a service began badly may be looked at once and finished with the next try; a slow machine
+  // needs more.
+  for (let round = 0; round < 12 && await isLeft(); round++) {
     for (const mail of MAILS) {
       await due(sql, mail, plan, null);
       for (let more = true; more;) more = (await run(mail)).more;
@@ -117,8 +120,7 @@ async function assertArrived(
   const all = [...(await deliveries(sql)).values()];
   deepStrictEqual(all.filter(({ state }) => state !== "done"), []);
   const service = new Map(plan.map((one) => [one.id, one.service]));
-  const keys = (is: (one: Delivery) => boolean) =>
-    all.filter(is).map(({ dedupe_key: key }) => key);
+  const keys = (is: (one: Delivery) => boolean) => all.filter(is).map(({ dedupe_key: key }) => key);
   assertNotified(hermes.received, keys(({ kind }) => kind === "hermes"));
   const isResent = ({ id }: Delivery) => service.get(id) === "resend";
   assertMailed(smtp.received, keys((one) => one.kind === "email" && !isResent(one)));

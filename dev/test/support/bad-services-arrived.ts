@@ -30,9 +30,11 @@ export function assertNotified(
 export function assertMailed(received: readonly Email[], keys: readonly string[]): void {
   const ids = keys.map((key) => `<${messageIdOf(key, BAD_SERVICES_FROM)}>`);
   deepStrictEqual([...new Set(received.map(({ messageId }) => messageId))].sort(), ids.sort());
-  const told = new Set(received.map(({ messageId, to, subject, text }) =>
-    JSON.stringify([messageId, to, subject, text])
-  ));
+  const told = new Set(
+    received.map(({ messageId, to, subject, text }) =>
+      JSON.stringify([messageId, to, subject, text])
+    ),
+  );
   strictEqual(told.size, keys.length, "what is mailed again is the same");
   ok(received.length > keys.length, "something was mailed again");
 }
