@@ -1,4 +1,5 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import postgres from "postgres";
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { assertMailed, assertNotified } from "../support/bad-services-arrived.ts";
@@ -8,6 +9,7 @@ import { type BadWorld, type Mail, MAILS, withBadServices } from "../support/bad
 import type { BadMoment } from "../support/bad-proxy.ts";
 import { BAD_ANSWERS, type BadAnswer } from "../support/bad-service.ts";
 import { platform } from "../support/platform-env.ts";
+import { queuedPairs } from "../support/queued-pairs.ts";
 
 /** What no caller can tell from the service's own success: asked for after the work alone. */
 const LIKE_A_SUCCESS: BadAnswer = "NUL in a success";
@@ -51,6 +53,38 @@ Deno.test({
       await heal(world, plan);
       await assertArrived(world, plan);
     }),
+});
+
+Deno.test({
+  name: "a kind that is queued with a new event is known, and one that cannot be read is refused",
+  ignore: platform.engine !== "embedded",
+  fn: async () => {
+    const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+    const queueing = (insert: string) =>
+      sql.begin(async (transaction) => {
+        await transaction.unsafe(`create function _billing.queue_something() returns void
+          language sql as $$ ${insert} $$`);
+        const pairs = await queuedPairs(transaction);
+        await transaction`drop function _billing.queue_something()`;
+        return pairs;
+      });
+    try {
+      const pairs = await queuedPairs(sql);
+      const more = await queueing(`insert into public.deliveries (kind, event, dedupe_key)
+        select 'json', 'something', 'something:1'`);
+      deepStrictEqual(
+        more.filter(({ event }) => event === "something"),
+        [{ kind: "json", event: "something" }],
+      );
+      strictEqual(more.length, pairs.length + 1);
+      await rejects(
+        queueing("insert into public.deliveries (event, kind, dedupe_key) values ('a', 'b', 'c')"),
+        /queue_something\(\) writes deliveries whose kind and event cannot be read/,
+      );
+    } finally {
+      await sql.end();
+    }
+  },
 });
 
 /** It waits for another try or has given up, and says why in a text that can be shown. */

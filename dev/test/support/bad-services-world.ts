@@ -82,13 +82,19 @@ export async function withBadServices(test: (world: BadWorld) => Promise<void>):
         storage: startBadProxy("http", portOf(platform.urls.api)),
         source: startBadProxy("http", source.port, { reads: true }),
       };
-      const { run, close } = startWorker(platform.urls.database, platform.keys.secret, proxies);
+      const { run, close, patience } = startWorker(
+        platform.urls.database,
+        platform.keys.secret,
+        proxies,
+      );
       try {
         await test({
           sql,
           sourceUrl: `http://127.0.0.1:${proxies.source.port}/map.json`,
           run,
           misbehave: (how) => {
+            patience.delivery = how === null ? LIMITS.deliveryMs : 3000;
+            patience.storage = how === null ? 60_000 : 2000;
             const { smtp: mailServer, ...others } = proxies;
             for (const proxy of Object.values(others)) proxy.misbehave(how);
             // A mail server that has taken a mail can hang up or say anything: the first is the
@@ -119,13 +125,14 @@ export async function withBadServices(test: (world: BadWorld) => Promise<void>):
 
 type Proxies = Readonly<Record<Mail | "hermes" | "stripe" | "storage", BadProxy>>;
 
-/** The worker as its function opens it, with three seconds for each delivery. */
+/** The worker as its function opens it, with three seconds for each delivery while all is bad. */
 function startWorker(database: string, key: string, proxies: Proxies) {
   const at = (name: keyof Proxies) => `127.0.0.1:${proxies[name].port}`;
   const pool = openDatabase(database);
+  const patience = { delivery: LIMITS.deliveryMs, storage: 60_000 };
   const client = createClient(`http://${at("storage")}`, key, {
     auth: { persistSession: false },
-    global: { fetch: boundedFetch({ bytes: 50_000_000, withinMs: 2000 }) },
+    global: { fetch: boundedFetch({ bytes: 50_000_000, withinMs: () => patience.storage }) },
   });
   const variables = {
     SUPABASE_DB_URL: database,
@@ -148,8 +155,13 @@ function startWorker(database: string, key: string, proxies: Proxies) {
           environment: DeliveryEnvironment.parse({ ...variables, ...mails[mail] }),
           client,
           reportError,
-          // All of a kind at once: those that get no answer wait together.
-          limits: { ...LIMITS, portion: byKind(() => 8), deliveryMs: 3000, cpuMs: 60_000 },
+          limits: {
+            ...LIMITS,
+            // All of a kind at once: those that get no answer wait together.
+            portion: byKind(() => 8),
+            deliveryMs: patience.delivery,
+            cpuMs: 60_000,
+          },
         }),
       overview: () => Promise.reject(new Error("not asked for")),
       reportError,
@@ -157,5 +169,5 @@ function startWorker(database: string, key: string, proxies: Proxies) {
     strictEqual(response.status, 200, `${errors.at(-1)}`);
     return summary.parse(await response.json());
   };
-  return { run, close: () => pool.end() };
+  return { run, patience, close: () => pool.end() };
 }

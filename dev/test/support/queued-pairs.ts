@@ -1,5 +1,5 @@
 /** What the database can queue: every kind of delivery with every event, read from its functions. */
-import type { Sql } from "postgres";
+import type { ISql } from "postgres";
 import { z } from "zod";
 
 /** A kind of delivery and the event that it tells of. */
@@ -21,7 +21,7 @@ const READABLE =
  * documents are delivered, or one of those that the function names. Throws where a function writes
  * deliveries in a way that cannot be read here.
  */
-export async function queuedPairs(sql: Sql): Promise<Pair[]> {
+export async function queuedPairs(sql: ISql): Promise<Pair[]> {
   const kinds = z.array(Kind).parse([
     ...await sql`select kind, of_invoices, of_credit_notes from billing.delivery_kinds`,
   ]);
