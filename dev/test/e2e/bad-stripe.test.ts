@@ -18,8 +18,12 @@ import { BAD_ANSWERS, type BadAnswer } from "../support/bad-service.ts";
 import { platform } from "../support/platform-env.ts";
 import { type StripeWorld, WEBHOOK_SECRET, withStripe } from "../support/stripe-world.ts";
 
-/** Seconds that Stripe has here, of the minutes that it has otherwise. */
-const BUDGET = { begins: 0.8, ends: 1 };
+/** Seconds that Stripe has: a part of one while it answers badly, else those of a call. */
+const BUDGETS = {
+  before: { begins: 0.25, ends: 0.3 },
+  after: { begins: 0.8, ends: 1 },
+  well: { begins: 90, ends: 130 },
+};
 /** It comes with status 429. */
 const RATE_LIMIT: BadAnswer = "retry-after that is no number";
 const MOMENTS: readonly BadMoment[] = ["before", "after"];
@@ -50,7 +54,8 @@ async function withBadStripe(
       ...world.environment,
       STRIPE_API_BASE: `http://127.0.0.1:${proxy.port}`,
     });
-    const ports = () => endingWithin(BUDGET.ends, environment, world.ports);
+    let budget = BUDGETS.well;
+    const ports = () => endingWithin(budget.ends, environment, world.ports);
     const errors: unknown[] = [];
     const reportError = (error: unknown) => void errors.push(error);
     const answered = async (response: Response) => {
@@ -63,7 +68,10 @@ async function withBadStripe(
     try {
       await test({
         ...world,
-        misbehave: proxy.misbehave,
+        misbehave: (how) => {
+          budget = BUDGETS[how?.moment ?? "well"];
+          proxy.misbehave(how);
+        },
         create: async (id) =>
           await answered(
             await handleCreate(post({ invoice_id: id }), {
@@ -73,8 +81,8 @@ async function withBadStripe(
             }),
           ),
         reconcile: async () => {
-          for (let calls = 0; calls < 40; calls++) {
-            const bound = callsWithin(environment, world.ports, reportError, BUDGET);
+          for (let calls = 0; calls < 300; calls++) {
+            const bound = callsWithin(environment, world.ports, reportError, budget);
             const { status, text } = await answered(
               await handleReconcile(post({ days: 3 }), { ...bound, reportError }),
             );
