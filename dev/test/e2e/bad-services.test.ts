@@ -13,7 +13,7 @@ import { queuedPairs } from "../support/queued-pairs.ts";
 
 /** What no caller can tell from the service's own success: asked for after the work alone. */
 const LIKE_A_SUCCESS: BadAnswer = "NUL in a success";
-const GIVEN_UP = /^it took longer than 3 s$/;
+const GIVEN_UP = /^it took longer than 2 s$/;
 const Delivery = z.object({
   id: z.string(),
   kind: z.string(),

@@ -49,10 +49,11 @@ export function startBadProxy(
       if (present === null) return await passOn(caller, await connect());
       if (present.moment === "after") {
         const request = await readRequest(caller);
+        const passes = !reads && isRead(request);
         const service = await connect();
-        await service.write(request);
+        await service.write(passes ? closing(request) : request);
         // Handlers answer when their work is done.
-        if (!reads && isRead(request)) return await service.readable.pipeTo(caller.writable);
+        if (passes) return await service.readable.pipeTo(caller.writable);
         await service.read(new Uint8Array(1));
         close(service);
       } else if (protocol === "http" && present.way !== "connection reset") {
@@ -116,6 +117,12 @@ function isWhole(bytes: Uint8Array): boolean {
 
 function isRead(request: Uint8Array): boolean {
   return /^(GET|HEAD) /.test(latin1(request.subarray(0, 8)));
+}
+
+/** A read that asks for the connection to end: nobody listens for another request on it. */
+function closing(request: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = latin1(request).replace(/^connection:.*\r\n/im, "");
+  return new TextEncoder().encode(text.replace("\r\n", "\r\nconnection: close\r\n"));
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -93,8 +93,8 @@ export async function withBadServices(test: (world: BadWorld) => Promise<void>):
           sourceUrl: `http://127.0.0.1:${proxies.source.port}/map.json`,
           run,
           misbehave: (how) => {
-            patience.delivery = how === null ? LIMITS.deliveryMs : 3000;
-            patience.storage = how === null ? 60_000 : 2000;
+            patience.delivery = how === null ? LIMITS.deliveryMs : 2000;
+            patience.storage = how === null ? 60_000 : 1500;
             const { smtp: mailServer, ...others } = proxies;
             for (const proxy of Object.values(others)) proxy.misbehave(how);
             // A mail server that has taken a mail can hang up or say anything: the first is the
@@ -125,7 +125,7 @@ export async function withBadServices(test: (world: BadWorld) => Promise<void>):
 
 type Proxies = Readonly<Record<Mail | "hermes" | "stripe" | "storage", BadProxy>>;
 
-/** The worker as its function opens it, with three seconds for each delivery while all is bad. */
+/** The worker as its function opens it, with two seconds for each delivery while all is bad. */
 function startWorker(database: string, key: string, proxies: Proxies) {
   const at = (name: keyof Proxies) => `127.0.0.1:${proxies[name].port}`;
   const pool = openDatabase(database);
