@@ -4994,7 +4994,7 @@ declare
     where (g ->> 'version')::integer > 1);
   w record;
   standing public.agent_usage_logs;
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   for w in select r.id, r.said from _billing.read_windows(source, later) r
     where later is not null and r.fault is null
@@ -5150,7 +5150,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -20773,7 +20773,7 @@ returns integer language plpgsql security definer set search_path = pg_catalog, 
 declare
   event_id text;
   due text[];
-  tried text[] := '{}';
+  tried text[] := array[]::text[];
 begin
   loop
     due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
@@ -20799,7 +20799,7 @@ language plpgsql as $$
 declare
   event_id text;
   due text[];
-  tried text[] := '{}';
+  tried text[] := array[]::text[];
 begin
   loop
     due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);

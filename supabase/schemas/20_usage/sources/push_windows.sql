@@ -66,7 +66,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');

@@ -62,7 +62,7 @@ declare
     where (g ->> 'version')::integer > 1);
   w record;
   standing public.agent_usage_logs;
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   for w in select r.id, r.said from _billing.read_windows(source, later) r
     where later is not null and r.fault is null
