@@ -1,6 +1,6 @@
 -- What the API tells the audit log: reads by operators, and refused requests by their source.
 begin;
-select plan(16);
+select plan(21);
 
 create function pg_temp.noted(operation text) returns table (actor text, of_what text,
   row_id text, after jsonb) language sql as $$
@@ -56,6 +56,18 @@ select billing.note_refusals(
   '[{"function": "billing", "code": "unauthorized", "address": "10.0.0.1", "attempts": 5}]');
 select is((select attempts from _billing.refused_requests where source = '10.0.0.1'), 6::bigint,
   'a known source is counted on');
+
+-- A flood is told once a day, with the sources that were refused most often.
+update public.billing_settings set operator_emails = '{operators@example.test}';
+select is(_billing.tell_of_refusals(), 0::bigint, 'a few thousand refusals are no flood');
+select is(_billing.tell_of_refusals(2456), 0::bigint, 'nor are as many as the bound');
+select is(_billing.tell_of_refusals(2455), 2::bigint, 'one more is told, by HERMES and mail');
+select matches(payload ->> 'message', '^2456 requests of 1202 sources .*more than 2455 in an hour:'
+  || '\n- others: 1200 \(billing unauthorized\)'
+  || '\n- [0-9a-f]{16}: 51 \(billing forbidden, billing unauthorized\)'
+  || '\n- 10\.0\.0\.1: 6 ', 'with the counts of its sources')
+from public.deliveries where dedupe_key like 'refusals:%:hermes';
+select is(_billing.tell_of_refusals(2455), 0::bigint, 'and not again that day');
 
 select is(_billing.log_refusals(date_trunc('hour', clock_timestamp())), 0::bigint,
   'the running hour waits');

@@ -3,6 +3,12 @@ import { answerBadly, type BadAnswer } from "./bad-service.ts";
 /** When a service answers badly: in place of its work, or after it. */
 export type BadMoment = "before" | "after";
 
+/** What a proxy of HTTP does besides. */
+export interface BadProxyOptions {
+  /** Reads too are answered badly once the service has answered them: it is asked nothing else. */
+  readonly reads?: boolean;
+}
+
 /** Stands in front of a service and passes everything on until it is told to misbehave. */
 export interface BadProxy {
   readonly port: number;
@@ -15,9 +21,14 @@ type Misbehaviour = Parameters<BadProxy["misbehave"]>[0];
 
 /**
  * Starts one in front of a port of this machine. `after` lets the service do what it was asked for,
- * where that changes anything, and answers badly then; reads pass. SMTP knows `before` alone.
+ * where that changes anything, and answers badly then; reads pass, unless `reads` is set. SMTP knows
+ * `before` alone.
  */
-export function startBadProxy(protocol: "http" | "smtp", target: number): BadProxy {
+export function startBadProxy(
+  protocol: "http" | "smtp",
+  target: number,
+  { reads = false }: BadProxyOptions = {},
+): BadProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.Conn>();
   let how: Misbehaviour = null;
@@ -38,10 +49,11 @@ export function startBadProxy(protocol: "http" | "smtp", target: number): BadPro
       if (present === null) return await passOn(caller, await connect());
       if (present.moment === "after") {
         const request = await readRequest(caller);
+        const passes = !reads && isRead(request);
         const service = await connect();
-        await service.write(request);
+        await service.write(passes ? closing(request) : request);
         // Handlers answer when their work is done.
-        if (isRead(request)) return await service.readable.pipeTo(caller.writable);
+        if (passes) return await service.readable.pipeTo(caller.writable);
         await service.read(new Uint8Array(1));
         close(service);
       } else if (protocol === "http" && present.way !== "connection reset") {
@@ -105,6 +117,12 @@ function isWhole(bytes: Uint8Array): boolean {
 
 function isRead(request: Uint8Array): boolean {
   return /^(GET|HEAD) /.test(latin1(request.subarray(0, 8)));
+}
+
+/** A read that asks for the connection to end: nobody listens for another request on it. */
+function closing(request: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = latin1(request).replace(/^connection:.*\r\n/im, "");
+  return new TextEncoder().encode(text.replace("\r\n", "\r\nconnection: close\r\n"));
 }
 
 function latin1(bytes: Uint8Array): string {

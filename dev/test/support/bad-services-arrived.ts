@@ -1,9 +1,12 @@
 /** The ends of deliveries to services that answered badly: everything arrived, once. */
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import type { createClient } from "@supabase/supabase-js";
+import type { Email } from "postal-mime";
 import type { Sql } from "postgres";
 import type { startStripe } from "../../standins/stripe/server.ts";
+import { messageIdOf } from "../../../supabase/functions/deliver/outbound/mail/message.ts";
 import { BAD_ANSWERS } from "./bad-service.ts";
+import { BAD_SERVICES_FROM } from "./bad-services-world.ts";
 
 /**
  * HERMES is told at least once: again after an answer that said nothing, the same under the same
@@ -14,11 +17,26 @@ export function assertNotified(
   keys: readonly string[],
 ): void {
   deepStrictEqual(received.filter(({ key }) => key === null), []);
-  const issued = received.filter(({ key }) => key?.startsWith("invoice_issued"));
-  deepStrictEqual([...new Set(issued.map(({ key }) => key))].sort(), [...keys].sort());
-  const told = new Set(issued.map(({ key, body }) => JSON.stringify([key, body])));
+  deepStrictEqual([...new Set(received.map(({ key }) => key))].sort(), [...keys].sort());
+  const told = new Set(received.map(({ key, body }) => JSON.stringify([key, body])));
   strictEqual(told.size, keys.length, "what is told again is the same");
-  ok(issued.length > keys.length, "something was told again");
+  ok(received.length > keys.length, "something was told again");
+}
+
+/**
+ * A mail server that took a mail and died before it said so gets it again: the same, under the
+ * Message-ID by which mailboxes know that they have it.
+ */
+export function assertMailed(received: readonly Email[], keys: readonly string[]): void {
+  const ids = keys.map((key) => `<${messageIdOf(key, BAD_SERVICES_FROM)}>`);
+  deepStrictEqual([...new Set(received.map(({ messageId }) => messageId))].sort(), ids.sort());
+  const told = new Set(
+    received.map(({ messageId, to, subject, text }) =>
+      JSON.stringify([messageId, to, subject, text])
+    ),
+  );
+  strictEqual(told.size, keys.length, "what is mailed again is the same");
+  ok(received.length > keys.length, "something was mailed again");
 }
 
 /** A customer and an open invoice for each of ours, with its total, and nothing else. */
@@ -42,14 +60,11 @@ export async function assertStripe(
 export async function assertFiles(
   sql: Sql,
   client: ReturnType<typeof createClient>,
-  all: readonly {
-    readonly kind: string;
-    readonly service: string;
-    readonly external_id: string | null;
-  }[],
+  all: readonly { readonly kind: string; readonly external_id: string | null }[],
 ): Promise<void> {
-  for (const { kind, service, external_id: path } of all) {
-    if (service !== "storage" && service !== "logs") continue;
+  const files = all.filter(({ kind }) => ["archive", "json", "log_export"].includes(kind));
+  strictEqual(new Set(files.map(({ external_id: path }) => path)).size, files.length);
+  for (const { kind, external_id: path } of files) {
     const bucket = kind === "log_export" ? "usage-logs" : "invoices";
     const { data, error } = await client.storage.from(bucket).download(path ?? "");
     strictEqual(error, null, `${bucket}/${path}`);

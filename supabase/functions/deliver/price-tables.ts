@@ -2,8 +2,8 @@ import type { Sql } from "postgres";
 import postgres from "postgres";
 import { z } from "zod";
 import { SourceUnreadable } from "../../../shared/catalogue/list-price.ts";
+import { storableText } from "../_shared/outbound/storable-text.ts";
 import type { PriceTables } from "./kinds/price-sync.ts";
-import { storableText } from "./storable-outcome.ts";
 
 const counts = z.tuple([
   z.object({ new_models: z.int(), new_prices: z.int(), proposals: z.int() }),

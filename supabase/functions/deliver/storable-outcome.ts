@@ -1,8 +1,5 @@
-import { withoutSecrets } from "../_shared/log/redact.ts";
 import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
-
-/** Characters of a text of others that are kept. */
-const MOST_CHARACTERS = 2000;
+import { storableText } from "../_shared/outbound/storable-text.ts";
 
 /** Characters of `details` as JSON; ours are a few hundred. */
 const MOST_DETAILS = 4000;
@@ -36,12 +33,6 @@ export function storableOutcome(outcome: DeliveryOutcome): DeliveryOutcome {
     case "skipped":
       return { kind: outcome.kind, error: storableText(outcome.error) };
   }
-}
-
-/** Text that Postgres stores; other characters become the replacement character. */
-export function storableText(text: string): string {
-  return withoutSecrets(text.slice(0, 10 * MOST_CHARACTERS)).slice(0, MOST_CHARACTERS)
-    .toWellFormed().replaceAll("\0", "\ufffd");
 }
 
 function storableDetails(details: object): object {

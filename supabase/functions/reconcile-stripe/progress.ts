@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { storableText } from "../_shared/outbound/storable-text.ts";
 import { describeError, isRateLimit, retryAfter } from "../_shared/stripe/failures.ts";
 import type { Difference } from "./compare.ts";
 
@@ -87,7 +88,7 @@ export function unread(what: string, error: unknown): Difference {
     kind: "unread",
     number: null,
     stripe_invoice_id: null,
-    ours: what,
+    ours: storableText(what),
     stripes: describeError(error),
   };
 }

@@ -1,6 +1,6 @@
 import Stripe from "stripe";
-import { withoutSecrets } from "../log/redact.ts";
 import type { DeliveryOutcome } from "../outbound/outcome.ts";
+import { storableText } from "../outbound/storable-text.ts";
 
 /**
  * What a failed request means for a delivery. Rate limits, broken connections and Stripe's own
@@ -31,17 +31,20 @@ export function retryAfter(error: unknown): number | undefined {
   return Number.isFinite(wait) && wait > 0 ? wait : undefined;
 }
 
-/** The error with what Stripe's support asks for: type, code, status, request id. No key. */
+/**
+ * The error with what Stripe's support asks for: type, code, status, request id. No key, and nothing
+ * that the database does not store: it stands in reports, in notes of events and in notices.
+ */
 export function describeFailure(error: InstanceType<typeof Stripe.errors.StripeError>): string {
   const facts = [error.type, error.code, error.statusCode, error.requestId]
     .filter((fact) => fact !== undefined && fact !== "").join(", ");
-  return withoutSecrets(`Stripe: ${error.message} (${facts})`);
+  return storableText(`Stripe: ${error.message} (${facts})`);
 }
 
 /** The same for whatever failed. */
 export function describeError(error: unknown): string {
   if (error instanceof Stripe.errors.StripeError) return describeFailure(error);
-  return withoutSecrets(error instanceof Error ? error.message : String(error));
+  return storableText(error instanceof Error ? error.message : String(error));
 }
 
 /** A rate limit that a delivery has met and answered for. */
