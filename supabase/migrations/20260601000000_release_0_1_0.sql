@@ -1147,8 +1147,10 @@ create function billing.end_service(client_id uuid, on_day date, reason text def
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
-  client constant public.clients := _billing.hold_client(end_service.client_id);
+  client public.clients;
 begin
+  perform _billing.check_text('reason', reason, 500);
+  client := _billing.hold_client(end_service.client_id);
   perform _billing.stop_intervals(client.id, on_day, reason);
   update public.clients c
   set ended_on = greatest(c.started_on, least(c.ended_on, on_day))
@@ -1162,8 +1164,10 @@ create function billing.start_service(client_id uuid, on_day date, reason text d
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  client constant public.clients := _billing.hold_client(start_service.client_id);
+  client public.clients;
 begin
+  perform _billing.check_text('reason', reason, 500);
+  client := _billing.hold_client(start_service.client_id);
   perform _billing.begin_interval(client.id, on_day, 'infinity', reason);
   update public.clients c
   set started_on = least(c.started_on, on_day), ended_on = null, status = 'active'
@@ -2317,7 +2321,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update _billing.agent_keys k
   set revoked_at = coalesce(k.revoked_at, clock_timestamp()),
-    revoked_because = coalesce(k.revoked_because, left(reason, 500))
+    revoked_because = coalesce(k.revoked_because, left(billing.plain_text(reason), 500))
   where k.id = key;
   if not found then
     perform billing.raise_error('unknown_agent_key', format('there is no agent key %s', key));
@@ -4164,6 +4168,7 @@ declare
   wrong text;
 begin
   perform billing.require_second_factor();
+  perform _billing.require_reason('a correction', 'reason', reason);
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
   where k.key <> all (counts || '{counting}'::text[]) or case k.key
@@ -4174,9 +4179,6 @@ begin
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
       'a corrected value is a number of 0 or more for any of ' || array_to_string(counts, ', ')
       || '; other_features is an object of them; counting is inclusive, exclusive or null');
-  end if;
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a correction needs a reason');
   end if;
   perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
   standing := _billing.standing_log(log_id);
@@ -4206,9 +4208,7 @@ declare
   standing public.agent_usage_logs;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
-  end if;
+  perform _billing.require_reason('a retraction', 'reason', reason);
   perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
   standing := _billing.standing_log(log_id);
   if standing.id is null then
@@ -4447,9 +4447,7 @@ declare
   dismissed bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a dismissal', 'why', why);
   if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
     perform billing.raise_error('invalid_argument', 'no filter names the rows to dismiss',
       'give log_ids, or any of reason, agent, model and before');
@@ -5214,9 +5212,7 @@ declare
   released bigint := 0;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a release needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a release', 'why', why);
   perform _billing.lock_source(source);
   for held in
     delete from billing.held_windows h
@@ -10352,9 +10348,7 @@ declare
   dismissed bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a dismissal', 'why', why);
   -- A rollup that is under way decides before.
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
@@ -11133,9 +11127,7 @@ declare
   proposal public.price_proposals;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a decision needs a reason');
-  end if;
+  perform _billing.require_reason('a decision', 'reason', reason, 1000);
   select p.* into proposal from public.price_proposals p where p.id = proposal_id for update;
   if proposal.id is null then
     perform billing.raise_error('unknown_proposal',
@@ -12408,6 +12400,9 @@ declare
   problem text;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('method', method, 50, true);
+  perform _billing.check_text('reference', reference, 200, true);
+  perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[grant_credit.client_id]);
   made.id := _billing.granted_before(client_id, amount_minor, kind, reference);
   if made.id is not null then
@@ -12685,15 +12680,13 @@ declare
   given bigint;
 begin
   perform billing.require_second_factor();
+  perform _billing.require_reason('a credit note', 'reason', issue_credit_note.reason);
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
   invoice := _billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then
     perform billing.raise_error('illegal_transition',
       format('invoice %s is %s; only an issued invoice can be credited',
         coalesce(invoice.number, invoice.id::text), invoice.status));
-  end if;
-  if btrim(coalesce(issue_credit_note.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
   given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
     select coalesce(sum(c.total_minor), 0) from public.credit_notes c
@@ -13203,6 +13196,9 @@ declare
   excess bigint;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('method', method, 50, true);
+  -- Ids of Stripe, and keys that are made of them, are shorter.
+  perform _billing.check_text('reference', reference, 500, true);
   perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
   invoice := _billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
@@ -13783,9 +13779,7 @@ declare
   invoice public.invoices;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(release_invoice.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
-  end if;
+  perform _billing.require_reason('releasing a draft', 'reason', release_invoice.reason);
   perform _billing.lock_clients(_billing.clients_of(release_invoice.invoice_id));
   invoice := _billing.get_invoice(release_invoice.invoice_id);
   if release_invoice.up_to_minor < invoice.total_minor then
@@ -14242,6 +14236,8 @@ declare
   made uuid;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('reference', reference, 200, true);
+  perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[request_top_up.client_id]);
   if not exists (select from public.clients c where c.id = request_top_up.client_id) then
     perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
@@ -14389,9 +14385,7 @@ declare
   kept bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(void_invoice.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'voiding needs a reason');
-  end if;
+  perform _billing.require_reason('voiding', 'reason', void_invoice.reason);
   perform _billing.lock_clients(_billing.clients_of(void_invoice.invoice_id));
   invoice := _billing.get_invoice(void_invoice.invoice_id);
   if invoice.kind = 'one_off' and invoice.status = 'draft' then
@@ -24002,9 +23996,7 @@ declare
   counts jsonb;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'an erasure needs a reason');
-  end if;
+  perform _billing.require_reason('an erasure', 'reason', reason);
   perform _billing.lock_clients(array[erase_personal_data.client_id]);
   select * into client from public.clients c where c.id = erase_personal_data.client_id for update;
   if client.id is null then

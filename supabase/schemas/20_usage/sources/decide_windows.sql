@@ -14,9 +14,7 @@ declare
   released bigint := 0;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a release needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a release', 'why', why);
   perform _billing.lock_source(source);
   for held in
     delete from billing.held_windows h
