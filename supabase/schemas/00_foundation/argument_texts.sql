@@ -12,8 +12,8 @@ begin
   if length(value) > most then
     perform billing.raise_error('invalid_argument',
       format('%s has %s characters, more than %s', name, length(value), most), 'shorten it');
-  elsif plain <> case when one_line then billing.plain_line(plain)
-      else billing.plain_text(plain) end then
+  elsif plain <> (case when one_line then billing.plain_line(plain)
+      else billing.plain_text(plain) end) then
     perform billing.raise_error('invalid_argument',
       format('%s holds a control or direction character', name),
       case when one_line then 'send one line of plain text'
