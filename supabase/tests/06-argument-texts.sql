@@ -35,7 +35,6 @@ from (values
   ('claim_idempotency_key', 'actor key operation request_hash', 'given by the functions'),
   ('apply_stripe_balance', 'customer_id', 'of Stripe'),
   ('apply_stripe_subscription', 'was', 'of Stripe'),
-  ('charge_base_fee', 'description', 'of Stripe'),
   ('forget_stripe_customer', 'customer_id', 'of Stripe')
 ) f(name, arguments, why)
 cross join lateral string_to_table(f.arguments, ' ') a(name);
