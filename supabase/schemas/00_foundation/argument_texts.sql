@@ -1,6 +1,6 @@
 -- Texts that people give with an act and that are written down: notes, reasons, references. The
--- HTTP API refuses the same; these bounds are for who acts by SQL. Texts of Stripe and of failures
--- are cut instead: nobody is there who could send another one.
+-- HTTP API refuses the same; these bounds hold for callers by SQL as well. Texts of Stripe and of
+-- failures are cut instead: nobody is there who could send another one.
 
 create function _billing.check_text(name text, value text, most integer,
   one_line boolean default false)
