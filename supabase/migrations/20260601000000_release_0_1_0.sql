@@ -4268,7 +4268,9 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- agent, or malice, is not a month's usage in a row. attributed_logs and log_groups judge each row;
 -- a row beyond it waits in quarantine as `too_many_units`.
 
--- Whether a row of a log is beyond a limit, whatever it is counted as.
+-- Whether a row of a log is beyond a limit, whatever it is counted as. A database whose rows were
+-- counted by a wider rule (1,000 limits for any row of several calls) would lose those rows at a
+-- rebuild and credit them; none has been released with it.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
@@ -4653,14 +4655,12 @@ $$;
 comment on function _billing.acts_for_all_sources is
   'Whether the caller is the secret key or the owner; a login of a source is neither.';
 
--- The source that a caller names, locked: one push or comparison of a source at a time. Of two
--- versions at once the second sees the first, and no push falls within a comparison.
-create function _billing.lock_source(source text)
+create function _billing.known_source(source text)
 returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known billing.usage_sources;
 begin
-  select * into known from billing.usage_sources s where s.id = source for share;
+  select * into known from billing.usage_sources s where s.id = source;
   if known.id is null then
     perform billing.raise_error('unknown_source', format('there is no source %s', source),
       'insert it into billing.usage_sources');
@@ -4670,6 +4670,21 @@ begin
       format('source %s is not one of login %s', source, session_user),
       'an operator sets billing.usage_sources.login');
   end if;
+  return known;
+end $$;
+comment on function _billing.known_source is
+  'The source that a caller names; refuses a login of another source.';
+
+-- The source that a caller names, locked: one push or comparison of a source at a time. Of two
+-- versions at once the second sees the first, and no push falls within a comparison. Who holds it
+-- waits for no client's lock.
+create function _billing.lock_source(source text)
+returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.usage_sources;
+begin
+  perform from billing.usage_sources s where s.id = source for share;
+  known := _billing.known_source(source);
   insert into billing.usage_source_states (source_id) values (source)
   on conflict on constraint usage_source_states_pkey do nothing;
   perform from billing.usage_source_states s where s.source_id = source for update;
@@ -4967,6 +4982,18 @@ comment on function _billing.is_settled_log is
 
 -- 20_usage/sources/restate_window.sql
 
+-- The columns in which a statement differs from a held one of the same version, or null. Of no
+-- calls a version takes all back, whatever else it says.
+create function _billing.waiting_differences(said public.agent_usage_logs, counts jsonb)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when (said.calls > 0) <> ((counts ->> 'calls')::bigint > 0) then 'calls'
+    when said.calls > 0
+      then _billing.window_differences(said, _billing.with_counts(said, counts)) end
+  where counts is not null;
+$$;
+comment on function _billing.waiting_differences is
+  'Columns in which a statement of a window differs from the held one; null when in none.';
+
 -- What becomes of a window that is not stored anew: it is there already, or there is nothing to
 -- store. `detail` names the columns that differ, or the version that counts.
 create function _billing.judge_window(log_id uuid, said public.agent_usage_logs, version integer,
@@ -4978,9 +5005,15 @@ declare
   known constant integer := coalesce(
     (select v.version from _billing.window_versions v where v.log_id = log_id),
     case when stored then 1 else 0 end);
+  waiting constant jsonb := (select h.counts from billing.held_windows h
+    where h.log_id = log_id and h.version = version);
   standing public.agent_usage_logs;
 begin
-  if version < known then
+  -- A version that is held is known as well.
+  detail := _billing.waiting_differences(said, waiting);
+  if detail is not null then
+    result := 'conflict';
+  elsif version < known then
     result := 'superseded';
     detail := format('version %s counts', known);
   elsif stored then
@@ -5048,8 +5081,29 @@ end $$;
 comment on function _billing.lowered_logs is
   'Log rows that windows would lower, of periods that are not settled.';
 
+-- The same of a batch in which values may be unreadable: those lower nothing.
+create function _billing.lowered_by(source billing.usage_sources, windows jsonb)
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  lowered uuid[] := '{}';
+begin
+  return _billing.lowered_logs(source, windows);
+exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+    or sqlstate 'PT404' or sqlstate 'PT409' then
+  for place in 0 .. jsonb_array_length(windows) - 1 loop
+    begin
+      lowered := lowered || _billing.lowered_logs(source, jsonb_build_array(windows -> place));
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+        or sqlstate 'PT404' or sqlstate 'PT409' then null;
+    end;
+  end loop;
+  return lowered;
+end $$;
+comment on function _billing.lowered_by is
+  'Log rows that readable windows of a batch would lower, of periods that are not settled.';
+
 -- Waits for writers of the books of all clients that a push may lower, in their order, before
--- anything of a window is locked. Settled windows are held without waiting.
+-- their source and anything of a window is locked. Settled windows are held without waiting.
 create function _billing.lock_lowered(lowered uuid[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -5132,7 +5186,6 @@ declare
   changed_from timestamptz;
   w record;
 begin
-  perform _billing.lock_lowered(_billing.lowered_logs(source, windows));
   with chosen as materialized (
     select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
     where r.fault is null order by r.id, r.version desc, r.index
@@ -5187,7 +5240,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
-  lowered uuid[] := '{}';
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -5198,6 +5250,8 @@ begin
       format('%s windows are more than 1000', jsonb_array_length(windows)),
       'push 1000 windows at a time');
   end if;
+  -- Clients before the source: a push that waits for a run keeps no other of its source waiting.
+  perform _billing.lock_lowered(_billing.lowered_by(_billing.known_source(source), windows));
   known := _billing.lock_source(source);
   update billing.usage_source_states s set pushed_at = clock_timestamp()
   where s.source_id = source;
@@ -5206,15 +5260,7 @@ begin
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
       or sqlstate 'PT404' or sqlstate 'PT409' then
     -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
-    -- stops no other. Locks are taken before, in the order of clients.
-    for place in 0 .. jsonb_array_length(windows) - 1 loop
-      begin
-        lowered := lowered || _billing.lowered_logs(known, jsonb_build_array(windows -> place));
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
-          or sqlstate 'PT404' or sqlstate 'PT409' then null;
-      end;
-    end loop;
-    perform _billing.lock_lowered(lowered);
+    -- stops no other.
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail
@@ -5238,16 +5284,51 @@ grant execute on function billing.push_windows(text, jsonb) to service_role, bil
 
 -- Decisions on held windows: by their ids, or of a source all.
 
--- Corrects or takes back what these windows say, as the push would have. Returns how many. A
--- correction that was made meanwhile knew something else: it is not overwritten.
+-- Corrects or takes back what one window says, as the push would have. A correction that was made
+-- meanwhile knew something else: it is not overwritten. Returns the time of the window.
+create function _billing.release_window(held billing.held_windows, why text)
+returns timestamptz language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  standing public.agent_usage_logs;
+  said public.agent_usage_logs;
+  reason constant text := format('version %s of source %s, released: %s', held.version,
+    held.source_id, why);
+begin
+  perform pg_advisory_xact_lock(hashtextextended('log ' || held.log_id, 0));
+  standing := _billing.standing_log(held.log_id);
+  if standing.id is distinct from held.standing_id then
+    perform billing.raise_error('invalid_correction',
+      format('log %s has been corrected since version %s of its window was held', held.log_id,
+        held.version),
+      'drop the version by billing.refuse_windows, or have it pushed again: it is judged anew');
+  end if;
+  delete from billing.held_windows h where h.log_id = held.log_id;
+  said := _billing.with_counts(standing, held.counts);
+  if said.calls > 0 then
+    perform _billing.restate_log(held.log_id, standing, said, reason);
+  else
+    perform _billing.negate_log(held.log_id, standing, reason, true);
+  end if;
+  insert into _billing.window_versions as v (log_id, version)
+  values (held.log_id, held.version)
+  on conflict on constraint window_versions_pkey do update set version = excluded.version
+  where v.version < excluded.version;
+  return standing."timestamp";
+end $$;
+comment on function _billing.release_window is
+  'Lets one held window correct what has been invoiced; refuses where the log says otherwise now.';
+
+-- A window that cannot be released stops no other: it stays held and is named, with what to do.
+-- Where none can be, that is an error.
 create function billing.release_windows(source text, why text, log_ids uuid[] default null)
-returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+returns jsonb language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may decide on what is held, and store no correction of their own.
 declare
   held billing.held_windows;
-  standing public.agent_usage_logs;
-  said public.agent_usage_logs;
-  reason text;
+  problem text;
+  advice text;
+  kept jsonb := '[]';
+  problems text[] := '{}';
   changed_from timestamptz;
   released bigint := 0;
 begin
@@ -5255,39 +5336,34 @@ begin
   perform _billing.require_reason('a release', 'why', why);
   perform _billing.lock_source(source);
   for held in
-    delete from billing.held_windows h
+    select h.* from billing.held_windows h
     where h.source_id = source and (log_ids is null or h.log_id = any (log_ids))
-    returning h.*
+    order by h.log_id for update
   loop
-    perform pg_advisory_xact_lock(hashtextextended('log ' || held.log_id, 0));
-    standing := _billing.standing_log(held.log_id);
-    if standing.id is distinct from held.standing_id then
-      perform billing.raise_error('invalid_correction',
-        format('log %s has been corrected since version %s of its window was held', held.log_id,
-          held.version),
-        'drop the version by billing.refuse_windows, or have it pushed again: it is judged anew');
-    end if;
-    reason := format('version %s of source %s, released: %s', held.version, source, why);
-    said := _billing.with_counts(standing, held.counts);
-    if said.calls > 0 then
-      perform _billing.restate_log(held.log_id, standing, said, reason);
-    else
-      perform _billing.negate_log(held.log_id, standing, reason, true);
-    end if;
-    insert into _billing.window_versions as v (log_id, version)
-    values (held.log_id, held.version)
-    on conflict on constraint window_versions_pkey do update set version = excluded.version
-    where v.version < excluded.version;
-    changed_from := least(changed_from, standing."timestamp");
-    released := released + 1;
+    begin
+      changed_from := least(changed_from, _billing.release_window(held, why));
+      released := released + 1;
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+        or sqlstate 'PT404' or sqlstate 'PT409' then
+      get stacked diagnostics problem = message_text, advice = pg_exception_hint;
+      problems := problems || problem;
+      kept := kept || jsonb_build_object('log_id', held.log_id, 'version', held.version,
+        'problem', problem, 'hint', advice);
+    end;
   end loop;
+  if released = 0 and kept <> '[]' then
+    perform billing.raise_error('invalid_correction', _billing.first_few(problems, 10, '; '),
+      'drop the versions by billing.refuse_windows, or have them pushed again: they are judged '
+        || 'anew');
+  end if;
   update billing.usage_source_states s set equal_until = greatest(changed_from, s.equal_from)
   where s.source_id = source and s.equal_until > changed_from;
-  return released;
+  return jsonb_build_object('released', released, 'kept', kept);
 end $$;
 comment on function billing.release_windows is
   'Lets held windows of a source correct what has been invoiced, all or those of some ids, and says
-   why; returns how many.';
+   why; returns how many (released), and those that stay held (kept), each with the problem and what
+   to do.';
 grant execute on function billing.release_windows(text, text, uuid[]) to service_role;
 
 -- The version stands as known: pushed again it is a conflict. Its counts are kept: a source that
@@ -7559,7 +7635,8 @@ comment on function _billing.item_of is 'The invoice item that a rating key name
 create table public.invoice_items (
   id uuid primary key default gen_random_uuid(),
   client_id uuid not null references public.clients (id),
-  description text not null constraint invoice_items_described check (btrim(description) <> ''),
+  description text not null constraint invoice_items_described check (
+    btrim(description) <> '' and length(description) <= 500),
   quantity numeric not null default 1,
   unit_amount numeric not null,
   currency text not null references public.currencies (code),
@@ -8009,6 +8086,9 @@ comment on column public.top_ups.problem is 'Why it has no invoice yet, or why i
 -- However many see the low balance at once: one recharge of a client is under way.
 create unique index top_ups_one_recharge on public.top_ups (client_id)
   where origin = 'low_balance' and state in ('wanted', 'invoiced');
+-- Counted at each request, however many a client has paid.
+create index top_ups_open_requests on public.top_ups (client_id)
+  where origin = 'request' and state in ('wanted', 'invoiced');
 create index top_ups_client_id on public.top_ups (client_id, requested_at);
 create index top_ups_currency on public.top_ups (currency);
 create trigger refuse_truncate before truncate on public.top_ups
@@ -16764,6 +16844,44 @@ $$;
 comment on function _billing.is_told is
   'Whether a notice of these names was queued this month, or one of its kind today.';
 
+-- Whether operators were told of this percentage of this amount, or of the client's budget three
+-- times today: payers set budgets, and no number of amounts makes more notices. The amount that
+-- stands is told of the next day.
+create function _billing.is_budget_told(client_id uuid, told text, as_of timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(bool_or(starts_with(d.dedupe_key, told || ':')), false)
+    -- Each notice has one delivery of this kind.
+    or count(*) filter (where d.kind = 'hermes' and split_part(d.dedupe_key, ':', 6)
+      = (as_of at time zone 'UTC')::date::text) >= 3
+  from public.deliveries d
+  where d.event = 'notice' and d.client_id = is_budget_told.client_id
+    and starts_with(d.dedupe_key, format('budget:%s:', is_budget_told.client_id));
+$$;
+comment on function _billing.is_budget_told is
+  'Whether an alert of a budget was queued, or three of its client''s budget today.';
+
+-- Of another amount it is told anew. The key ends with the day (UTC).
+create function _billing.budget_alerts(as_of timestamptz)
+returns table (key text, priority text, subject text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select k.told || ':' || (as_of at time zone 'UTC')::date,
+    case when x.reached >= 100 then 'high' else 'normal' end,
+    format('%s has used %s %% of its budget', b.client, x.reached),
+    format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
+      billing.money_text(b.spent_minor, b.currency),
+      billing.money_text(b.budget_minor, b.currency), b.period_start,
+      b.spent_minor * 100 / b.budget_minor), b.client_id
+  from billing.budget_use(as_of) b
+  cross join lateral (select max(t) as reached from unnest(b.thresholds) t
+    where b.spent_minor * 100 >= b.budget_minor * t) x
+  cross join lateral (select format('budget:%s:%s:%s:%s', b.client_id, b.period_start,
+    b.budget_minor, x.reached) as told) k
+  where x.reached is not null and not _billing.is_budget_told(b.client_id, k.told, as_of);
+$$;
+comment on function _billing.budget_alerts is
+  'Budgets that have reached a threshold: once per threshold, amount and period, three a day at most
+   of a client.';
+
 -- Rows that wait for room beneath the limit of keys.
 create function _billing.key_limit_notice()
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -16826,19 +16944,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
-    -- Of another amount it is told anew.
-    select format('budget:%s:%s:%s:%s', b.client_id, b.period_start, b.budget_minor, x.reached)
-        as key,
-      case when x.reached >= 100 then 'high' else 'normal' end as priority,
-      format('%s has used %s %% of its budget', b.client, x.reached) as subject,
-      format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
-        billing.money_text(b.spent_minor, b.currency),
-        billing.money_text(b.budget_minor, b.currency), b.period_start,
-        b.spent_minor * 100 / b.budget_minor) as message, b.client_id
-    from billing.budget_use(as_of) b
-    cross join lateral (select max(t) as reached from unnest(b.thresholds) t
-      where b.spent_minor * 100 >= b.budget_minor * t) x
-    where x.reached is not null
+    select b.key, b.priority, b.subject, b.message, b.client_id
+    from _billing.budget_alerts(as_of) b
     union all
     select format('spend_jump:%s:%s', j.client_id, j.usage_day), 'high',
       format('Usage of %s has jumped', j.client),
@@ -16855,7 +16962,7 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
 $$;
 comment on function billing.queue_usage_alerts is
   'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold, amount
-   and period.';
+   and period, and of a client''s budget three times a day at most.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
 
 -- 60_delivery/jobs.sql
@@ -19901,6 +20008,7 @@ returns uuid language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   item uuid;
 begin
+  perform _billing.check_text('description', description, 500);
   perform _billing.lock_clients(array[charge_base_fee.client_id]);
   if exists (select from public.stripe_subscriptions s
     where s.client_id = charge_base_fee.client_id and s.base_fee_minor > 0
