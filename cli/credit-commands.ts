@@ -13,6 +13,7 @@ interface Ports {
   readonly terminal: Terminal;
 }
 
+const BALANCE = ["balance", "granted", "not_invoiced", "live", "promotional"];
 const COLUMNS = ["kind", "amount", "left", "state", "priority", "effective_at", "expires_at", "id"];
 
 /** `credits grant|list|balance|top-up|top-ups|recharge`: credit that clients have before they are invoiced. */
@@ -44,8 +45,9 @@ export function creditCommands(program: Command, { connect, terminal }: Ports): 
         granted: money(row.granted_minor, row.currency),
         not_invoiced: money(row.uninvoiced_minor, row.currency),
         live: money(row.live_minor, row.currency),
+        promotional: money(row.promotional_minor, row.currency),
       }));
-      show(terminal, json, json ? data : rows, ["balance", "granted", "not_invoiced", "live"]);
+      show(terminal, json, json ? data : rows, BALANCE);
     });
 }
 
@@ -54,7 +56,12 @@ function grantCommand(credits: Command, { connect, terminal }: Ports): void {
     .argument("<client>", "id or external id")
     .argument("<amount>", "in minor units: 10000 is 100.00 USD", Number)
     .requiredOption("--reference <text>", "its name where it was paid or decided")
-    .option("--kind <kind>", "paid, or refund where it stands for money given back", "paid")
+    .option(
+      "--kind <kind>",
+      "paid; refund where it stands for money given back; promotional",
+      "paid",
+    )
+    .option("--promotional", "given for nothing: a discount before tax, like --kind promotional")
     .option("--currency <code>", "the client's where left out")
     .option("--effective-on <day>", "first day on which it may be used; now where left out")
     .option("--expires-on <day>", "day at whose beginning it expires; never where left out")
@@ -69,9 +76,11 @@ function grantCommand(credits: Command, { connect, terminal }: Ports): void {
     .action(async (client, amount_minor, options) => {
       const billing = connect();
       const client_id = await clientId(billing, client);
-      const { json, effectiveOn, expiresOn, metric, model, agent, cost, ...rest } = options;
+      const { json, promotional, effectiveOn, expiresOn, metric, model, agent, cost, ...rest } =
+        options;
       const body = {
         ...rest,
+        ...promotional ? { kind: "promotional" } : {},
         amount_minor,
         effective_on: effectiveOn,
         expires_on: expiresOn,

@@ -27,6 +27,7 @@ Deno.test("an attack's judge sees failures, other answers than problems, and wha
   match(found(read("member", CLIENTS), problem(503)), /^failure: answered 503/);
   match(found(read("anon", CLIENTS), answer(401, "no")), /^form: no problem/);
   match(found(read("member", CLIENTS), answer(200, "at run (x.ts:7)")), /^shown: shows its inside/);
+  strictEqual(found(read("anon", "/functions/v1/billing/.."), answer(404, "of the gateway")), "");
   for (
     const attack of [
       read("forged", CLIENTS),

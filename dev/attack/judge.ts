@@ -71,10 +71,12 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Dots are resolved before a request is sent: `billing/..` is no function of ours. */
 function isFunction(path: string): boolean {
-  return path.startsWith("/functions/v1/") && !path.startsWith("/functions/v1/nothing-here") &&
-    new RegExp(`^/functions/v1/(billing|ingest-usage|${Object.keys(FUNCTIONS).join("|")})([/?]|$)`)
-      .test(path);
+  const { pathname } = new URL(path, "http://api.test");
+  return new RegExp(
+    `^/functions/v1/(billing|ingest-usage|${Object.keys(FUNCTIONS).join("|")})(/|$)`,
+  ).test(pathname);
 }
 
 function isProblem({ status, headers, text }: Answer): boolean {

@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import { z } from "zod";
+import { explainAll, planIn, type PlanNode } from "../platform/auto-explain.ts";
 import { addClients, addLogs, clientId, settle, type Sql, withDatabase } from "./world.ts";
 
 const CLIENTS = 1000;
@@ -40,25 +40,6 @@ interface Access {
   readonly index: string | null;
 }
 
-interface Node {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string | undefined;
-  readonly "Index Name"?: string | undefined;
-  readonly "Conflict Arbiter Indexes"?: readonly string[] | undefined;
-  readonly Plans?: readonly Node[] | undefined;
-}
-
-const Node: z.ZodType<Node> = z.lazy(() =>
-  z.object({
-    "Node Type": z.string(),
-    "Relation Name": z.string().optional(),
-    "Index Name": z.string().optional(),
-    "Conflict Arbiter Indexes": z.array(z.string()).optional(),
-    Plans: z.array(Node).optional(),
-  })
-);
-const Plan = z.object({ Plan: Node });
-
 /** Rows from which on a table is large here. */
 const LARGE = 2000;
 
@@ -78,12 +59,8 @@ async function describe(adminUrl: string): Promise<string> {
     const text = (statement: string) =>
       statement.replace("$client", `'${client}'::uuid`).replace("$events", `'${events()}'`)
         .replace("$event", `'${EVENT}'`);
-    await sql`load 'auto_explain'`;
-    await sql`
-      select set_config(name, setting, false)
-      from (values ('auto_explain.log_min_duration', '0'), ('auto_explain.log_format', 'json'),
-        ('auto_explain.log_nested_statements', 'on'), ('auto_explain.log_level', 'notice'),
-        ('search_path', '')) s(name, setting)`;
+    await explainAll(sql, false);
+    await sql`select set_config('search_path', '', false)`;
     const found: [string, Access[]][] = [];
     for (const [what, statement, who] of HOT) {
       await sql.begin(async (tx) => {
@@ -145,11 +122,11 @@ const EVENT = JSON.stringify({
 });
 
 function accesses(message: unknown): Access[] {
-  const json = String(message).match(/plan:\s*(\{[\s\S]*\})\s*$/)?.[1];
-  return json === undefined ? [] : ofNode(Plan.parse(JSON.parse(json)).Plan);
+  const plan = planIn(message);
+  return plan === null ? [] : ofNode(plan);
 }
 
-function ofNode(node: Node): Access[] {
+function ofNode(node: PlanNode): Access[] {
   const arbiters = (node["Conflict Arbiter Indexes"] ?? []).map((index) => ({ table: "", index }));
   const below = [...arbiters, ...(node.Plans ?? []).flatMap(ofNode)];
   const table = node["Relation Name"];

@@ -2,16 +2,18 @@ import { parseArgs } from "node:util";
 import { describe, summarize } from "./report.ts";
 import { RULES } from "./rules.ts";
 import { runMutations } from "./run.ts";
+import { runFindings } from "./findings/run.ts";
 
 // npm run mutate                                  fifty slips, a seed by chance
 // npm run mutate -- --count 200 --seed 7          others, the same ones again
 // npm run mutate -- --count 26 --each-rule        of each kind two, rare ones too
 // npm run mutate -- --file drafts --only sign     of files and rules of these names
 // npm run mutate -- --object rate_usage           of functions, views, tables of these names
+// npm run mutate -- --findings S1,X3              what the review found, made again; also: all
 
 const usage = `usage: npm run mutate -- [--seed N] [--count N] [--file part,…] [--object part,…]
   [--only rule,…] [--nearest files] [--no-books] [--seconds N] [--bound percent] [--workers N]
-  [--each-rule] [--remember] [--engine embedded|debian]
+  [--each-rule] [--remember] [--findings all|C1,…] [--engine embedded|debian]
 rules: ${Object.keys(RULES).join(", ")}, grant`;
 const { values } = parseArgs({
   args: Deno.args,
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "36000" },
     bound: { type: "string", default: "10" },
     workers: { type: "string", default: "2" },
+    findings: { type: "string" },
     engine: { type: "string", default: "embedded" },
   },
 });
@@ -42,6 +45,11 @@ if (
 ) {
   console.error(usage);
   Deno.exit(2);
+}
+
+if (values.findings !== undefined) {
+  const wanted = values.findings === "all" ? [] : parts(values.findings);
+  Deno.exit(await runFindings({ engine, wanted, workers, tell: console.log }) ? 0 : 1);
 }
 
 console.log(`Slips in the SQL with seed ${seed} on PostgreSQL (${engine}).`);

@@ -4,6 +4,7 @@ import { startGuard } from "../platform/guard.ts";
 import { startPostgres } from "../platform/postgres.ts";
 import type { Mutant } from "./mutants.ts";
 import type { Source } from "./sources.ts";
+import { statementsOf } from "./statements.ts";
 
 /** Databases that are each used for one mutant. */
 export interface Scratch {
@@ -11,6 +12,11 @@ export interface Scratch {
   readonly soundUrl: string;
   /** Runs `use` on a database with the mutant in it; throws `NotApplied` where that fails. */
   withMutant<T>(mutant: Mutant, use: (databaseUrl: string) => Promise<T>): Promise<T>;
+  /** Runs `use` on a database that is made of other sources; throws `NotApplied` too. */
+  withSources<T>(
+    others: readonly Source[],
+    use: (databaseUrl: string) => Promise<T>,
+  ): Promise<T>;
   /** Runs `use` on a database without a mutant where calls of functions are counted. */
   withTracked<T>(use: (databaseUrl: string) => Promise<T>): Promise<T>;
 }
@@ -49,6 +55,16 @@ export async function withScratch<T>(
       });
       await copy("sound", "checked");
       let copies = 0;
+      const changed = async <R>(steps: Steps, judge: (url: string) => Promise<R>): Promise<R> => {
+        const name = `mutant_${++copies}`;
+        await copy(steps.from, name);
+        try {
+          await withSession(urlOf(name), (sql) => apply(sql, steps.sql));
+          return await judge(urlOf(name));
+        } finally {
+          await admin`drop database ${admin(name)} with (force)`;
+        }
+      };
       return await use({
         soundUrl: urlOf("checked"),
         withTracked: async (run) => {
@@ -57,17 +73,8 @@ export async function withScratch<T>(
           await admin`alter database ${admin(name)} set track_functions = 'all'`;
           return await run(urlOf(name));
         },
-        withMutant: async (mutant, judge) => {
-          const name = `mutant_${++copies}`;
-          const steps = stepsOf(mutant, sources);
-          await copy(steps.from, name);
-          try {
-            await withSession(urlOf(name), (sql) => apply(sql, steps.sql));
-            return await judge(urlOf(name));
-          } finally {
-            await admin`drop database ${admin(name)} with (force)`;
-          }
-        },
+        withMutant: (mutant, judge) => changed(stepsOf(mutant, sources), judge),
+        withSources: (others, judge) => changed(stepsTo(others, sources), judge),
       });
     } finally {
       await admin.end();
@@ -78,8 +85,14 @@ export async function withScratch<T>(
   }
 }
 
+/** The database to begin with, and what is done in it. */
+interface Steps {
+  readonly from: "sound" | "postgres";
+  readonly sql: readonly string[];
+}
+
 /** What takes a database to the mutant: one object replaced where that can be, else all anew. */
-function stepsOf({ sql, statement }: Mutant, sources: readonly Source[]) {
+function stepsOf({ sql, statement }: Mutant, sources: readonly Source[]): Steps {
   if (["function", "view", "trigger"].includes(statement.kind)) {
     return { from: "sound", sql: [replacing(sql)] };
   }
@@ -91,6 +104,27 @@ function stepsOf({ sql, statement }: Mutant, sources: readonly Source[]) {
     from: "postgres",
     sql: [...texts, ...FINISH],
   };
+}
+
+/** What takes a database to other sources: functions replaced where that is all, else all anew. */
+function stepsTo(others: readonly Source[], sources: readonly Source[]): Steps {
+  const before = new Map(sources.map(({ file, text }) => [file, text]));
+  const replaced: string[] = [];
+  for (const { file, text } of others) {
+    let made = before.get(file) ?? "";
+    if (made === text) continue;
+    const old = statementsOf(file, made);
+    for (const [place, { kind, sql }] of statementsOf(file, text).entries()) {
+      const earlier = old[place];
+      if (kind !== "function" || earlier === undefined || earlier.sql === sql) continue;
+      made = made.replace(earlier.sql, () => sql);
+      replaced.push(replacing(sql));
+    }
+    if (made !== text) {
+      return { from: "postgres", sql: [...others.map((source) => source.text), ...FINISH] };
+    }
+  }
+  return { from: "sound", sql: replaced };
 }
 
 /** `create function …` as a statement that replaces it. */

@@ -28,6 +28,11 @@ export function statementsOf(file: string, text: string): Statement[] {
   });
 }
 
+/** The texts of all statements of a file, in order. */
+export function statementTexts(text: string): string[] {
+  return split(lex(text)).map((tokens) => text.slice(tokens[0]?.start, tokens.at(-1)?.end));
+}
+
 /** Cuts at semicolons that are neither inside a quoted body nor between `begin atomic` and `end`. */
 function split(tokens: readonly Token[]): Token[][] {
   const statements: Token[][] = [];

@@ -15,7 +15,7 @@ import { startMail } from "./mail.ts";
 import { applyMigrations } from "./migrations.ts";
 import { startNet } from "./net.ts";
 import { freePort } from "./ports.ts";
-import { startPostgres } from "./postgres.ts";
+import { type RunningPostgres, startPostgres } from "./postgres.ts";
 import type { EngineName } from "./postgres-engine.ts";
 import { repositoryRoot } from "./repository.ts";
 
@@ -70,6 +70,7 @@ export interface PlatformOptions {
 
 /** Starts all services, applies the migrations, and undoes everything if a part fails. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { engine, durable = false, realNet = false } = options;
   const config = await readConfig();
   const wanted = (port: number) => options.ports === "standard" ? port : 0;
   const guard = startGuard();
@@ -80,15 +81,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   try {
     const kept = options.dataDirectory === undefined
       ? undefined
-      : await openKeptData(options.dataDirectory, options.engine);
-    const postgres = await startPostgres({
-      engine: options.engine,
-      kept,
-      port: wanted(config.db.port),
-      durable: options.durable ?? false,
-      realNet: options.realNet,
-      guard,
-    });
+      : await openKeptData(options.dataDirectory, engine);
+    const port = wanted(config.db.port);
+    const postgres = await startPostgres({ engine, kept, port, durable, realNet, guard });
     stops.push(postgres.stop);
     await applyMigrations(postgres.databaseUrl);
     await kept?.remember();
@@ -113,10 +108,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       directory: options.functionsDirectory ?? join(repositoryRoot, "supabase", "functions"),
       deno: options.deno ?? "current",
       env: {
-        SMTP_URL: smtp,
-        BILLING_FROM: "LeverEdge Billing <billing@leveredge.test>",
-        ...await readFunctionEnvFile(),
-        ...options.env,
+        ...await functionEnv(smtp, options.env),
         ...hostedEnv(apiUrl, postgres.databaseUrl),
       },
       guard,
@@ -124,31 +116,18 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     });
     stops.push(functions.stop);
     stops.push(startGateway(apiPort, api, functions).stop);
-    // What a real server's own background workers do: they end and begin with it.
-    const startWorkers = async () => [
-      ...options.realNet ? [] : [await startNet(postgres.adminUrl)],
-      ...postgres.hasRealCron ? [] : [await startCron(postgres.urlOf)],
-    ];
-    let workers = await startWorkers();
-    const stopWorkers = async () => {
-      for (const worker of workers.splice(0)) await worker.stop();
-    };
-    stops.push(stopWorkers);
+    const workers = await startWorkers(postgres, realNet);
+    stops.push(workers.stop);
+    const { databaseUrl: database, adminUrl: databaseAdmin } = postgres;
     return {
-      engine: options.engine,
+      engine,
       keys: platformKeys,
-      urls: {
-        api: apiUrl,
-        database: postgres.databaseUrl,
-        databaseAdmin: postgres.adminUrl,
-        mail: mail.viewUrl,
-        smtp,
-      },
+      urls: { api: apiUrl, database, databaseAdmin, mail: mail.viewUrl, smtp },
       functionLog: functions.log,
       kill: {
         database: async () => {
-          await Promise.all([postgres.crash(), stopWorkers()]);
-          workers = await startWorkers();
+          await Promise.all([postgres.crash(), workers.stop()]);
+          await workers.start();
         },
         function: functions.kill,
       },
@@ -158,4 +137,28 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await stop();
     throw error;
   }
+}
+
+/** Ours, those of the .env file, and those of the caller, which win. */
+async function functionEnv(smtp: string, env: PlatformOptions["env"]) {
+  return {
+    SMTP_URL: smtp,
+    BILLING_FROM: "LeverEdge Billing <billing@leveredge.test>",
+    ...await readFunctionEnvFile(),
+    ...env,
+  };
+}
+
+/** Stands in for the server's own background workers, which end and begin with it. */
+async function startWorkers(postgres: RunningPostgres, realNet: boolean) {
+  const workers: { stop(): Promise<void> }[] = [];
+  const start = async () => {
+    if (!realNet) workers.push(await startNet(postgres.adminUrl));
+    if (!postgres.hasRealCron) workers.push(await startCron(postgres.urlOf));
+  };
+  const stop = async () => {
+    for (const worker of workers.splice(0)) await worker.stop();
+  };
+  await start();
+  return { start, stop };
 }

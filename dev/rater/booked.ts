@@ -4,7 +4,7 @@ import { z } from "zod";
 const integer = z.string().regex(/^-?\d+$/);
 
 const bookedLine = z.object({
-  kind: z.enum(["usage", "minimum", "one_off", "top_up", "discount", "tax"]),
+  kind: z.enum(["usage", "minimum", "one_off", "top_up", "discount", "promotional_credit", "tax"]),
   model: z.string().nullable(),
   metric: z.string().nullable(),
   rate_class: z.string().nullable(),

@@ -1,6 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { anchorBefore, parseInstant } from "../../shared/rater/calendar.ts";
-import { creditAt, type CreditEvent, type CreditGrant, replayCredits } from "./credits.ts";
+import type { CreditEvent, CreditGrant } from "./credit-events.ts";
+import { creditAt, replayCredits } from "./credits.ts";
 
 const at = (day: string) => parseInstant(`${day} 12:00:00+00`);
 const midnight = (day: string) => parseInstant(`${day} 00:00:00+00`);

@@ -1,105 +1,20 @@
 import type { Day } from "../../shared/rater/calendar.ts";
-import { roundHalfAway } from "../../shared/rater/fraction.ts";
-
-/** A grant of credit as it was given; instants are microseconds. */
-export interface CreditGrant {
-  readonly id: string;
-  readonly client: string;
-  readonly kind: string;
-  readonly currency: string;
-  readonly amount: bigint;
-  readonly priority: number;
-  readonly granted: bigint;
-  readonly from: bigint;
-  /** Null: it never expires. */
-  readonly until: bigint | null;
-  readonly metrics: readonly string[] | null;
-  readonly models: readonly string[] | null;
-  readonly agents: readonly string[] | null;
-  /** The grant whose rest it is. */
-  readonly continues: string | null;
-  /** The invoice of a top-up that has paid for it. */
-  readonly bought: string | null;
-}
-
-export interface ChargedLine {
-  readonly id: string;
-  readonly amount: bigint;
-  readonly metric: string | null;
-  readonly model: string | null;
-  readonly agent: string | null;
-}
-
-/** An invoice as it was issued, with its charges in their order. */
-export interface IssuedInvoice {
-  readonly id: string;
-  readonly client: string;
-  readonly currency: string;
-  readonly total: bigint;
-  /** The first day of its period; null where it is of no period. */
-  readonly period: Day | null;
-  readonly lines: readonly ChargedLine[];
-}
-
-/** What decides credit, in the order in which it happened. */
-export type CreditEvent =
-  | { readonly do: "grant"; readonly at: bigint; readonly grant: CreditGrant }
-  | { readonly do: "invoice"; readonly at: bigint; readonly invoice: IssuedInvoice }
-  | {
-    readonly do: "credit";
-    readonly at: bigint;
-    readonly invoice: string;
-    readonly amount: bigint;
-    /** What of it was taken off what is due. */
-    readonly offDue: bigint;
-  }
-  | { readonly do: "void"; readonly at: bigint; readonly invoice: string }
-  | {
-    readonly do: "dispute";
-    readonly at: bigint;
-    readonly invoice: string;
-    readonly amount: bigint;
-  };
-
-export interface Move {
-  readonly amount: bigint;
-  readonly at: bigint;
-}
-
-export interface CreditEntry extends Move {
-  readonly grant: string;
-  readonly kind: string;
-  readonly line: string | null;
-}
-
-interface Use {
-  readonly grant: CreditGrant;
-  readonly line: string;
-  readonly place: number;
-  amount: bigint;
-}
-
-export interface CreditCalendar {
-  /** On which of a client's days an instant falls. */
-  readonly dayOf: (client: string, at: bigint) => Day;
-  /** The first day of the client's period that a day is in. */
-  readonly periodOf: (client: string, day: Day) => Day;
-}
+import type {
+  ChargedSections,
+  CreditCalendar,
+  CreditEntry,
+  CreditEvent,
+  CreditGrant,
+  IssuedInvoice,
+  Move,
+} from "./credit-events.ts";
+import { type Book, burnOrder, giveBack, mayPay, type Paid, usesOf } from "./credit-uses.ts";
+import { Promotions } from "./promotions.ts";
 
 /** What has gone back of a top-up's payments beyond what was taken of its credit. */
 interface Gone {
   readonly byNotes: bigint[];
   byDisputes: bigint;
-}
-
-/** An invoice that credit has met: what it has paid, and what notes have credited of money. */
-interface Paid {
-  readonly invoice: IssuedInvoice;
-  readonly uses: Use[];
-  /** What grants have paid at first; given back or not. */
-  readonly byGrants: bigint;
-  offDue: bigint;
-  moneyBack: bigint;
 }
 
 /**
@@ -113,6 +28,7 @@ export function replayCredits(
   for (const event of events) {
     if (event.do === "grant") replay.grant(event.grant);
     else if (event.do === "invoice") replay.invoice(event.invoice, event.at);
+    else if (event.do === "sections") replay.sections(event);
     else replay.undo(event);
   }
   return replay.entries;
@@ -126,9 +42,11 @@ class Replay {
   readonly #gone = new Map<string, Gone>();
   readonly #calendar: CreditCalendar;
   readonly #settled: Settled;
+  readonly #promotions: Promotions;
 
   constructor(calendar: CreditCalendar) {
     this.#calendar = calendar;
+    this.#promotions = new Promotions(calendar);
     this.#settled = new Settled(calendar);
   }
 
@@ -158,11 +76,24 @@ class Replay {
     this.#settled.issue(invoice);
   }
 
+  /** What lines that are booked at once use of promotional credit, and give back. */
+  sections(event: ChargedSections): void {
+    const left = (id: string) => this.#left(id, event.at);
+    for (const { grant, amount, line } of this.#promotions.charge(event, this.#grants, left)) {
+      this.#book(grant, amount < 0n ? "discount" : "discount_return", amount, event.at, line);
+    }
+  }
+
   undo(event: Extract<CreditEvent, { do: "credit" | "void" | "dispute" }>): void {
     const paid = this.#invoices.get(event.invoice);
     const gone = this.#gone.get(event.invoice) ?? { byNotes: [], byDisputes: 0n };
     this.#gone.set(event.invoice, gone);
     const back = (amount: bigint) => amount - this.#takeBack(event.invoice, amount, event.at);
+    if (event.do === "void") {
+      for (const { grant, amount } of this.#promotions.void(event.invoice, this.#grants)) {
+        this.#book(grant, amount < 0n ? "discount" : "discount_return", amount, event.at);
+      }
+    }
     if (event.do === "credit") gone.byNotes.push(back(event.amount - event.offDue));
     if (event.do === "dispute") gone.byDisputes += back(event.amount);
     if (event.do === "dispute" || paid === undefined) return;
@@ -180,7 +111,9 @@ class Replay {
     this.entries.push({ grant: grant.id, kind, amount, at, line });
     if (until === null) return;
     const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
-    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: until, line });
+    // What is a discount no more stays expired.
+    const when = kind === "discount_return" ? later(until, at) : until;
+    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: when, line });
   };
 
   #left(id: string, at: bigint): bigint {
@@ -285,14 +218,6 @@ function boughtBy(invoice: string, grants: readonly CreditGrant[]): CreditGrant[
   return found;
 }
 
-type Book = (
-  grant: CreditGrant,
-  kind: string,
-  amount: bigint,
-  at: bigint,
-  line?: string | null,
-) => void;
-
 /** The sum of what is effective by an instant. */
 export function creditAt(entries: readonly Move[], at: bigint): bigint {
   return entries.reduce((sum, entry) => entry.at <= at ? sum + entry.amount : sum, 0n);
@@ -311,99 +236,4 @@ function later(a: bigint, b: bigint): bigint {
 
 function earlier(at: bigint, until: bigint | null): bigint {
   return until === null || at < until ? at : until;
-}
-
-/** Priority, then expiry (never is last), then what was not paid for, then age. */
-function burnOrder(a: CreditGrant, b: CreditGrant): number {
-  if (a.priority !== b.priority) return a.priority - b.priority;
-  if (a.until !== b.until) {
-    if (a.until === null) return 1;
-    if (b.until === null) return -1;
-    return a.until < b.until ? -1 : 1;
-  }
-  const [free, otherFree] = [a.kind === "promotional", b.kind === "promotional"];
-  if (free !== otherFree) return free ? -1 : 1;
-  if (a.granted !== b.granted) return a.granted < b.granted ? -1 : 1;
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}
-
-/** At some instant between the beginning of the period and the invoice it may be used. */
-function mayPay(
-  grant: CreditGrant,
-  invoice: IssuedInvoice,
-  at: bigint,
-  dayOf: (client: string, at: bigint) => Day,
-): boolean {
-  if (grant.client !== invoice.client || grant.currency !== invoice.currency) return false;
-  if (grant.granted > at || grant.from > at) return false;
-  if (grant.until === null) return true;
-  return invoice.period === null
-    ? grant.until > at
-    : dayOf(grant.client, grant.until - 1n) >= invoice.period;
-}
-
-function inScope(grant: CreditGrant, line: ChargedLine): boolean {
-  const holds = (scope: readonly string[] | null, value: string | null) =>
-    scope === null || (value !== null && scope.includes(value));
-  return holds(grant.metrics, line.metric) && holds(grant.models, line.model) &&
-    holds(grant.agents, line.agent);
-}
-
-/** Each grant in its turn pays the lines in their order, each its share of the total. */
-function usesOf(
-  invoice: IssuedInvoice,
-  grants: readonly CreditGrant[],
-  leftOf: (grant: string) => bigint,
-): Use[] {
-  const charged = invoice.lines.reduce((sum, line) => sum + line.amount, 0n);
-  let until = 0n;
-  const parts = invoice.lines.map((line, place) => {
-    const share = (amount: bigint) => roundHalfAway({ n: invoice.total * amount, d: charged });
-    const before = share(until);
-    until += line.amount;
-    return { line, place, open: share(until) - before };
-  });
-  const uses: Use[] = [];
-  for (const grant of grants) {
-    let left = leftOf(grant.id);
-    for (const part of parts) {
-      const amount = part.open < left ? part.open : left;
-      if (amount <= 0n || !inScope(grant, part.line)) continue;
-      uses.push({ grant, line: part.line.id, place: part.place, amount });
-      part.open -= amount;
-      left -= amount;
-    }
-  }
-  return uses;
-}
-
-/**
- * A void gives back all. A credit takes first what is due, then what was paid otherwise, and then
- * what grants have paid, the last use first. Expired credit moves on to the balance.
- */
-function giveBack(
-  paid: Paid,
-  event: Extract<CreditEvent, { do: "credit" | "void" }>,
-  book: Book,
-): { readonly grant: CreditGrant; readonly amount: bigint }[] {
-  const kept: { grant: CreditGrant; amount: bigint }[] = [];
-  let amount = paid.uses.reduce((sum, use) => sum + use.amount, 0n);
-  if (event.do === "credit") {
-    paid.offDue += event.offDue;
-    const rest = event.amount - event.offDue;
-    const byMoney = paid.invoice.total - paid.offDue - paid.byGrants - paid.moneyBack;
-    amount = rest > byMoney ? rest - (byMoney > 0n ? byMoney : 0n) : 0n;
-    paid.moneyBack += rest - amount;
-  }
-  const latest = [...paid.uses].sort((a, b) => burnOrder(b.grant, a.grant) || b.place - a.place);
-  for (const use of latest) {
-    const back = use.amount < amount ? use.amount : amount;
-    use.amount -= back;
-    amount -= back;
-    book(use.grant, "return", back, event.at, use.line);
-    if (use.grant.until !== null && use.grant.until <= event.at) {
-      book(use.grant, "transfer", -back, event.at, use.line);
-    } else kept.push({ grant: use.grant, amount: back });
-  }
-  return kept;
 }

@@ -1,7 +1,9 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { anchorBefore, type Day, localDays, parseInstant } from "../../shared/rater/calendar.ts";
-import { type CreditEntry, type CreditEvent, replayCredits } from "./credits.ts";
+import type { ChargedSections, CreditEntry, CreditEvent } from "./credit-events.ts";
+import { replayCredits } from "./credits.ts";
+import { parseDecimal, ZERO } from "../../shared/rater/fraction.ts";
 import { clientRow, zoneRow } from "../../shared/rater/world.ts";
 
 const amount = z.string().transform(BigInt);
@@ -38,6 +40,30 @@ const invoiceRow = z.object({
     agent: z.string().nullable(),
   })),
 });
+const sectionRow = z.object({
+  start: z.string(),
+  currency: z.string(),
+  taxes: z.array(
+    z.object({
+      rate_percent: z.coerce.string().transform(parseDecimal),
+      behavior: z.string(),
+      applies_to: z.array(z.string()).nullish(),
+    }).transform(({ rate_percent, behavior, applies_to }) => ({
+      rate: behavior === "exclusive" ? rate_percent : ZERO,
+      appliesTo: applies_to ?? null,
+    })),
+  ),
+  lines: z.array(z.object({
+    invoice: z.string(),
+    id: z.string().nullable(),
+    kind: z.string(),
+    metric: z.string().nullable(),
+    model: z.string().nullable(),
+    agent: z.string().nullable(),
+    amount,
+    grant: z.string().nullable(),
+  })),
+});
 const happened = { transaction: z.string(), at: instant };
 const eventRow = z.discriminatedUnion("do", [
   z.object({ do: z.literal("grant"), ...happened, grant: grantRow }),
@@ -46,6 +72,12 @@ const eventRow = z.discriminatedUnion("do", [
   z.object({ do: z.literal("void"), ...happened, invoice: z.string() }),
   z.object({ do: z.literal("dispute"), ...happened, invoice: z.string(), amount }),
 ]);
+const sectionsRow = z.object({
+  do: z.literal("sections"),
+  ...happened,
+  client: z.string(),
+  sections: z.array(sectionRow),
+});
 const entryRows = z.array(z.object({
   grant: z.string(),
   kind: z.string(),
@@ -133,7 +165,55 @@ async function readEvents(
     join billing.ledger_transactions t on t.source_id = p.id and t.kind = 'dispute'
     where p.amount_minor < 0
     order by number`;
-  return z.array(eventRow).parse(rows);
+  const [events, sections] = [z.array(eventRow).parse(rows), await readSections(sql)];
+  const isFirst = ({ do: what }: CreditEvent) => what === "grant" || what === "dispute";
+  return [
+    ...events.filter(isFirst),
+    ...sections,
+    ...events.filter((event) => !isFirst(event)),
+  ];
+}
+
+/** What was booked at once for periods of clients that have promotional credit. */
+async function readSections(
+  sql: Sql,
+): Promise<(ChargedSections & { readonly transaction: string })[]> {
+  const posted = sql.unsafe(microseconds("t.posted_at"));
+  const rows = await sql`
+    with charged as (
+      select ${posted} as transaction, i.finalized_at as at, i.client_id, i.currency,
+        i.id as invoice_id, l.id, l.section_start, l.kind, l.metric, l.model, l.agent,
+        l.amount_minor, l.rating_key
+      from public.invoices i
+      join billing.ledger_transactions t on t.source_id = i.id and t.kind = 'invoice'
+      join public.invoice_lines l on l.invoice_id = i.id
+      union all
+      select ${posted}, n.issued_at, n.client_id, n.currency, n.invoice_id, null, l.section_start,
+        l.kind, l.metric, l.model, l.agent, -l.amount_minor, l.rating_key
+      from public.credit_notes n
+      join billing.ledger_transactions t on t.source_id = n.id and t.kind = 'credit_note'
+      join public.credit_note_lines l on l.credit_note_id = n.id
+    ), section as (
+      select c.transaction, c.at, c.client_id, jsonb_build_object('start', c.section_start,
+        'currency', min(c.currency), 'taxes', (
+          select t.taxes from public.billing_periods p
+          cross join lateral billing.period_terms(array[(p.client_id, p.period_start,
+            p.period_end)::billing.rating_target]) t
+          where p.client_id = c.client_id and p.period_start = c.section_start),
+        'lines', jsonb_agg(jsonb_build_object('invoice', c.invoice_id, 'id', c.id, 'kind', c.kind,
+          'metric', c.metric, 'model', c.model, 'agent', c.agent, 'amount', c.amount_minor::text,
+          'grant', case when c.kind = 'promotional_credit' then split_part(c.rating_key, '|', 2)
+          end))) as says
+      from charged c
+      where c.section_start is not null and c.kind <> 'tax' and exists (
+        select from public.credit_grants g
+        where g.client_id = c.client_id and g.kind = 'promotional')
+      group by c.transaction, c.at, c.client_id, c.section_start
+    )
+    select 'sections' as do, transaction, at::text, client_id as client,
+      jsonb_agg(says) as sections
+    from section group by transaction, at, client_id`;
+  return z.array(sectionsRow).parse(rows);
 }
 
 async function readDays(

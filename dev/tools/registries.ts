@@ -139,7 +139,7 @@ function modelsPage(models: PriceModels): string {
 
 \`npm run types\` writes this page from \`billing.price_models\`. A price names the columns that its
 model needs, may set those that it allows, and is refused with another. Examples:
-[prices](prices.md); rules: [domain](domain.md#prices).
+[prices](prices.md); rules: [domain](price-rules.md).
 
 ${table(["model", "amount", "needs", "allows"], rows)}
 `;

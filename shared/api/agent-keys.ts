@@ -1,16 +1,7 @@
 import { z } from "zod";
-import {
-  Id,
-  Instant,
-  name,
-  nothing,
-  pageOf,
-  paging,
-  reason,
-  ShownInstant,
-  words,
-} from "./fields.ts";
-import { type Route, STAFF } from "./route.ts";
+import { Id, Instant, name, pageOf, paging, reason, ShownInstant, words } from "./fields.ts";
+import type { Route } from "./route.ts";
+import { staffRoute } from "./staff-route.ts";
 
 /** A span of time as PostgreSQL and ISO 8601 read it. */
 const Span = z.string().regex(/^\d{1,5} (seconds|minutes|hours|days)$/, "like 24 hours");
@@ -47,17 +38,10 @@ export const AgentKey = z.strictObject({
 /** A key just made, with its token, which is told this once; null of kind `jwt`. */
 export const NewAgentKey = z.strictObject({ key: AgentKey, token: z.string().nullable() });
 
-const base = {
-  params: nothing,
-  query: nothing,
-  body: nothing,
-  access: STAFF,
-  status: 200,
-} as const;
 const KeyPath = z.strictObject({ key_id: Id });
 
 export const listAgentKeys = {
-  ...base,
+  ...staffRoute,
   id: "listAgentKeys",
   method: "GET",
   path: "/billing/agent-keys",
@@ -67,7 +51,7 @@ export const listAgentKeys = {
 } as const satisfies Route;
 
 export const createAgentKey = {
-  ...base,
+  ...staffRoute,
   id: "createAgentKey",
   method: "POST",
   path: "/billing/agent-keys",
@@ -91,7 +75,7 @@ export const createAgentKey = {
 } as const satisfies Route;
 
 export const rotateAgentKey = {
-  ...base,
+  ...staffRoute,
   id: "rotateAgentKey",
   method: "POST",
   path: "/billing/agent-keys/{key_id}/rotate",
@@ -104,7 +88,7 @@ export const rotateAgentKey = {
 } as const satisfies Route;
 
 export const revokeAgentKey = {
-  ...base,
+  ...staffRoute,
   id: "revokeAgentKey",
   method: "POST",
   path: "/billing/agent-keys/{key_id}/revoke",

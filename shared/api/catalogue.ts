@@ -6,7 +6,6 @@ import {
   Id,
   Instant,
   listOf,
-  nothing,
   pageOf,
   paging,
   reason,
@@ -15,17 +14,11 @@ import {
   words,
 } from "./fields.ts";
 import { PRICE_SOURCES } from "../catalogue/sources.ts";
-import { type Route, STAFF } from "./route.ts";
+import { type Route } from "./route.ts";
+import { staffRoute } from "./staff-route.ts";
 
 /** The catalogue of providers' list prices, and what there is to decide about them. */
 
-const base = {
-  params: nothing,
-  query: nothing,
-  body: nothing,
-  access: STAFF,
-  status: 200,
-} as const;
 const rateClass = z.string().regex(/^[a-z0-9_.]{1,40}(\+[a-z0-9_.]{1,40}){0,3}$/);
 const listAmount = z.string().regex(/^\d{1,12}(\.\d{1,40})?$/, "a decimal like 0.000003");
 const proposalPath = z.strictObject({ proposal_id: z.string().regex(/^\d{1,18}$/) });
@@ -99,7 +92,7 @@ export const PriceProposal = z.strictObject({
 });
 
 export const listModels = {
-  ...base,
+  ...staffRoute,
   id: "listModels",
   method: "GET",
   path: "/billing/models",
@@ -114,7 +107,7 @@ export const listModels = {
 } as const satisfies Route;
 
 export const syncListPrices = {
-  ...base,
+  ...staffRoute,
   id: "syncListPrices",
   method: "POST",
   path: "/billing/list-prices/sync",
@@ -124,7 +117,7 @@ export const syncListPrices = {
 } as const satisfies Route;
 
 export const listPriceProposals = {
-  ...base,
+  ...staffRoute,
   id: "listPriceProposals",
   method: "GET",
   path: "/billing/price-proposals",
@@ -137,7 +130,7 @@ export const listPriceProposals = {
 } as const satisfies Route;
 
 export const acceptPriceProposal = {
-  ...base,
+  ...staffRoute,
   id: "acceptPriceProposal",
   method: "POST",
   path: "/billing/price-proposals/{proposal_id}/accept",
@@ -154,7 +147,7 @@ export const acceptPriceProposal = {
 } as const satisfies Route;
 
 export const refusePriceProposal = {
-  ...base,
+  ...staffRoute,
   id: "refusePriceProposal",
   method: "POST",
   path: "/billing/price-proposals/{proposal_id}/refuse",
@@ -177,7 +170,7 @@ export const ListPriceSource = z.strictObject({
 });
 
 export const listPriceSources = {
-  ...base,
+  ...staffRoute,
   id: "listPriceSources",
   method: "GET",
   path: "/billing/price-sources",
@@ -186,7 +179,7 @@ export const listPriceSources = {
 } as const satisfies Route;
 
 export const updatePriceSource = {
-  ...base,
+  ...staffRoute,
   id: "updatePriceSource",
   method: "PATCH",
   path: "/billing/price-sources/{source}",
@@ -209,7 +202,7 @@ export const PricePolicy = z.strictObject({
 });
 
 export const listPricePolicies = {
-  ...base,
+  ...staffRoute,
   id: "listPricePolicies",
   method: "GET",
   path: "/billing/price-policies",
@@ -219,7 +212,7 @@ export const listPricePolicies = {
 } as const satisfies Route;
 
 export const setPricePolicy = {
-  ...base,
+  ...staffRoute,
   id: "setPricePolicy",
   method: "POST",
   path: "/billing/price-policies",
@@ -233,7 +226,7 @@ export const setPricePolicy = {
 } as const satisfies Route;
 
 export const resolveModel = {
-  ...base,
+  ...staffRoute,
   id: "resolveModel",
   method: "GET",
   path: "/billing/model-names",

@@ -21,7 +21,7 @@ const Scope = z.array(words(200)).min(1).max(50);
 /** A grant of credit: what was granted, for what, and what is left of it. */
 export const CreditGrant = z.strictObject({
   id: Id,
-  kind: z.enum(["paid", "refund", "rollover"]),
+  kind: z.enum(["paid", "refund", "rollover", "promotional"]),
   currency: Currency,
   amount_minor: Minor,
   left_minor: Minor,
@@ -39,11 +39,11 @@ export const CreditGrant = z.strictObject({
 /**
  * Days are the client's: credit may be used from the beginning of `effective_on` until the beginning
  * of `expires_on`. Lines outside of the scope are not paid by it. `cost_minor` is what was paid for
- * all of it.
+ * all of it. Promotional credit is given for nothing: a discount before tax, of no value in money.
  */
 export const NewCreditGrant = z.strictObject({
   amount_minor: z.int().min(1).max(9e14),
-  kind: z.enum(["paid", "refund"]).default("paid"),
+  kind: z.enum(["paid", "refund", "promotional"]).default("paid"),
   currency: Currency.optional(),
   effective_on: Day.optional(),
   expires_on: Day.optional(),
@@ -95,5 +95,6 @@ export const creditBalance = {
     granted_minor: Minor,
     uninvoiced_minor: Minor,
     live_minor: Minor,
+    promotional_minor: Minor,
   })),
 } as const satisfies Route;

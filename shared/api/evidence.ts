@@ -17,6 +17,13 @@ export const Facts = z.strictObject({
     effective_from: z.string(),
     effective_until: z.string(),
   })),
+  /** Promotional credit that the invoice's own period used, in burn order. */
+  promotional: z.array(z.strictObject({
+    amount_minor: z.string().regex(/^\d+$/),
+    metrics: z.array(z.string()).nullable(),
+    models: z.array(z.string()).nullable(),
+    agents: z.array(z.string()).nullable(),
+  })),
 });
 
 export const invoiceEvidence = {

@@ -9,7 +9,6 @@ import {
   Instant,
   listOf,
   Minor,
-  nothing,
   pageOf,
   paging,
   reason,
@@ -17,16 +16,9 @@ import {
   text,
   words,
 } from "./fields.ts";
-import { READERS, type Route, STAFF } from "./route.ts";
+import { READERS, type Route } from "./route.ts";
+import { staffRoute } from "./staff-route.ts";
 import { NewPrice } from "./terms.ts";
-
-const base = {
-  params: nothing,
-  query: nothing,
-  body: nothing,
-  access: STAFF,
-  status: 200,
-} as const;
 
 /** Waiting log rows that a question for health counts at most: a flood does not slow it. */
 export const MOST_COUNTED = 100_000;
@@ -96,7 +88,7 @@ export const RunSummary = z.strictObject({
 });
 
 export const runMonth = {
-  ...base,
+  ...staffRoute,
   id: "runMonth",
   method: "POST",
   path: "/billing/runs",
@@ -108,7 +100,7 @@ export const runMonth = {
 } as const satisfies Route;
 
 export const listRuns = {
-  ...base,
+  ...staffRoute,
   id: "listRuns",
   method: "GET",
   path: "/billing/runs",
@@ -125,7 +117,7 @@ export const listRuns = {
 } as const satisfies Route;
 
 export const listQuarantine = {
-  ...base,
+  ...staffRoute,
   id: "listQuarantine",
   method: "GET",
   path: "/billing/quarantine",
@@ -136,7 +128,7 @@ export const listQuarantine = {
 } as const satisfies Route;
 
 export const resolveQuarantine = {
-  ...base,
+  ...staffRoute,
   id: "resolveQuarantine",
   method: "POST",
   path: "/billing/quarantine/resolve",
@@ -200,7 +192,7 @@ export const resolveQuarantine = {
 } as const satisfies Route;
 
 export const listJobs = {
-  ...base,
+  ...staffRoute,
   id: "listJobs",
   method: "GET",
   path: "/billing/jobs",
@@ -218,7 +210,7 @@ export const listJobs = {
 } as const satisfies Route;
 
 export const clientStatement = {
-  ...base,
+  ...staffRoute,
   id: "clientStatement",
   method: "GET",
   path: "/billing/clients/{client_id}/statement",
@@ -237,7 +229,7 @@ export const clientStatement = {
 } as const satisfies Route;
 
 export const reconcile = {
-  ...base,
+  ...staffRoute,
   id: "reconcile",
   method: "GET",
   path: "/billing/reconciliation",
@@ -260,7 +252,7 @@ export const reconcile = {
 } as const satisfies Route;
 
 export const health = {
-  ...base,
+  ...staffRoute,
   id: "health",
   method: "GET",
   path: "/billing/health",
@@ -285,7 +277,7 @@ export const health = {
 } as const satisfies Route;
 
 export const openApi = {
-  ...base,
+  ...staffRoute,
   id: "openApi",
   method: "GET",
   path: "/billing/openapi.json",

@@ -9,7 +9,6 @@ import {
   Instant,
   name,
   note,
-  nothing,
   pageOf,
   paging,
   PositiveDecimal,
@@ -17,7 +16,8 @@ import {
   text,
   words,
 } from "./fields.ts";
-import { READERS, type Route, STAFF } from "./route.ts";
+import { READERS, type Route } from "./route.ts";
+import { staffRoute } from "./staff-route.ts";
 import { PRICE_MODELS } from "../price-models.ts";
 
 /** What a client is billed by: agents' assignments, config and prices. */
@@ -155,20 +155,13 @@ export const PriceCandidate = z.strictObject({
   ...shownRange,
 });
 
-const base = {
-  params: nothing,
-  query: nothing,
-  body: nothing,
-  access: STAFF,
-  status: 200,
-} as const;
-const made = { ...base, method: "POST", status: 201 } as const;
-const change = { ...base, method: "PATCH", params: RowPath } as const;
-const removal = { ...base, method: "DELETE", params: RowPath } as const;
+const made = { ...staffRoute, method: "POST", status: 201 } as const;
+const change = { ...staffRoute, method: "PATCH", params: RowPath } as const;
+const removal = { ...staffRoute, method: "DELETE", params: RowPath } as const;
 const ofClient = z.strictObject({ ...paging, client_id: ClientName.optional() });
 
 export const listAssignments = {
-  ...base,
+  ...staffRoute,
   id: "listAssignments",
   method: "GET",
   path: "/billing/assignments",
@@ -206,7 +199,7 @@ export const removeAssignment = {
 } as const satisfies Route;
 
 export const listConfigs = {
-  ...base,
+  ...staffRoute,
   id: "listConfigs",
   method: "GET",
   path: "/billing/configs",
@@ -240,7 +233,7 @@ export const removeConfig = {
 } as const satisfies Route;
 
 export const listPrices = {
-  ...base,
+  ...staffRoute,
   id: "listPrices",
   method: "GET",
   path: "/billing/prices",
@@ -279,7 +272,7 @@ export const removePrice = {
   answer: Price,
 } as const satisfies Route;
 export const explainPrice = {
-  ...base,
+  ...staffRoute,
   id: "explainPrice",
   method: "GET",
   path: "/billing/prices/explain",

@@ -61,16 +61,54 @@ const LONGEST_WAIT = 60_000;
  * it: a batch that is sent twice is stored once. Memory is bounded by `maxBuffered`.
  */
 export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): UsageLogger {
-  const { maxBuffered = 10_000, flushEvery = 2000, counting } = options;
+  const { counting } = options;
+  const buffer = callBuffer(ports, options);
+  const windows = options.window === undefined ? undefined : callWindows(options.window);
+  let closing: (() => void) | null = null;
+  const closeWindows = () => {
+    closing?.();
+    closing = null;
+    buffer.add(windows?.close() ?? [], ports.now());
+  };
+  return {
+    log: (call) => {
+      if (!buffer.hasRoom(windows?.size ?? 0)) {
+        options.onDropped?.(call);
+        return false;
+      }
+      const at = ports.now();
+      const told = counting === undefined
+        ? call
+        : { ...call, metadata: { counting, ...call.metadata } };
+      buffer.add(windows?.add(told, at) ?? [told], at);
+      if (windows !== undefined && windows.size > 0) {
+        closing ??= ports.after(options.window?.milliseconds ?? 0, closeWindows);
+      }
+      return true;
+    },
+    flush: () => {
+      closeWindows();
+      return buffer.flush();
+    },
+    close: async (attempts = 3) => {
+      closeWindows();
+      buffer.end();
+      let left = buffer.size();
+      for (let attempt = 0; attempt < attempts && left > 0; attempt++) left = await buffer.flush();
+      return left;
+    },
+  };
+}
+
+/** The calls that wait, and their way to the server: batch by batch, later after each failure. */
+function callBuffer(ports: LoggerPorts, options: LoggerOptions) {
+  const { maxBuffered = 10_000, flushEvery = 2000 } = options;
   const batchSize = Math.min(options.batchSize ?? 200, MAX_EVENTS);
   const waiting: LoggedCall[] = [];
   let sending: Promise<boolean> | null = null;
   let callOff: (() => void) | null = null;
   let failures = 0;
-  let closed = false;
-  const windows = options.window === undefined ? undefined : callWindows(options.window);
-  let closing: (() => void) | null = null;
-
+  let ended = false;
   const schedule = (milliseconds: number) => {
     callOff ??= ports.after(milliseconds, () => {
       callOff = null;
@@ -106,12 +144,12 @@ export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): Us
     for (let left = waiting.length; left > 0; left -= batchSize) {
       if (!await send()) break;
     }
-    if (waiting.length > 0 && !closed) {
+    if (waiting.length > 0 && !ended) {
       schedule(Math.min(flushEvery * 2 ** Math.min(failures, 10), LONGEST_WAIT));
     }
     return waiting.length;
   };
-  const queue = (calls: readonly LoggedCall[], at: Date) => {
+  const add = (calls: readonly LoggedCall[], at: Date) => {
     if (calls.length === 0) return;
     for (const call of calls) {
       waiting.push({ id: timeOrderedId(at), timestamp: at.toISOString(), ...call });
@@ -119,37 +157,16 @@ export function usageLogger(ports: LoggerPorts, options: LoggerOptions = {}): Us
     if (waiting.length >= batchSize && failures === 0) void flush();
     else schedule(flushEvery);
   };
-  const closeWindows = () => {
-    closing?.();
-    closing = null;
-    queue(windows?.close() ?? [], ports.now());
-  };
   return {
-    log: (call) => {
-      if (closed || waiting.length + (windows?.size ?? 0) >= maxBuffered) {
-        options.onDropped?.(call);
-        return false;
-      }
-      const at = ports.now();
-      const told = counting === undefined
-        ? call
-        : { ...call, metadata: { counting, ...call.metadata } };
-      queue(windows?.add(told, at) ?? [told], at);
-      if (windows !== undefined && windows.size > 0) {
-        closing ??= ports.after(options.window?.milliseconds ?? 0, closeWindows);
-      }
-      return true;
-    },
-    flush: () => {
-      closeWindows();
-      return flush();
-    },
-    close: async (attempts = 3) => {
-      closed = true;
-      closeWindows();
+    size: () => waiting.length,
+    /** Whether a call is taken while so many are kept elsewhere. */
+    hasRoom: (elsewhere: number) => !ended && waiting.length + elsewhere < maxBuffered,
+    add,
+    flush,
+    /** Takes no more, and sends nothing by itself any more. */
+    end: () => {
+      ended = true;
       callOff?.();
-      for (let attempt = 0; attempt < attempts && waiting.length > 0; attempt++) await flush();
-      return waiting.length;
     },
   };
 }

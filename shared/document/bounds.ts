@@ -1,5 +1,7 @@
 import { minorToDecimal, sumDecimals } from "../money.ts";
 import type { DocumentLine, InvoiceDocument } from "./schema.ts";
+import { unitText } from "../words/line-words.ts";
+import { say, sayCount, type Words, wordsOf } from "../words/words.ts";
 import { cleanText } from "./text.ts";
 
 type AgentUse = InvoiceDocument["agents"][number];
@@ -25,11 +27,14 @@ export interface BoundedDocument {
  * The same document with lines that paper can hold: the first ones, those that are not usage before
  * the others, then sums of the rest by kind and unit. Its sums are the document's.
  */
-export function boundDocument(document: InvoiceDocument): BoundedDocument {
+export function boundDocument(
+  document: InvoiceDocument,
+  words: Words = wordsOf("en"),
+): BoundedDocument {
   const { lines, agents } = document;
-  const shown = boundLines(lines.map(shortLine), MOST_LINES, "each is in the attached annex");
+  const shown = boundLines(lines.map(shortLine), MOST_LINES, words.texts.eachInAnnex, words);
   const named = agents.map((row) => ({ ...row, agent: short(row.agent) }));
-  const bounded = { ...document, lines: shown, agents: boundAgents(named, MOST_AGENTS) };
+  const bounded = { ...document, lines: shown, agents: boundAgents(named, MOST_AGENTS, words) };
   return { document: bounded, annex: lines.length > MOST_LINES ? annexOf(document) : null };
 }
 
@@ -39,8 +44,8 @@ export function boundJson(document: InvoiceDocument, most = MOST_ANNEX_LINES): I
   if (lines.length <= most && agents.length <= most) return document;
   return {
     ...document,
-    lines: boundLines(lines, most, "more than a file holds"),
-    agents: boundAgents(agents, most),
+    lines: boundLines(lines, most, "more than a file holds", wordsOf("en")),
+    agents: boundAgents(agents, most, wordsOf("en")),
   };
 }
 
@@ -48,6 +53,7 @@ function boundLines(
   lines: readonly DocumentLine[],
   most: number,
   whereTheRestIs: string,
+  words: Words,
 ): DocumentLine[] {
   if (lines.length <= most) return [...lines];
   const ranked = lines.map((line, index) => ({ line, index }))
@@ -55,7 +61,7 @@ function boundLines(
   const shown = ranked.slice(0, most - MOST_GROUPS)
     .sort((one, other) => one.index - other.index);
   const rest = ranked.slice(most - MOST_GROUPS).map(({ line }) => line);
-  return [...shown.map(({ line }) => line), ...sumsOf(rest, whereTheRestIs)];
+  return [...shown.map(({ line }) => line), ...sumsOf(rest, whereTheRestIs, words)];
 }
 
 /** Minimums, items and the like are few and tell more than one of thousands of usage lines. */
@@ -63,7 +69,7 @@ function rankOf({ kind }: DocumentLine): number {
   return kind === "usage" ? 1 : 0;
 }
 
-function sumsOf(rest: readonly DocumentLine[], detail: string): DocumentLine[] {
+function sumsOf(rest: readonly DocumentLine[], detail: string, words: Words): DocumentLine[] {
   const groups = new Map<string, { kind: string; unit: string | null; lines: DocumentLine[] }>();
   for (const line of rest) {
     const { kind, unit } = line;
@@ -77,7 +83,7 @@ function sumsOf(rest: readonly DocumentLine[], detail: string): DocumentLine[] {
   }
   return [...groups.values()].map(({ kind, unit, lines }) => ({
     kind,
-    description: `${lines.length} more lines${unit === null ? "" : `, ${short(unit)}`}`,
+    description: moreLines(lines.length, unit, words),
     detail,
     period: null,
     agent: null,
@@ -90,12 +96,19 @@ function sumsOf(rest: readonly DocumentLine[], detail: string): DocumentLine[] {
   }));
 }
 
-function boundAgents(agents: readonly AgentUse[], most: number): AgentUse[] {
+function moreLines(count: number, unit: string | null, words: Words): string {
+  const what = sayCount(words, "moreLines", count);
+  return unit === null
+    ? what
+    : say(words, "inPeriod", { what, period: short(unitText(unit, words)) });
+}
+
+function boundAgents(agents: readonly AgentUse[], most: number, words: Words): AgentUse[] {
   if (agents.length <= most) return [...agents];
   const rest = agents.slice(most - 1);
   const sum = (of: (row: AgentUse) => string) => sumDecimals(rest.map(of));
   return [...agents.slice(0, most - 1), {
-    agent: `${rest.length} more agents`,
+    agent: sayCount(words, "moreAgents", rest.length),
     requests: sum(({ requests }) => requests),
     input_tokens: sum(({ input_tokens }) => input_tokens),
     output_tokens: sum(({ output_tokens }) => output_tokens),

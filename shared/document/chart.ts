@@ -1,5 +1,6 @@
 import type { Exponent } from "../money.ts";
-import { formatDay, formatMoney, type LocaleFormat } from "./locale.ts";
+import { formatDay, formatMoney } from "./locale.ts";
+import type { Reader } from "./reader.ts";
 import type { DocumentDay } from "./schema.ts";
 
 /** The daily usage as bars on a canvas of `width` × `height`, y downwards; labels are final text. */
@@ -36,7 +37,7 @@ const LABEL_EVERY_DAYS = 7;
 export function chartView(
   daily: readonly DocumentDay[],
   money: { readonly currency: string; readonly exponent: Exponent },
-  format: LocaleFormat,
+  { words, format }: Reader,
 ): ChartView | null {
   const largest = Math.max(0, ...daily.map(({ amount_minor }) => amount_minor));
   if (largest === 0) return null;
@@ -44,7 +45,7 @@ export function chartView(
   const step = (WIDTH - GUTTER) / daily.length;
   const slot = (index: number) => tidy(GUTTER + index * step + step * 0.14);
   return {
-    title: "Usage per day",
+    title: words.texts.usagePerDay,
     width: WIDTH,
     height: HEIGHT,
     left: GUTTER,

@@ -75,3 +75,14 @@ footer { margin-top: 40px; padding-top: 14px; border-top: 1px solid #e3e7ed; fon
   .sheet { max-width: none; margin: 0; padding: 0; box-shadow: none; }
 }
 `;
+
+/**
+ * Added where text runs to the left. Figures keep the edge at which their decimals stand in line;
+ * letters that join are not set apart.
+ */
+export const RIGHT_TO_LEFT_STYLE = `
+h1, h2, .label, .ribbon, th, .headline strong { letter-spacing: 0; }
+th { padding: 0 20px 8px 0; }
+td { padding-left: 0; padding-right: 20px; }
+th:first-child, td:first-child { padding-right: 0; }
+`;

@@ -6,11 +6,11 @@ export const REMARKS = `<% for (const remark of it.remarks) { %><section class="
 <% } %>`;
 
 /**
- * The page as an eta template over `it.view` (InvoiceView), `it.style` and `it.remarks`, which makes
- * markup of remarks. `<%=` escapes, `<%~` does not.
+ * The page as an eta template over `it.view` (InvoiceView), `it.style`, `it.pageOf` (of CSS), `it.usage`
+ * (headings of units) and `it.remarks`, which makes markup of remarks. `<%=` escapes, `<%~` does not.
  */
-export const TEMPLATE = `<% const view = it.view %><!doctype html>
-<html lang="en" dir="ltr">
+export const TEMPLATE = `<% const view = it.view; const words = view.words.texts %><!doctype html>
+<html lang="<%= view.words.language %>" dir="<%= view.words.direction %>">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
@@ -23,7 +23,7 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 @page {
   size: <%= view.paper %>; margin: 18mm 17mm 20mm;
   @bottom-left { content: "<%~ view.number.replace(/[^A-Za-z0-9 .-]/g, '') %>"; font: 9px sans-serif; color: #667085; }
-  @bottom-right { content: "Page " counter(page) " of " counter(pages); font: 9px sans-serif; color: #667085; }
+  @bottom-right { content: <%~ it.pageOf %>; font: 9px sans-serif; color: #667085; }
 }
 </style>
 </head>
@@ -46,9 +46,9 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 <% for (const line of party.lines) { %>    <p class="small"><bdi><%= line %></bdi></p>
 <% } %>  </div>
 <% } %></div>
-<p class="headline"><strong dir="ltr"><%= view.headline.amount %></strong> <span><%= view.headline.text %></span><% if (view.paymentUrl) { %> <a href="<%= view.paymentUrl %>" rel="noreferrer">Pay online</a><% } %></p>
+<p class="headline"><strong dir="ltr"><%= view.headline.amount %></strong> <span><%= view.headline.text %></span><% if (view.paymentUrl) { %> <a href="<%= view.paymentUrl %>" rel="noreferrer"><%= words.payOnline %></a><% } %></p>
 <table class="lines">
-<thead><tr><th scope="col">Description</th><th scope="col" class="number">Quantity</th><th scope="col" class="number price">Unit price</th><th scope="col" class="number">Amount</th></tr></thead>
+<thead><tr><th scope="col"><%= words.description %></th><th scope="col" class="number"><%= words.quantity %></th><th scope="col" class="number price"><%= words.unitPrice %></th><th scope="col" class="number"><%= words.amount %></th></tr></thead>
 <tbody>
 <% for (const line of view.lines) { %><tr>
   <td><span class="main"><bdi><%= line.description %></bdi></span><% if (line.details.length > 0) { %><small><% line.details.forEach((detail, index) => { %><% if (index > 0) { %> · <% } %><bdi><%= detail %></bdi><% }) %></small><% } %><% for (const tier of line.tiers) { %><small><%= tier %></small><% } %></td>
@@ -78,9 +78,9 @@ export const TEMPLATE = `<% const view = it.view %><!doctype html>
 <% } %>  </svg>
 </section>
 <% } %><% if (view.agents.length > 0) { %><section class="long">
-  <h2>Usage by agent</h2>
+  <h2><%= words.usageByAgent %></h2>
   <table>
-  <thead><tr><th scope="col">Agent</th><th scope="col" class="number">Requests</th><th scope="col" class="number">Input tokens</th><th scope="col" class="number">Output tokens</th><th scope="col" class="number">Other units</th><th scope="col" class="number">Amount</th></tr></thead>
+  <thead><tr><th scope="col"><%= words.agent %></th><% for (const name of it.usage) { %><th scope="col" class="number"><%= name %></th><% } %><th scope="col" class="number"><%= words.amount %></th></tr></thead>
   <tbody>
 <% for (const row of view.agents) { %>  <tr><td><bdi><%= row.agent %></bdi></td><td class="number"><%= row.requests %></td><td class="number"><%= row.inputTokens %></td><td class="number"><%= row.outputTokens %></td><td class="number"><%= row.otherUnits %></td><td class="number"><%= row.amount %></td></tr>
 <% } %>  </tbody>

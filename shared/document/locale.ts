@@ -75,6 +75,9 @@ const SWISS: LocaleFormat = {
   money: "before_spaced",
 };
 
+/** Of documents in Arabic; a day that begins with the year would be read from its end. */
+export const ARABIC: LocaleFormat = { ...ENGLISH, ...SLASHED };
+
 const FORMATS: Readonly<Record<string, LocaleFormat>> = {
   en: AMERICAN,
   "en-US": AMERICAN,

@@ -63,8 +63,12 @@ export const DocumentLine = z.strictObject({
   tiers: z.array(DocumentTier).nullable(),
 });
 
-/** A deduction from the subtotal; `amount_minor` is negative. */
-export const DocumentDiscount = z.strictObject({ description: text, amount_minor: minor });
+/** A deduction from the subtotal; of promotional credit with what was left of the grant then. */
+export const DocumentDiscount = z.strictObject({
+  description: text,
+  amount_minor: minor,
+  left_minor: minor.optional(),
+});
 
 /** `exclusive` is added to the total, `inclusive` is already in it, `reverse_charge` is 0. */
 export const DocumentTax = z.strictObject({
@@ -124,6 +128,8 @@ export const InvoiceDocument = z.strictObject({
     reason: text.nullable(),
   }),
   locale: z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a BCP 47 tag"),
+  /** Of its words; missing where those are English. */
+  language: z.string().regex(/^[a-z]{2}$/, "an ISO 639 code").optional(),
   paper: z.enum(["A4", "Letter"]),
   seller: Seller,
   client: Client,

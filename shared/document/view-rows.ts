@@ -1,12 +1,8 @@
 import { trimDecimal } from "../money.ts";
-import {
-  dayBefore,
-  formatDay,
-  formatMoney,
-  formatPrice,
-  formatQuantity,
-  type LocaleFormat,
-} from "./locale.ts";
+import { itemDescription, lineDescription, lineDetails, unitText } from "../words/line-words.ts";
+import { apart, say } from "../words/words.ts";
+import { dayBefore, formatDay, formatMoney, formatPrice, formatQuantity } from "./locale.ts";
+import { lineTextOf, type Reader } from "./reader.ts";
 import type { DocumentLine, DocumentTier, InvoiceDocument } from "./schema.ts";
 import { cleanOptional, cleanText } from "./text.ts";
 
@@ -36,32 +32,29 @@ export interface AgentRow {
 }
 
 /** The row of one line in the document's currency and the given locale. */
-export function lineRow(
-  line: DocumentLine,
-  document: InvoiceDocument,
-  format: LocaleFormat,
-): LineRow {
+export function lineRow(line: DocumentLine, document: InvoiceDocument, reader: Reader): LineRow {
+  const { words, format } = reader;
   const agent = cleanOptional(line.agent);
   const days = line.period && sameDays(line.period, document.period)
     ? null
-    : line.period && shortRange(line.period, document.period, format);
+    : line.period && shortRange(line.period, document.period, reader);
   return {
-    description: cleanText(line.description),
-    details: [cleanOptional(line.detail), agent && `Agent ${agent}`, days]
-      .filter((part) => part !== null),
+    description: descriptionText(line, document, reader),
+    details: [...detailTexts(line, document, reader), agent && say(words, "agentNamed", { agent })]
+      .concat(days).filter((part) => part !== null),
     tiers: (line.tiers ?? []).map((tier) =>
-      tierText(tier, perText(line.per, format), document, format)
+      tierText(tier, perText(line.per, reader), document, reader)
     ),
     quantity: line.quantity === null ? "" : formatQuantity(line.quantity, format),
-    unit: cleanOptional(line.unit) ?? "",
+    unit: unitText(cleanOptional(line.unit) ?? "", words),
     unitPrice: line.unit_price === null ? "" : formatPrice(line.unit_price, document, format),
-    per: line.unit_price === null ? "" : perText(line.per, format),
+    per: line.unit_price === null ? "" : perText(line.per, reader),
     amount: formatMoney(line.amount_minor, document, format),
   };
 }
 
 /** The breakdown by agent, in the document's order. */
-export function agentRows(document: InvoiceDocument, format: LocaleFormat): AgentRow[] {
+export function agentRows(document: InvoiceDocument, { format }: Reader): AgentRow[] {
   return document.agents.map((row) => ({
     agent: cleanText(row.agent),
     requests: formatQuantity(row.requests, format),
@@ -72,26 +65,48 @@ export function agentRows(document: InvoiceDocument, format: LocaleFormat): Agen
   }));
 }
 
+/** What a line is for. Items are named by people, who name them in words of their own. */
+function descriptionText(line: DocumentLine, document: InvoiceDocument, reader: Reader): string {
+  const text = cleanText(line.description);
+  const to = lineTextOf(reader, document);
+  if (!line.kind.endsWith("one_off")) return lineDescription(text, to);
+  const isOfPeriod = line.kind === "late_one_off" || document.kind === "credit_note";
+  return isOfPeriod ? itemDescription(text, to) : text;
+}
+
+function detailTexts(
+  line: DocumentLine,
+  document: InvoiceDocument,
+  reader: Reader,
+): (string | null)[] {
+  const detail = cleanOptional(line.detail);
+  return detail === null ? [] : lineDetails(detail, lineTextOf(reader, document));
+}
+
 function tierText(
   tier: DocumentTier,
   per: string,
   document: InvoiceDocument,
-  format: LocaleFormat,
+  { words, format }: Reader,
 ): string {
-  const reach = tier.up_to === null ? "above" : `up to ${formatQuantity(tier.up_to, format)}`;
+  const reach = tier.up_to === null
+    ? words.texts.above
+    : say(words, "upTo", { quantity: formatQuantity(tier.up_to, format) });
   const flat = trimDecimal(tier.flat_amount, 0) === "0"
     ? []
-    : [formatPrice(tier.flat_amount, document, format)];
-  const price = `${formatPrice(tier.unit_price, document, format)} ${per}`.trimEnd();
-  return `${reach}: ${[price, ...flat].join(" + ")}`;
+    : [apart(formatPrice(tier.flat_amount, document, format), words)];
+  const price = `${apart(formatPrice(tier.unit_price, document, format), words)} ${per}`.trimEnd();
+  return say(words, "labelled", { label: reach, value: [price, ...flat].join(" + ") });
 }
 
-function perText(per: string | null, format: LocaleFormat): string {
+function perText(per: string | null, { words, format }: Reader): string {
   const plain = per === null ? "1" : trimDecimal(per, 0);
   if (plain === "1") return "";
   const short = /^([1-9]\d{0,2})(000000|000)$/.exec(plain);
-  if (!short) return `per ${formatQuantity(plain, format)}`;
-  return `per ${short[1]}${short[2] === "000" ? "K" : "M"}`;
+  const units = short
+    ? `${short[1]}${short[2] === "000" ? "K" : "M"}`
+    : formatQuantity(plain, format);
+  return say(words, "per", { units });
 }
 
 interface Days {
@@ -104,10 +119,11 @@ function sameDays(days: Days, other: Days | null): boolean {
 }
 
 /** Days without the year where that is the invoice's own. */
-function shortRange(range: Days, period: Days | null, format: LocaleFormat): string {
+function shortRange(range: Days, period: Days | null, { words, format }: Reader): string {
   const last = dayBefore(range.end);
   const years = [range.start, last].map((day) => day.slice(0, 4));
   const length = years.every((year) => year === period?.start.slice(0, 4)) ? "short" : "long";
   const first = formatDay(range.start, format, length);
-  return last <= range.start ? first : `${first} – ${formatDay(last, format, length)}`;
+  if (last <= range.start) return first;
+  return say(words, "range", { from: first, to: formatDay(last, format, length) });
 }

@@ -1,5 +1,8 @@
 import { groupDecimal, trimDecimal } from "../money.ts";
-import { formatMoney, type LocaleFormat } from "./locale.ts";
+import { lineDescription } from "../words/line-words.ts";
+import { say } from "../words/words.ts";
+import { formatMoney } from "./locale.ts";
+import { lineTextOf, type Reader } from "./reader.ts";
 import type { DocumentTax, InvoiceDocument } from "./schema.ts";
 import { cleanText } from "./text.ts";
 
@@ -11,67 +14,92 @@ export interface TotalRow {
 }
 
 /** Subtotal, discounts, taxes, total, credit and balance applied, amount due: in the order they are reckoned. */
-export function totalRows(document: InvoiceDocument, format: LocaleFormat): TotalRow[] {
+export function totalRows(document: InvoiceDocument, reader: Reader): TotalRow[] {
   const { totals, discounts, taxes } = document;
+  const { words, format } = reader;
+  const { texts } = words;
   const row = (label: string, minor: number, strong = false): TotalRow => ({
     label,
     value: formatMoney(minor, document, format),
     strong,
   });
-  const total = row("Total", totals.total_minor, true);
+  const total = row(texts.total, totals.total_minor, true);
   return [
-    row("Subtotal", totals.subtotal_minor),
-    ...discounts.map(({ description, amount_minor }) => row(cleanText(description), amount_minor)),
+    row(texts.subtotal, totals.subtotal_minor),
+    ...discounts.map(({ description, amount_minor, left_minor }) =>
+      row(withRest(description, left_minor, document, reader), amount_minor)
+    ),
     ...taxes.filter(({ behavior }) => behavior !== "inclusive").map((tax) =>
-      row(taxLabel(tax, document, format), tax.amount_minor)
+      row(taxLabel(tax, document, reader), tax.amount_minor)
     ),
     total,
     ...taxes.filter(({ behavior }) => behavior === "inclusive").map((tax) =>
-      row(taxLabel(tax, document, format), tax.amount_minor)
+      row(taxLabel(tax, document, reader), tax.amount_minor)
     ),
-    ...appliedRows(document, format, row),
-    ...dueRows(document, row),
+    ...appliedRows(document, reader, row),
+    ...dueRows(document, reader, row),
   ];
 }
 
 /** What each grant of credit has paid, with what was left of it, then what the balance has. */
 function appliedRows(
   document: InvoiceDocument,
-  format: LocaleFormat,
+  reader: Reader,
   row: (label: string, minor: number) => TotalRow,
 ): TotalRow[] {
+  const { words } = reader;
   const { credits = [], totals } = document;
   const granted = credits.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
   const rest = totals.balance_applied_minor - granted;
   return [
     ...credits.map(({ description, amount_minor, left_minor }) =>
-      row(
-        `${cleanText(description)} (${formatMoney(left_minor, document, format)} left)`,
-        -amount_minor,
-      )
+      row(withRest(description, left_minor, document, reader), -amount_minor)
     ),
-    ...(rest === 0 ? [] : [row("Balance applied", -rest)]),
+    ...(rest === 0 ? [] : [row(words.texts.balanceApplied, -rest)]),
   ];
+}
+
+/** A grant of credit with what was left of it. */
+function withRest(
+  description: string,
+  left: number | undefined,
+  document: InvoiceDocument,
+  reader: Reader,
+): string {
+  const credit = writtenText(description, document, reader);
+  if (left === undefined) return credit;
+  return say(reader.words, "creditLeft", {
+    credit,
+    amount: formatMoney(left, document, reader.format),
+  });
 }
 
 /** What is still to be paid. A paid invoice was frozen while it was open: the payment is shown. */
 function dueRows(
   { kind, status, totals }: InvoiceDocument,
+  { words: { texts } }: Reader,
   row: (label: string, minor: number, strong?: boolean) => TotalRow,
 ): TotalRow[] {
   if (kind === "credit_note" || status === "void") return [];
-  if (status !== "paid") return [row("Amount due", totals.amount_due_minor, true)];
+  if (status !== "paid") return [row(texts.amountDue, totals.amount_due_minor, true)];
   return totals.amount_due_minor === 0
-    ? [row("Amount due", 0, true)]
-    : [row("Paid", -totals.amount_due_minor), row("Amount due", 0, true)];
+    ? [row(texts.amountDue, 0, true)]
+    : [row(texts.paid, -totals.amount_due_minor), row(texts.amountDue, 0, true)];
 }
 
-function taxLabel(tax: DocumentTax, document: InvoiceDocument, format: LocaleFormat): string {
+/** A text of the system in the reader's words. */
+function writtenText(text: string, document: InvoiceDocument, reader: Reader): string {
+  return lineDescription(cleanText(text), lineTextOf(reader, document));
+}
+
+function taxLabel(
+  tax: DocumentTax,
+  document: InvoiceDocument,
+  { words, format }: Reader,
+): string {
   const rate = `${groupDecimal(trimDecimal(tax.rate_percent, 0), format.numbers)}%`;
-  const base = formatMoney(tax.base_minor, document, format);
-  const name = cleanText(tax.name);
-  if (tax.behavior === "reverse_charge") return `${name} reverse charge on ${base}`;
-  return tax.behavior === "inclusive"
-    ? `Includes ${name} ${rate} on ${base}`
-    : `${name} ${rate} on ${base}`;
+  const amount = formatMoney(tax.base_minor, document, format);
+  const values = { tax: cleanText(tax.name), rate, amount };
+  if (tax.behavior === "reverse_charge") return say(words, "taxReversed", values);
+  return say(words, tax.behavior === "inclusive" ? "taxIncluded" : "taxOn", values);
 }

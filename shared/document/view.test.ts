@@ -35,6 +35,15 @@ Deno.test("totals stand in the order in which they are reckoned", () => {
   ]);
 });
 
+Deno.test("promotional credit stands before tax, with its rest", () => {
+  const discounts = [{ description: "Promotional credit", amount_minor: -500, left_minor: 1200 }];
+  const rows = totals(invoiceView({ ...german, discounts }));
+  assert.deepEqual(rows.slice(0, 2), [
+    "Subtotal: 50,00 €",
+    "Promotional credit (12,00 € left): -5,00 €",
+  ]);
+});
+
 Deno.test("each grant's payment stands with its rest, the balance has the remainder", () => {
   const credits = [{ description: "Prepaid credit", amount_minor: 300, left_minor: 1200 }];
   const rows = totals(invoiceView({ ...german, credits }));

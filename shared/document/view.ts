@@ -2,7 +2,10 @@ import { type AgentRow, agentRows, type LineRow, lineRow } from "./view-rows.ts"
 import { type TotalRow, totalRows } from "./view-totals.ts";
 import { type ChartView, chartView } from "./chart.ts";
 import { boundDocument } from "./bounds.ts";
-import { dayBefore, formatDay, formatMoney, type LocaleFormat, localeFormat } from "./locale.ts";
+import { reasonText } from "../words/line-words.ts";
+import { say, sayCount, type Words } from "../words/words.ts";
+import { dayBefore, formatDay, formatMoney } from "./locale.ts";
+import { lineTextOf, type Reader, readerOf } from "./reader.ts";
 import type { InvoiceDocument } from "./schema.ts";
 import { cleanLines, cleanOptional, cleanText } from "./text.ts";
 
@@ -11,6 +14,8 @@ import { cleanLines, cleanOptional, cleanText } from "./text.ts";
  * and of nothing else, so they cannot disagree. All text is clean (see `text.ts`), not yet escaped.
  */
 export interface InvoiceView {
+  /** In which words, and in which direction they run. */
+  readonly words: Words;
   readonly title: string;
   /** The number, or a word for a document that has none yet. */
   readonly number: string;
@@ -73,22 +78,27 @@ export function invoiceView(
   whole: InvoiceDocument,
   paper: InvoiceView["paper"] = whole.paper,
 ): InvoiceView {
-  const { document, annex } = boundDocument(whole);
-  const format = localeFormat(document.locale);
+  const reader = readerOf(whole);
+  const { words } = reader;
+  const { texts } = words;
+  const { document, annex } = boundDocument(whole, words);
   const { seller, client } = document;
-  const said = [...remarks(document), ...annexRemark(annex, whole.lines.length)];
+  const said = [...remarks(document, reader), ...annexRemark(annex, whole.lines.length, words)];
+  const website = cleanOptional(seller.website);
+  const reference = labelled(texts.reference, client.external_id, words);
   return {
-    title: document.kind === "credit_note" ? "Credit note" : "Invoice",
-    number: cleanOptional(document.number) ?? "Draft",
-    ribbon: RIBBONS[document.status],
-    facts: facts(document, format),
-    seller: party("From", seller, [cleanOptional(seller.website)]),
-    client: party("Bill to", client, [labelled("Reference", client.external_id)]),
-    headline: headline(document, format),
-    lines: document.lines.map((line) => lineRow(line, document, format)),
-    totals: totalRows(document, format),
-    agents: agentRows(document, format),
-    chart: chartView(document.daily, document, format),
+    words,
+    title: document.kind === "credit_note" ? texts.creditNote : texts.invoice,
+    number: cleanOptional(document.number) ?? texts.draft,
+    ribbon: ribbon(document.status, words),
+    facts: facts(document, reader),
+    seller: party(texts.from, seller, [website], words),
+    client: party(texts.billTo, client, [reference], words),
+    headline: headline(document, reader),
+    lines: document.lines.map((line) => lineRow(line, document, reader)),
+    totals: totalRows(document, reader),
+    agents: agentRows(document, reader),
+    chart: chartView(document.daily, document, reader),
     remarks: said,
     remarksBeside: said.flatMap(({ lines }) => lines).reduce(addRows, 0) <= ROWS_BESIDE_TOTALS,
     paymentUrl: document.payment_url,
@@ -101,26 +111,32 @@ export function invoiceView(
   };
 }
 
-const RIBBONS: Readonly<Record<InvoiceDocument["status"], Ribbon | null>> = {
-  draft: { text: "DRAFT", tone: "neutral" },
-  open: null,
-  paid: { text: "PAID", tone: "good" },
-  void: { text: "VOID", tone: "bad" },
-  uncollectible: { text: "UNCOLLECTIBLE", tone: "bad" },
-};
+function ribbon(status: InvoiceDocument["status"], { texts }: Words): Ribbon | null {
+  const ribbons: Readonly<Record<InvoiceDocument["status"], Ribbon | null>> = {
+    draft: { text: texts.stampDraft, tone: "neutral" },
+    open: null,
+    paid: { text: texts.stampPaid, tone: "good" },
+    void: { text: texts.stampVoid, tone: "bad" },
+    uncollectible: { text: texts.stampUncollectible, tone: "bad" },
+  };
+  return ribbons[status];
+}
 
-function facts(document: InvoiceDocument, format: LocaleFormat): Fact[] {
+function facts(document: InvoiceDocument, reader: Reader): Fact[] {
+  const { words, format } = reader;
+  const { texts } = words;
   const { kind, period, references } = document;
   const day = (value: string | null) => value && formatDay(value, format);
   const isNote = kind === "credit_note";
-  const zone = period && `Days in ${cleanText(period.time_zone)}`;
+  const zone = period && say(words, "daysIn", { zone: cleanText(period.time_zone) });
+  const number = isNote ? texts.creditNoteNumber : texts.invoiceNumber;
   const rows: [string, string | null, (string | null)?][] = [
-    [isNote ? "Credit note number" : "Invoice number", cleanOptional(document.number) ?? "Draft"],
-    ["Date of issue", day(document.issued_on)],
-    ["Date due", isNote ? null : day(document.due_on)],
-    ["For invoice", cleanOptional(references.invoice_number)],
-    ["Billing period", period && rangeText(period, format), zone],
-    ["Replaces", cleanOptional(references.replaces)],
+    [number, cleanOptional(document.number) ?? texts.draft],
+    [texts.dateOfIssue, day(document.issued_on)],
+    [texts.dateDue, isNote ? null : day(document.due_on)],
+    [texts.forInvoice, cleanOptional(references.invoice_number)],
+    [texts.billingPeriod, period && rangeText(period, reader), zone],
+    [texts.replaces, cleanOptional(references.replaces)],
   ];
   return rows.flatMap(([label, value, detail = null]) => value ? [{ label, value, detail }] : []);
 }
@@ -133,20 +149,23 @@ function addRows(rows: number, line: string): number {
   return rows + Math.max(1, Math.ceil(line.length / CHARACTERS_BESIDE_TOTALS));
 }
 
-function remarks({ kind, seller, taxes, notes, references }: InvoiceDocument): Remark[] {
+function remarks(document: InvoiceDocument, reader: Reader): Remark[] {
+  const { kind, seller, taxes, notes, references } = document;
+  const { texts } = reader.words;
   const payment = kind === "credit_note" ? null : seller.payment_instructions;
+  const reason = reasonText(references.reason ?? "", lineTextOf(reader, document));
   const taxNotes = taxes.flatMap(({ note }) => cleanOptional(note) ?? []);
   return [
-    { title: "Reason", lines: cleanLines(references.reason ?? "") },
-    { title: "Payment", lines: cleanLines(payment ?? "") },
-    { title: "Notes", lines: [...taxNotes, ...notes.flatMap(cleanLines)] },
+    { title: texts.reason, lines: cleanLines(reason) },
+    { title: texts.payment, lines: cleanLines(payment ?? "") },
+    { title: texts.notes, lines: [...taxNotes, ...notes.flatMap(cleanLines)] },
   ].filter(({ lines }) => lines.length > 0);
 }
 
-function annexRemark(annex: string | null, lines: number): Remark[] {
+function annexRemark(annex: string | null, lines: number, words: Words): Remark[] {
   return annex === null ? [] : [{
-    title: "Annex",
-    lines: [`All ${lines} lines are listed in the CSV file that is attached to the PDF.`],
+    title: words.texts.annex,
+    lines: [sayCount(words, "allLinesListed", lines)],
   }];
 }
 
@@ -154,39 +173,47 @@ function fileStem({ kind, number }: InvoiceDocument): string {
   return (number ?? `draft-${kind}`).replace(/[^A-Za-z0-9._-]/g, "_");
 }
 
-function headline(document: InvoiceDocument, format: LocaleFormat): InvoiceView["headline"] {
+function headline(document: InvoiceDocument, { words, format }: Reader): InvoiceView["headline"] {
+  const { texts } = words;
   const { totals, status, due_on, kind } = document;
   const total = formatMoney(totals.total_minor, document, format);
   const due = formatMoney(totals.amount_due_minor, document, format);
-  if (kind === "credit_note") return { amount: total, text: "credited" };
-  if (status === "paid") return { amount: total, text: "paid, thank you" };
-  if (status === "void") return { amount: total, text: "void, nothing is due" };
-  if (status === "draft") return { amount: due, text: "draft, not yet due" };
-  return { amount: due, text: due_on ? `due ${formatDay(due_on, format)}` : "due" };
+  if (kind === "credit_note") return { amount: total, text: texts.saysCredited };
+  if (status === "paid") return { amount: total, text: texts.saysPaid };
+  if (status === "void") return { amount: total, text: texts.saysVoid };
+  if (status === "draft") return { amount: due, text: texts.saysDraft };
+  const text = due_on ? say(words, "saysDueOn", { day: formatDay(due_on, format) }) : texts.saysDue;
+  return { amount: due, text };
 }
 
 function party(
   label: string,
   from: InvoiceDocument["seller"] | InvoiceDocument["client"],
   more: readonly (string | null)[],
+  words: Words,
 ): PartyView {
   const lines = [
     ...from.address.flatMap(cleanLines),
     cleanOptional(from.email),
-    labelled("Tax ID", from.tax_id),
+    labelled(words.texts.taxId, from.tax_id, words),
     ...more,
   ];
   return { label, name: cleanText(from.name), lines: lines.filter((line) => line !== null) };
 }
 
-function labelled(label: string, value: string | null): string | null {
+function labelled(label: string, value: string | null, words: Words): string | null {
   const text = cleanOptional(value);
-  return text && `${label}: ${text}`;
+  return text && say(words, "labelled", { label, value: text });
 }
 
 /** Half-open days as a reader counts them, both ends included. */
-export function rangeText(range: { start: string; end: string }, format: LocaleFormat): string {
+export function rangeText(
+  range: { readonly start: string; readonly end: string },
+  { words, format }: Reader,
+): string {
   const last = dayBefore(range.end);
   const first = formatDay(range.start, format);
-  return last <= range.start ? first : `${first} – ${formatDay(last, format)}`;
+  return last <= range.start
+    ? first
+    : say(words, "range", { from: first, to: formatDay(last, format) });
 }

@@ -6,6 +6,7 @@ const FACTS = {
   period: { start: "2026-06-01", end: "2026-07-01", anchor: 1 },
   items: [],
   meters: [],
+  promotional: [],
 };
 const world = sampleWorld({ logs: [sampleLog({ input_tokens: "100" })] });
 
@@ -67,5 +68,35 @@ Deno.test("a line too much is told, and a discount and an item that the terms ha
     ["total", "9500"],
     ["line one_off", "500"],
     ["line discount", "-1000"],
+  ]);
+});
+
+Deno.test("promotional credit that the period used is taken off before its tax", () => {
+  const taxed = sampleWorld({
+    logs: world.logs,
+    config: [
+      sampleConfig({
+        client_id: null,
+        discount_percent: "10",
+        taxes: '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]',
+      }),
+    ],
+  });
+  // 100.00 less 10.00 less 30.00 are 60.00, with 12.00 of tax; of credit for output none is used.
+  const used = { models: null, agents: null };
+  const { differences } = checkInvoice(shown(), taxed, {
+    ...FACTS,
+    promotional: [
+      { ...used, amount_minor: "1000", metrics: ["output_tokens"] },
+      { ...used, amount_minor: "3000", metrics: ["input_tokens"] },
+    ],
+  });
+  deepStrictEqual(differences.map(({ what, rated }) => [what, rated]), [
+    ["discount", "4000"],
+    ["tax", "1200"],
+    ["total", "7200"],
+    ["line discount", "-1000"],
+    ["line promotional_credit", "-3000"],
+    ["line tax", "1200"],
   ]);
 });

@@ -30,6 +30,13 @@ export interface InvoiceFacts {
   readonly period: { readonly start: string; readonly end: string; readonly anchor: number };
   readonly items: readonly string[];
   readonly meters: readonly Meter[];
+  /** Promotional credit that the period used, in burn order. */
+  readonly promotional: readonly {
+    readonly amount_minor: string;
+    readonly metrics: readonly string[] | null;
+    readonly models: readonly string[] | null;
+    readonly agents: readonly string[] | null;
+  }[];
 }
 
 /** Something that the invoice and the rating see differently; minor units as text, or `nothing`. */
@@ -49,7 +56,7 @@ export interface CheckedInvoice {
 export function checkInvoice(
   invoice: ShownInvoice,
   world: World,
-  { period, items, meters }: InvoiceFacts,
+  { period, items, meters, promotional }: InvoiceFacts,
 ): CheckedInvoice {
   const { periods } = rateMonth(world, { asOf: "2200-01-01 00:00:00+00" }, {
     periods: new Map([[invoice.client_id, [period]]]),
@@ -58,6 +65,13 @@ export function checkInvoice(
       items.map((amount) => multiply(parseDecimal(amount), parseDecimal("1"))),
     ]]),
     meters,
+    promotional: new Map([[
+      `${invoice.client_id} ${period.start}`,
+      promotional.map(({ amount_minor, ...scope }) => ({
+        ...scope,
+        amountMinor: BigInt(amount_minor),
+      })),
+    ]]),
   });
   const shown = factsOfShown(invoice);
   const rated = factsOfRated(periods.find(({ client }) => client.id === invoice.client_id));

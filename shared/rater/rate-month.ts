@@ -10,6 +10,7 @@ import {
   whole,
   ZERO,
 } from "./fraction.ts";
+import { partsOf, type PromotionalCredit, takeCredits } from "./promotional.ts";
 import { type TaxLine, taxLines } from "./tax-lines.ts";
 import { type Terms, termsOf } from "./terms.ts";
 import { isUnmapped, type UnbillableReason, type Usage, usageOfLogs } from "./usage.ts";
@@ -17,7 +18,7 @@ import { type Unpriced, type UsageLine, usageRater } from "./usage-lines.ts";
 import type { ClientRow, World } from "./world.ts";
 
 export interface PlainLine {
-  readonly kind: "minimum" | "one_off" | "discount";
+  readonly kind: "minimum" | "one_off" | "discount" | "promotional_credit";
   readonly amountMinor: bigint;
 }
 
@@ -28,6 +29,8 @@ export interface Recorded {
   /** One-off items by client and period they were taken into: `id 2026-06-01`; major units. */
   readonly items?: ReadonlyMap<string, readonly Fraction[]>;
   readonly meters?: readonly Meter[];
+  /** Promotional credit by client and period that used it, in burn order: as items. */
+  readonly promotional?: ReadonlyMap<string, readonly PromotionalCredit[]>;
 }
 
 /** Usage that Stripe rates. */
@@ -98,8 +101,10 @@ export function rateMonth(
     return over.map((period) => {
       const terms = termsOf(world, client, period);
       const rated = rateUsage(client.id, byClient.get(client.id) ?? [], terms);
-      const items = recorded.items?.get(`${client.id} ${period.start}`) ?? [];
-      return resultOf(client, period, terms, rated, items);
+      const name = `${client.id} ${period.start}`;
+      const items = recorded.items?.get(name) ?? [];
+      const credits = recorded.promotional?.get(name) ?? [];
+      return resultOf({ client, period }, terms, rated, { items, credits });
     });
   });
   return { periods, unbillable };
@@ -113,13 +118,15 @@ function measures(meter: Meter, { clientId, metric, rateClass, model, day }: Usa
 }
 
 function resultOf(
-  client: ClientRow,
-  period: Period,
+  of: Pick<PeriodResult, "client" | "period">,
   terms: Terms,
   { lines: usageLines, unpriced }: ReturnType<ReturnType<typeof usageRater>>,
-  items: readonly Fraction[],
+  { items, credits }: {
+    readonly items: readonly Fraction[];
+    readonly credits: readonly PromotionalCredit[];
+  },
 ): PeriodResult {
-  const head = { client, period, currency: terms.currency };
+  const head = { ...of, currency: terms.currency };
   const blocked = { ...head, outcome: "blocked", unpriced } as const;
   if (unpriced.some(({ metric }) => isUnmapped(metric))) {
     return { ...blocked, reason: "unknown_provider" };
@@ -127,15 +134,21 @@ function resultOf(
   if (unpriced.length > 0) return { ...blocked, reason: "unpriced_usage" };
   const discountable = [...usageLines, ...minimumLine(usageLines, terms)];
   const discount = discountLine(discountable, terms);
-  const charges = [...discountable, ...items.map((item) => itemLine(item, terms))];
-  const lines = [...charges, ...discount, ...taxLines(charges, amountOf(discount), terms)];
+  const itemLines = items.map((item) => itemLine(item, terms));
+  const lines = [
+    ...discountable,
+    ...itemLines,
+    ...discount,
+    ...reduced(discountable, itemLines, amountOf(discount), credits, terms),
+  ];
   const totals = totalsOf(lines);
   if (totals.totalMinor < 0n) return { ...blocked, reason: "negative_total" };
   const largest = amountOf(lines.map(({ amountMinor }) => ({
     amountMinor: amountMinor < 0n ? -amountMinor : amountMinor,
   })));
   if (largest > LARGEST_MINOR) return { ...blocked, reason: "out_of_range" };
-  return totals.totalMinor === 0n
+  // Of nothing there is no invoice, unless it says what was used of promotional credit.
+  return totals.totalMinor === 0n && !lines.some(({ kind }) => kind === "promotional_credit")
     ? { ...head, outcome: "skipped" }
     : { ...head, outcome: "invoiced", lines, totals };
 }
@@ -148,6 +161,37 @@ function minimumLine(usage: readonly UsageLine[], terms: Terms): PlainLine[] {
   const usedAmount = used > 0n ? used : 0n;
   const missing = roundHalfAway(multiply(terms.minimum, days)) - usedAmount;
   return missing > 0n ? [{ kind: "minimum", amountMinor: missing }] : [];
+}
+
+/** Promotional credit and taxes: credit is taken off usage and minimum, and taxes are of the rest. */
+function reduced(
+  discountable: readonly (UsageLine | PlainLine)[],
+  items: readonly PlainLine[],
+  discountMinor: bigint,
+  credits: readonly PromotionalCredit[],
+  terms: Terms,
+): Line[] {
+  const subjects = discountable.map((line) => ({
+    kind: line.kind,
+    metric: line.kind === "usage" ? line.metric : null,
+    model: line.kind === "usage" ? line.model : null,
+    agent: line.kind === "usage" ? line.agent : null,
+    amountMinor: line.amountMinor,
+  }));
+  const parts = partsOf(subjects, discountMinor);
+  const room = amountOf(discountable) + amountOf(items) + discountMinor;
+  const before = parts.map(({ open }) => open);
+  const taken = takeCredits(parts, credits, room).filter((amount) => amount > 0n);
+  if (taken.length === 0) return taxLines([...discountable, ...items], discountMinor, terms);
+  const left = parts.map(({ kind, metric, amountMinor, open }, place) => ({
+    kind,
+    ...metric === null ? {} : { metric },
+    amountMinor: amountMinor + open - (before[place] ?? 0n),
+  }));
+  return [
+    ...taken.map((amount) => ({ kind: "promotional_credit", amountMinor: -amount } as const)),
+    ...taxLines([...left, ...items], 0n, terms),
+  ];
 }
 
 function itemLine(item: Fraction, { minorPerMajor }: Terms): PlainLine {
@@ -168,7 +212,7 @@ function discountLine(charges: readonly Line[], terms: Terms): PlainLine[] {
 function totalsOf(lines: readonly Line[]): Totals {
   const of = (isWanted: (line: Line) => boolean) => amountOf(lines.filter(isWanted));
   const subtotalMinor = of(({ kind }) => ["usage", "minimum", "one_off"].includes(kind));
-  const discount = of(({ kind }) => kind === "discount");
+  const discount = of(({ kind }) => kind === "discount" || kind === "promotional_credit");
   const taxMinor = of((line) => line.kind === "tax" && line.behavior === "exclusive");
   return {
     subtotalMinor,

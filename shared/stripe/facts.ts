@@ -79,7 +79,15 @@ export const InvoiceFacts = z.object({
   payments: z.array(z.uuid()).default([]),
   lines: z.array(z.object({
     position: z.int(),
-    kind: z.enum(["usage", "minimum", "one_off", "top_up", "discount", "tax"]),
+    kind: z.enum([
+      "usage",
+      "minimum",
+      "one_off",
+      "top_up",
+      "discount",
+      "promotional_credit",
+      "tax",
+    ]),
     description: z.string(),
     detail: z.string().nullable(),
     service_start: day.nullable(),

@@ -92,6 +92,14 @@ Deno.test("discount, tax, balance and earlier credits are lines that sum to what
   assert.deepEqual(sent, [5000, -500, 900, -400, -300]);
 });
 
+Deno.test("promotional credit is a line before tax, and nothing is sent where it covers all", () => {
+  const lines = [line(1, 5000), line(2, -2000, "promotional_credit"), line(3, 600, "tax")];
+  const invoice = { total_minor: 3600, amount_due_minor: 3600 };
+  assert.deepEqual(amounts({ invoice, lines }), [5000, -2000, 600]);
+  const nothing = { total_minor: 0, amount_due_minor: 0 };
+  assert.equal(planInvoice(facts({ invoice: nothing, lines }), NOW).kind, "skip");
+});
+
 Deno.test("less than Stripe takes is held; with what was held before it is collected", () => {
   const small = { total_minor: 49, amount_due_minor: 49 };
   const held = [{ invoice_id: ID, number: "INV-2026-000000", amount_minor: 1 }];

@@ -177,6 +177,7 @@ const KIND_NAMES: Readonly<Record<OwnLine["kind"], string>> = {
   one_off: "Items",
   top_up: "Prepaid credit",
   discount: "Discount",
+  promotional_credit: "Promotional credit",
   tax: "Tax",
 };
 

@@ -273,8 +273,8 @@ grant execute on function billing.plain_line(text) to service_role;
 -- 00_foundation/argument_texts.sql
 
 -- Texts that people give with an act and that are written down: notes, reasons, references. The
--- HTTP API refuses the same; these bounds are for who acts by SQL. Texts of Stripe and of failures
--- are cut instead: nobody is there who could send another one.
+-- HTTP API refuses the same; these bounds hold for callers by SQL as well. Texts of Stripe and of
+-- failures are cut instead: nobody is there who could send another one.
 
 create function _billing.check_text(name text, value text, most integer,
   one_line boolean default false)
@@ -495,7 +495,8 @@ comment on column public.clients.postal_address is
   'The same in parts (line1, line2, city, state, postal_code, country), where they are known: a
    change of one alone makes or ends the other.';
 comment on column public.clients.locale is
-  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
+  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419. Documents and mails take their
+   words, numbers and days from it, as it is when they are issued.';
 comment on column public.clients.time_zone is
   'IANA zone whose midnights bound the client''s days. A change holds from the client''s next day.';
 comment on column public.clients.billing_anchor_day is
@@ -2714,7 +2715,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
@@ -2868,7 +2869,7 @@ create function _billing.sum_logs(
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
@@ -4676,8 +4677,8 @@ comment on function _billing.known_source is
   'The source that a caller names; refuses a login of another source.';
 
 -- The source that a caller names, locked: one push or comparison of a source at a time. Of two
--- versions at once the second sees the first, and no push falls within a comparison. Who holds it
--- waits for no client's lock.
+-- versions at once the second sees the first, and no push falls within a comparison. The lock of
+-- a client is taken before (ADR 20).
 create function _billing.lock_source(source text)
 returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6431,7 +6432,7 @@ create function billing.list_price_ranges(models text[], metrics text[], rate_cl
 returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = on as $$
+set enable_nestloop = off set enable_sort = on as $$
   -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
   with keys as materialized (
     select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
@@ -7228,7 +7229,7 @@ create function billing.price_segments(
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(
@@ -7596,7 +7597,7 @@ create table public.invoice_lines (
   description text not null,
   detail text,
   constraint invoice_lines_kind_known check (
-    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'tax')),
+    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'promotional_credit', 'tax')),
   constraint invoice_lines_tax_complete check (
     (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0)),
   constraint invoice_lines_position unique (invoice_id, position)
@@ -7627,6 +7628,12 @@ create trigger refuse_truncate before truncate on public.invoice_lines
 create function _billing.item_of(rating_key text) returns uuid language sql immutable
 return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
 comment on function _billing.item_of is 'The invoice item that a rating key names, or null.';
+
+-- The grant of a line of promotional credit; null for every other line, as above.
+create function _billing.grant_of(rating_key text) returns uuid language sql immutable
+return case when starts_with(rating_key, 'promotional|') then substr(rating_key, 13)::uuid end;
+comment on function _billing.grant_of is
+  'The grant of promotional credit that a rating key names, or null.';
 
 -- 35_books/invoice_items.sql
 
@@ -8127,7 +8134,8 @@ create table public.credit_grants (
   top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
-  constraint credit_grants_kind_known check (kind in ('paid', 'refund', 'rollover')),
+  constraint credit_grants_kind_known check (
+    kind in ('paid', 'refund', 'rollover', 'promotional')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
     and (kind = 'paid' or kind = 'rollover' or cost_minor = 0)),
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
@@ -8145,7 +8153,7 @@ comment on table public.credit_grants is
    credit_entries say what became of it.';
 comment on column public.credit_grants.kind is
   'paid: the client has paid for it; refund: instead of money given back; rollover: what was left
-   of another grant.';
+   of another grant; promotional: given for nothing, a discount before tax. The others pay.';
 comment on column public.credit_grants.cost_minor is
   'What was paid for all of it; less than the amount where there is a bonus.';
 comment on column public.credit_grants.priority is 'Lower is used first.';
@@ -8161,6 +8169,8 @@ comment on column public.credit_grants.continues_id is 'Of a rollover: the grant
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';
 create index credit_grants_client_id on public.credit_grants (client_id, currency);
+create index credit_grants_promotional on public.credit_grants (client_id)
+  where kind = 'promotional';
 create index credit_grants_currency on public.credit_grants (currency);
 create index credit_grants_continues_id on public.credit_grants (continues_id);
 
@@ -8205,12 +8215,15 @@ create table public.credit_entries (
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
-    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration')),
+    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration', 'discount',
+    'discount_return')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
-    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration'))),
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration',
+      'discount_return'))),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
     when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
+    when kind in ('discount', 'discount_return') then invoice_id is not null
     when kind in ('release', 'reopening') then line_id is null or invoice_id is not null
     else num_nulls(invoice_id, line_id) = 2 end)
 );
@@ -8220,7 +8233,8 @@ comment on table public.credit_entries is
 comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
-   another grant; withdrawal of credit whose payment goes back; restoration of it.';
+   another grant; withdrawal of credit whose payment goes back; restoration of it; discount by
+   promotional credit; discount_return of it.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -8229,7 +8243,7 @@ create index credit_entries_line_id on public.credit_entries (line_id);
 create index credit_entries_credit_note_id on public.credit_entries (credit_note_id);
 create index credit_entries_currency on public.credit_entries (currency);
 create unique index credit_entries_line_uses_once on public.credit_entries (grant_id, line_id)
-  where kind = 'use';
+  where kind in ('use', 'discount');
 create unique index credit_entries_granted_once on public.credit_entries (grant_id, kind)
   where kind in ('grant', 'expiry');
 
@@ -8268,7 +8282,8 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
--- that has been used does not expire. Credit restored after its expiry expires at once.
+-- that has been used does not expire. Credit that is restored, or promotional credit that comes
+-- back, after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -8281,7 +8296,9 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
       else 'reopening' end, -m.amount_minor, case
-        when m.kind = 'restoration' and g.expires_at < m.at then m.at else g.expires_at end)
+        when m.kind in ('restoration', 'discount_return')
+          then greatest(g.expires_at, case when g.expires_at < m.at then m.at end)
+        else g.expires_at end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;
@@ -8291,7 +8308,8 @@ comment on function _billing.move_credit is
 -- 35_books/grants/sums.sql
 
 -- Sums of what became of grants, as those of the ledger: a grant counts from when it may be used,
--- which is another time than the one it is posted at.
+-- which is another time than the one it is posted at. Promotional credit pays nothing and is not in
+-- them.
 
 -- The spans that an instant is in.
 create function _billing.spans_of(at timestamptz)
@@ -8315,7 +8333,8 @@ create table billing.credit_sums (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.credit_sums is
-  'Sums of credit_entries, by day and by month of UTC in which they are effective.';
+  'Sums of credit_entries, by day and by month of UTC in which they are effective; promotional
+   credit is in none.';
 create index credit_sums_currency on billing.credit_sums (currency);
 alter table billing.credit_sums enable row level security;
 revoke all on billing.credit_sums from public;
@@ -8326,7 +8345,9 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   insert into billing.credit_sums as s (client_id, currency, span, starts_on, amount_minor)
   select n.client_id, n.currency, x.span, x.starts_on, sum(n.amount_minor)
-  from new_rows n cross join lateral _billing.spans_of(n.effective_at) x
+  from new_rows n
+  join public.credit_grants g on g.id = n.grant_id and g.kind <> 'promotional'
+  cross join lateral _billing.spans_of(n.effective_at) x
   group by n.client_id, n.currency, x.span, x.starts_on
   order by n.client_id, n.currency, x.span, x.starts_on
   on conflict (client_id, span, starts_on, currency)
@@ -8367,12 +8388,28 @@ begin
     select e.currency, e.amount_minor from public.credit_entries e
     where e.client_id = granted_credit.client_id and e.effective_at <= at
       and e.effective_at >= today::timestamp at time zone 'UTC'
+      and not exists (select from public.credit_grants g
+        where g.id = e.grant_id and g.kind = 'promotional')
   ) x
   group by x.currency;
 end $$;
 comment on function billing.granted_credit is
-  'Granted credit that a client has at an instant, past or future, as far as it is booked now.';
+  'Granted credit that pays, of a client at an instant, past or future, as far as it is booked now;
+   promotional credit is not in it.';
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
+
+create function billing.promotional_credit(client_id uuid, at timestamptz default now())
+returns table (currency text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.currency, sum(e.amount_minor)
+  from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
+  where g.client_id = promotional_credit.client_id and g.kind = 'promotional'
+    and e.effective_at <= at
+  group by e.currency;
+$$;
+comment on function billing.promotional_credit is
+  'Promotional credit that a client has at an instant: a discount on what is still to be charged.';
+grant execute on function billing.promotional_credit(uuid, timestamptz) to service_role;
 
 create function billing.credits_of(client_id uuid, at timestamptz default now())
 returns table (grant_id uuid, kind text, currency text, amount_minor bigint, left_minor bigint,
@@ -8466,7 +8503,7 @@ create table billing.ledger_transactions (
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
     'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment',
     'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry',
-    'prepaid_withdrawal')),
+    'prepaid_withdrawal', 'promotional_use', 'promotional_return')),
   constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
 );
 comment on table billing.ledger_transactions is
@@ -8709,7 +8746,7 @@ comment on function _billing.write_off_account is
 
 create function _billing.post_invoices() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 begin
   perform _billing.post(array(
     with moved as materialized (
@@ -8890,14 +8927,16 @@ create trigger post_balance_entries after insert on public.balance_entries
 -- What is posted of grants of credit and of what becomes of them.
 
 -- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
--- that moves from one grant to another stays on the account.
+-- that moves from one grant to another stays on the account. Promotional credit is owed to nobody
+-- and is on no account until it is used: then it is an expense, and the charge is earned in full.
 create function _billing.post_credit_entries() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.post(array(
     select (x.kind, n.id, n.invoice_id, n.client_id, n.currency,
       case when n.kind = 'grant' then g.granted_at else n.effective_at end, x.debit,
-      'prepaid_credit', x.amount, g.method)::_billing.ledger_transfer
+      case when g.kind = 'promotional' then 'earnings' else 'prepaid_credit' end, x.amount,
+      g.method)::_billing.ledger_transfer
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
     cross join lateral (values
@@ -8909,8 +8948,10 @@ begin
       ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
+      ('promotional_use', 'promotion_expense', -n.amount_minor, n.kind = 'discount'),
+      ('promotional_return', 'promotion_expense', -n.amount_minor, n.kind = 'discount_return'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
-        n.kind in ('expiry', 'release', 'reopening')),
+        n.kind in ('expiry', 'release', 'reopening') and g.kind <> 'promotional'),
       -- Of a dispute: what is written off is the less by what was not used. Of a note that is
       -- posted already: what it has posted as granted for nothing.
       ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'
@@ -9262,7 +9303,7 @@ returns table (client_id uuid, period_start date, model text, metric text, rate_
   list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   at_cost constant uuid[] := array(
@@ -9489,7 +9530,7 @@ create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (
@@ -9625,7 +9666,7 @@ create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
   return query
@@ -9830,57 +9871,6 @@ comment on function billing.open_charges is
    client, of those that used a model, or of all.';
 grant execute on function billing.open_charges(text, uuid) to service_role;
 
--- 40_rating/rate_periods.sql
-
--- The whole of a period: usage, minimum, one-off items, discount, taxes, in this order.
-
--- `terms`: the discounts and taxes of targets that have some.
-create function _billing.rate_with_terms(targets billing.rating_target[],
-  terms _billing.section_terms[], with_unpriced boolean)
-returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
-begin
-  if terms = '{}' then
-    return query select * from _billing.rate_charges(targets, with_unpriced);
-    return;
-  end if;
-  return query
-  with charges as materialized (
-    select * from _billing.rate_charges(targets, with_unpriced)
-  )
-  select c.* from charges c
-  union all
-  -- Discounts and taxes are of sums: all that they ask of lines is what kind and metric come to.
-  select d.* from _billing.discounts_and_taxes(
-    array(
-      select (c.client_id, c.section_start, c.section_end, c.kind, null, null, c.metric, null, null,
-        null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
-        null, null, null, null)::_billing.rated_line
-      from charges c
-      join unnest(terms) t
-        on t.client_id = c.client_id and t.section_start = c.section_start
-      where c.kind <> 'unpriced'
-      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
-end $$;
-comment on function _billing.rate_with_terms is
-  'All lines of target periods by discounts and taxes that the caller has read.';
-
-create function _billing.rate_periods(targets billing.rating_target[],
-  with_unpriced boolean default false)
-returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
-begin
-  return query
-  select * from _billing.rate_with_terms(targets, array(
-    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
-      t.taxes)::_billing.section_terms
-    from billing.period_terms(targets) t
-    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
-end $$;
-comment on function _billing.rate_periods is
-  'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';
-
 -- 40_rating/booked_lines.sql
 
 -- What issued invoices and credit notes already charge for sections, by rating key.
@@ -9925,6 +9915,413 @@ $$;
 comment on function _billing.booked_lines is
   'What is invoiced for target periods so far, net of credit notes; with one of the lines, of
    whichever document, that stand for it.';
+
+-- 40_rating/promoted_parts.sql
+
+-- Promotional credit: a discount before tax, of each grant that a period may use. ADR 59 says why.
+
+-- Targets of clients that have such grants: mostly none, and then nothing else is asked.
+create function _billing.promoted_targets(targets billing.rating_target[])
+returns billing.rating_target[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return array(
+    select t from unnest(targets) t where exists (
+      select from public.credit_grants g
+      where g.client_id = t.client_id and g.kind = 'promotional' offset 0));
+end $$;
+comment on function _billing.promoted_targets is
+  'Those of the targets whose clients have promotional credit, used or not.';
+
+-- A share of an amount in whole units, half away from zero; shares of parts that are summed one by
+-- one come to the amount. `whole` is more than zero.
+create function _billing.share_of(amount numeric, part numeric, whole numeric)
+returns numeric language sql immutable
+return sign(amount * part) * div(2 * abs(amount * part) + whole, 2 * whole);
+comment on function _billing.share_of is 'What a part of a whole bears of an amount, rounded.';
+
+-- What a section charges by metric, model and agent, with what its discount takes off each: whole
+-- minor units, so that no part is ever reduced below zero.
+create type _billing.promoted_part as (client_id uuid, section_start date, place bigint,
+  subject text, metric text, model text, agent text, tax_rate numeric, amount_minor numeric,
+  discount_minor numeric);
+
+create function _billing.promoted_parts(charges _billing.rated_line[],
+  terms _billing.section_terms[])
+returns setof _billing.promoted_part
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  with part as (
+    select c.client_id, c.section_start, coalesce(c.metric, c.kind) as subject, c.metric, c.model,
+      c.agent, sum(c.amount_minor) as amount
+    from unnest(charges) c where c.kind in ('usage', 'minimum')
+    group by 1, 2, 3, 4, 5, 6
+  ), placed as (
+    select p.*, row_number() over w as place, sum(p.amount) over w as upto
+    from part p
+    window w as (partition by p.client_id, p.section_start order by p.metric collate "C" nulls last,
+      p.model collate "C", p.agent collate "C")
+  )
+  select p.client_id, p.section_start, p.place, p.subject, p.metric, p.model, p.agent,
+    coalesce((select sum(t.rate) from _billing.taxes_of(terms) t
+      where t.client_id = p.client_id and t.section = p.section_start
+        and t.behavior = 'exclusive' and (t.applies_to is null or t.applies_to ? p.subject)), 0),
+    p.amount, case when d.client_id is null then 0
+      else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
+        - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor) end
+  from placed p
+  left join _billing.discounts_of(charges, terms) d
+    on d.client_id = p.client_id and d.section = p.section_start;
+$$;
+comment on function _billing.promoted_parts is
+  'What sections charge by metric, model and agent, each with its part of the discount.';
+
+-- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
+-- of it that is not booked yet: for charges that are booked no other credit is used.
+create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
+  turn bigint, currency text, exponent smallint, begins_at timestamptz, room_minor numeric,
+  growth_minor numeric);
+
+create function _billing.promoted_sections(targets billing.rating_target[],
+  charges _billing.rated_line[], terms _billing.section_terms[], booked _billing.rated_line[])
+returns setof _billing.promoted_section
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select t.client_id, t.period_start, t.period_end,
+    row_number() over (partition by t.client_id order by t.period_start), t.currency, t.exponent,
+    _billing.day_start(t.client_id, t.period_start),
+    greatest(x.charged, 0), greatest(x.charged - x.booked, 0)
+  from billing.period_terms(targets) t
+  left join _billing.discounts_of(charges, terms) d
+    on d.client_id = t.client_id and d.section = t.period_start
+  cross join lateral (
+    select coalesce((select sum(c.amount_minor) from unnest(charges) c
+        where c.client_id = t.client_id and c.section_start = t.period_start
+          and c.kind in ('usage', 'minimum', 'one_off')), 0)
+        - coalesce(round(d.precise), 0) as charged,
+      coalesce((select sum(b.amount_minor) from unnest(booked) b
+        where b.client_id = t.client_id and b.section_start = t.period_start
+          and b.kind in ('usage', 'minimum', 'one_off', 'discount')), 0) as booked
+  ) x;
+$$;
+comment on function _billing.promoted_sections is
+  'What sections charge before promotional credit, and what of it is not booked yet.';
+
+-- 40_rating/promoted_uses.sql
+
+-- Which grants reduce which sections, and by how much.
+
+-- Grants of clients by their place in the burn order, with what may be used of each. Drafts that
+-- are not rated now keep what they have of promotional credit.
+create type _billing.burning_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
+  is_promotional boolean, expires_at timestamptz, metrics text[], models text[], agents text[],
+  left_minor numeric);
+
+create function _billing.burning_credits(targets billing.rating_target[], as_of timestamptz)
+returns setof _billing.burning_credit
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with client as materialized (
+    select distinct t.client_id from unnest(targets) t
+  ), drafted as materialized (
+    select _billing.grant_of(l.rating_key) as grant_id, -sum(l.amount_minor) as minor
+    from client c
+    join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      and l.amount_minor < 0
+    where (c.client_id, l.section_start) not in (
+      select t.client_id, t.period_start from unnest(targets) t)
+    group by 1
+  )
+  select g.id, row_number() over (partition by g.client_id, g.currency
+      order by _billing.burn_rank(g)), g.client_id, g.currency, g.kind = 'promotional',
+    coalesce(g.expires_at, 'infinity'), g.metrics, g.models, g.agents,
+    l.left_minor - coalesce(d.minor, 0)
+  from client c
+  join public.credit_grants g on g.client_id = c.client_id
+  join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
+    on l.grant_id = g.id
+  left join drafted d on d.grant_id = g.id
+  where g.effective_at <= as_of and g.granted_at <= as_of;
+$$;
+comment on function _billing.burning_credits is
+  'Grants of the clients of targets that may be used by an instant, in burn order.';
+
+-- A turn in which a section may use a grant. Credit that pays takes its part after tax, later; here
+-- it only leaves less for promotional credit that comes after it in the burn order.
+create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
+  grant_id uuid, is_promotional boolean, is_recorded boolean, metrics text[], models text[],
+  agents text[], has_minor numeric);
+
+-- First what a section has used already, as far as its charges still come to that; then, for what
+-- it charges beyond what is booked, what is left: the oldest section first, in burn order.
+create function _billing.promoted_wants(sections _billing.promoted_section[],
+  booked _billing.rated_line[], credits _billing.burning_credit[])
+returns setof _billing.promoted_want
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select w.client_id, row_number() over (partition by w.client_id
+      order by not w.is_recorded, w.turn, w.place), w.section_start, w.grant_id, w.is_promotional,
+    w.is_recorded, w.metrics, w.models, w.agents, w.has_minor
+  from (
+    select b.client_id, s.turn, b.section_start, g.id as grant_id, true as is_promotional,
+      true as is_recorded, g.metrics, g.models, g.agents, -sum(b.amount_minor) as has_minor,
+      row_number() over (partition by b.client_id, b.section_start order by _billing.burn_rank(g))
+        as place
+    from unnest(booked) b
+    join public.credit_grants g on g.id = _billing.grant_of(b.rating_key)
+    join unnest(sections) s on s.client_id = b.client_id and s.section_start = b.section_start
+    where b.kind = 'promotional_credit'
+    group by b.client_id, s.turn, b.section_start, g.id
+    union all
+    select s.client_id, s.turn, s.section_start, c.grant_id, c.is_promotional, false, c.metrics,
+      c.models, c.agents, c.left_minor, c.place
+    from unnest(sections) s
+    join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
+      and c.expires_at > s.begins_at and c.left_minor > 0
+    where s.growth_minor > 0
+  ) w;
+$$;
+comment on function _billing.promoted_wants is
+  'The turns in which sections use grants, in their order.';
+
+create type _billing.promoted_use as (client_id uuid, section_start date, place bigint,
+  subject text, grant_id uuid, is_promotional boolean, is_recorded boolean, amount_minor numeric,
+  worth numeric);
+
+-- One turn of each client. Of credit that pays, what is taken is worth more: its tax is paid too.
+create function _billing.promoted_turn(sections _billing.promoted_section[],
+  parts _billing.promoted_part[], uses _billing.promoted_use[], wants _billing.promoted_want[])
+returns setof _billing.promoted_use
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  with want as (
+    select w.*, w.has_minor - coalesce(o.worth, 0) as has,
+      least(s.room_minor - coalesce(u.minor, 0), case when not w.is_recorded
+        then s.growth_minor - coalesce(u.grown, 0) end) as most
+    from unnest(wants) w
+    join unnest(sections) s on s.client_id = w.client_id and s.section_start = w.section_start
+    left join (
+      select x.client_id, x.section_start, sum(x.amount_minor) as minor,
+        sum(x.amount_minor) filter (where not x.is_recorded) as grown
+      from unnest(uses) x group by x.client_id, x.section_start
+    ) u on u.client_id = s.client_id and u.section_start = s.section_start
+    left join (
+      select x.grant_id, sum(x.worth) as worth
+      from unnest(uses) x where not x.is_recorded group by x.grant_id
+    ) o on o.grant_id = w.grant_id and not w.is_recorded
+  ), part as (
+    select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open
+    from unnest(parts) p
+    left join (
+      select x.client_id, x.section_start, x.place, sum(x.amount_minor) as minor
+      from unnest(uses) x group by x.client_id, x.section_start, x.place
+    ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
+  ), wanted as (
+    select w.*, p.place, p.subject, p.open, r.rate, sum(p.open) over before - p.open as taken,
+      (sum(p.open * r.rate) over before - p.open * r.rate) * 0.01 as worth
+    from want w
+    join part p on p.client_id = w.client_id and p.section_start = w.section_start and p.open > 0
+      and (w.metrics is null or p.metric = any (w.metrics))
+      and (w.models is null or p.model = any (w.models))
+      and (w.agents is null or p.agent = any (w.agents))
+    cross join lateral (
+      select case when w.is_promotional then 100 else 100 + p.tax_rate end as rate) r
+    window before as (partition by w.client_id order by p.place)
+  )
+  select x.client_id, x.section_start, x.place, x.subject, x.grant_id, x.is_promotional,
+    x.is_recorded, x.minor, x.minor * x.rate * 0.01
+  from (
+    select w.*, least(w.open, w.most - w.taken, div((w.has - w.worth) * 100, w.rate)) as minor
+    from wanted w
+  ) x
+  where x.minor > 0;
+$$;
+comment on function _billing.promoted_turn is
+  'What the credit of one turn of each client takes of what the turns before have left.';
+
+-- 40_rating/promotional_lines.sql
+
+-- Lines of promotional credit, and the rating of periods that may have some.
+
+create function _billing.sum_line(client_id uuid, section_start date, section_end date, kind text,
+  rating_key text, metric text, precise_amount numeric, amount_minor numeric)
+returns _billing.rated_line language sql immutable
+return (client_id, section_start, section_end, kind, rating_key, null, metric, null, null, null,
+  null, null, null, null, null, null, null, precise_amount, amount_minor, null, null, null, null,
+  null, case kind when 'promotional_credit' then 'Promotional credit' end, null
+  )::_billing.rated_line;
+comment on function _billing.sum_line is 'A line that is of a section, and of no usage by itself.';
+
+-- What targets have booked, as lines: charges, discounts and promotional credit.
+create function _billing.promoted_bookings(targets billing.rating_target[])
+returns setof _billing.rated_line
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select _billing.sum_line(b.client_id, b.section_start, null, (b.sample).kind, b.rating_key, null,
+    b.precise_amount, b.amount_minor)
+  from _billing.booked_lines(targets) b
+  where (b.sample).kind <> 'tax';
+$$;
+comment on function _billing.promoted_bookings is
+  'What is booked for targets before tax, as far as promotional credit depends on it.';
+
+-- One line of each section and grant, and rows of kind `reduction` for the taxes: what discount and
+-- promotional credit take off each metric of a section.
+create function _billing.promotional_lines(targets billing.rating_target[],
+  charges _billing.rated_line[], as_of timestamptz)
+returns setof _billing.rated_line
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  terms constant _billing.section_terms[] := array(
+    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::_billing.section_terms from billing.period_terms(targets) t);
+  booked constant _billing.rated_line[] := array(
+    select b from _billing.promoted_bookings(targets) b);
+  sections constant _billing.promoted_section[] := array(
+    select s from _billing.promoted_sections(targets, charges, terms, booked) s);
+  parts constant _billing.promoted_part[] := array(
+    select p from _billing.promoted_parts(charges, terms) p);
+  wants constant _billing.promoted_want[] := array(
+    select w from _billing.promoted_wants(sections, booked, array(
+      select c from _billing.burning_credits(targets, as_of) c)) w);
+  uses _billing.promoted_use[] := array[]::_billing.promoted_use[];
+begin
+  for n in 1..coalesce((select max(w.turn) from unnest(wants) w), 0) loop
+    uses := uses || array(
+      select u from _billing.promoted_turn(sections, parts, uses, array(
+        select w from unnest(wants) w where w.turn = n)) u);
+  end loop;
+  return query
+  select (x.line).*
+  from (
+    select _billing.sum_line(s.client_id, s.section_start, s.section_end, 'promotional_credit',
+      'promotional|' || u.grant_id, null, -sum(u.amount_minor) / _billing.to_minor(1, s.exponent),
+      -sum(u.amount_minor)) as line
+    from unnest(uses) u
+    join unnest(sections) s on s.client_id = u.client_id and s.section_start = u.section_start
+    where u.is_promotional
+    group by s.client_id, s.section_start, s.section_end, s.exponent, u.grant_id
+    union all
+    select _billing.sum_line(p.client_id, p.section_start, s.section_end, 'reduction', null,
+      p.subject, null, -sum(p.discount_minor + coalesce(u.minor, 0)))
+    from unnest(parts) p
+    join unnest(sections) s on s.client_id = p.client_id and s.section_start = p.section_start
+    left join (
+      select y.client_id, y.section_start, y.place, sum(y.amount_minor) as minor
+      from unnest(uses) y where y.is_promotional group by y.client_id, y.section_start, y.place
+    ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
+    where (p.client_id, p.section_start) in (
+      select y.client_id, y.section_start from unnest(uses) y where y.is_promotional)
+    group by p.client_id, p.section_start, s.section_end, p.subject
+  ) x;
+end $$;
+comment on function _billing.promotional_lines is
+  'Lines of promotional credit that charges of target periods use, and what they leave for taxes.';
+
+-- All lines of targets whose clients have promotional credit.
+create function _billing.rate_promoted(targets billing.rating_target[],
+  terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz)
+returns setof _billing.rated_line
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  rated constant _billing.rated_line[] := array(
+    select c from _billing.rate_charges(targets, with_unpriced) c);
+  charges constant _billing.rated_line[] := array(
+    select c from unnest(rated) c where c.kind <> 'unpriced');
+  credits constant _billing.rated_line[] := array(
+    select p from _billing.promotional_lines(targets, charges, as_of) p);
+begin
+  return query
+  select c.* from unnest(rated) c
+  union all
+  select p.* from unnest(credits) p where p.kind = 'promotional_credit'
+  union all
+  -- Taxes of what is left: where credit is used, discount and credit are taken off each metric.
+  select d.* from _billing.discounts_and_taxes(charges, terms) d
+  where d.kind = 'discount' or (d.client_id, d.section_start) not in (
+    select p.client_id, p.section_start from unnest(credits) p)
+  union all
+  select d.* from _billing.discounts_and_taxes(array(
+      select c from unnest(charges) c
+      where (c.client_id, c.section_start) in (
+        select p.client_id, p.section_start from unnest(credits) p)
+      union all
+      select p from unnest(credits) p where p.kind = 'reduction'), array(
+    select (t.client_id, t.section_start, t.exponent, null, null, t.taxes)::_billing.section_terms
+    from unnest(terms) t)) d
+  where d.kind = 'tax';
+end $$;
+comment on function _billing.rate_promoted is
+  'All lines of target periods of clients that have promotional credit.';
+
+-- 40_rating/rate_periods.sql
+
+-- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in
+-- this order.
+
+-- Of clients without promotional credit. `terms`: discounts and taxes of targets that have some.
+create function _billing.rate_unpromoted(targets billing.rating_target[],
+  terms _billing.section_terms[], with_unpriced boolean)
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
+set enable_nestloop = off as $$
+begin
+  if targets = '{}' then
+    return;
+  end if;
+  if terms = '{}' then
+    return query select * from _billing.rate_charges(targets, with_unpriced);
+    return;
+  end if;
+  return query
+  with charges as materialized (
+    select * from _billing.rate_charges(targets, with_unpriced)
+  )
+  select c.* from charges c
+  union all
+  -- Discounts and taxes are of sums: all that they ask of lines is what kind and metric come to.
+  select d.* from _billing.discounts_and_taxes(
+    array(
+      select (c.client_id, c.section_start, c.section_end, c.kind, null, null, c.metric, null, null,
+        null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
+        null, null, null, null)::_billing.rated_line
+      from charges c
+      join unnest(terms) t
+        on t.client_id = c.client_id and t.section_start = c.section_start
+      where c.kind <> 'unpriced'
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
+end $$;
+comment on function _billing.rate_unpromoted is
+  'All lines of target periods of clients that have no promotional credit.';
+
+create function _billing.rate_with_terms(targets billing.rating_target[],
+  terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+  promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
+begin
+  if promoted <> '{}' then
+    return query select * from _billing.rate_promoted(promoted, array(
+      select t from unnest(terms) t
+      where t.client_id in (select p.client_id from unnest(promoted) p)), with_unpriced, as_of);
+  end if;
+  return query select * from _billing.rate_unpromoted(case when promoted = '{}' then targets
+    else array(select t from unnest(targets) t
+      where t.client_id not in (select p.client_id from unnest(promoted) p)) end,
+    terms, with_unpriced);
+end $$;
+comment on function _billing.rate_with_terms is
+  'All lines of target periods by discounts and taxes that the caller has read.';
+
+create function _billing.rate_periods(targets billing.rating_target[],
+  with_unpriced boolean default false)
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+begin
+  return query
+  select * from _billing.rate_with_terms(targets, array(
+    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::_billing.section_terms
+    from billing.period_terms(targets) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
+end $$;
+comment on function _billing.rate_periods is
+  'All lines of target periods: charges, discounts, promotional credit, taxes.';
 
 -- 40_rating/deltas.sql
 
@@ -10308,7 +10705,7 @@ grant select on billing.quarantine_counts to service_role;
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
 -- Many groups are compared with many: hashed, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set jit = off set work_mem = '64MB' as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time. Where another session counts, the last sum is the answer: nobody waits.
@@ -10462,7 +10859,7 @@ create function billing.dismiss_unpriced(
   why text, client uuid default null, agent text default null, model text default null,
   metric text default null
 ) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: callers may dismiss what blocks a month, and no other log.
 declare
   dismissed bigint;
@@ -11343,10 +11740,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     g.metrics, g.models, g.agents, l.left_minor
   from public.credit_grants g
   join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
-  where g.client_id = any (client_ids) and g.effective_at <= as_of and g.granted_at <= as_of;
+  where g.client_id = any (client_ids) and g.kind <> 'promotional' and g.effective_at <= as_of
+    and g.granted_at <= as_of;
 $$;
 comment on function _billing.usable_credits is
-  'Grants with something left that may be used by an instant, in burn order.';
+  'Grants that pay, with something left that may be used by an instant, in burn order.';
 
 create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
   amount_minor bigint);
@@ -11385,7 +11783,8 @@ declare
   -- Most batches have no client with grants: then this is all that is asked.
   clients constant uuid[] := array(
     select distinct i.client_id from public.invoices i where i.id = any (ids)
-      and exists (select from public.credit_grants g where g.client_id = i.client_id));
+      and exists (select from public.credit_grants g
+        where g.client_id = i.client_id and g.kind <> 'promotional'));
   parts _billing.payable_part[];
   credits _billing.usable_credit[];
   uses _billing.grant_use[] := array[]::_billing.grant_use[];
@@ -11415,6 +11814,79 @@ begin
   end if;
 end $$;
 comment on function _billing.use_credit is 'Books what grants pay.';
+
+-- 50_invoicing/grants/promotional.sql
+
+-- What promotional credit becomes when lines of it are issued, credited and void.
+
+-- Books what lines of drafts use of their grants, or give back, as they are issued.
+create function _billing.use_promotional_credit(invoice_ids uuid[], as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  movements constant _billing.credit_movement[] := array(
+    select (_billing.grant_of(l.rating_key), case when l.amount_minor < 0 then 'discount'
+        else 'discount_return' end, l.amount_minor, as_of, l.invoice_id, l.id,
+      null)::_billing.credit_movement
+    from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'promotional_credit'
+      and l.amount_minor <> 0);
+begin
+  if movements <> '{}' then
+    perform _billing.move_credit(movements);
+  end if;
+end $$;
+comment on function _billing.use_promotional_credit is
+  'Books what invoices that are issued use of promotional credit.';
+
+-- Books what a credit note gives back of it. A note's lines are positive where they give.
+create function _billing.return_promotional_credit(note_id uuid, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  movements constant _billing.credit_movement[] := array(
+    select (_billing.grant_of(l.rating_key), case when l.amount_minor > 0 then 'discount'
+        else 'discount_return' end, -l.amount_minor, as_of, n.invoice_id, null,
+      n.id)::_billing.credit_movement
+    from public.credit_notes n
+    join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
+    where n.id = note_id and l.amount_minor <> 0);
+begin
+  if movements <> '{}' then
+    perform _billing.move_credit(movements);
+  end if;
+end $$;
+comment on function _billing.return_promotional_credit is
+  'Books what a credit note gives back of promotional credit.';
+
+-- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant
+-- may be used meanwhile: then the invoice stands.
+create function _billing.void_promotional_credit(invoice public.invoices, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  movements constant _billing.credit_movement[] := array(
+    select (e.grant_id, case when sum(e.amount_minor) > 0 then 'discount'
+        else 'discount_return' end, -sum(e.amount_minor), as_of, invoice.id, null,
+      null)::_billing.credit_movement
+    from public.credit_entries e
+    where e.invoice_id = invoice.id and e.kind in ('discount', 'discount_return')
+    group by e.grant_id having sum(e.amount_minor) <> 0);
+  used uuid;
+begin
+  if movements = '{}' then
+    return;
+  end if;
+  select m.grant_id into used
+  from unnest(movements) m
+  join _billing.left_of_grants(array[invoice.client_id], as_of) l on l.grant_id = m.grant_id
+  where l.left_minor + m.amount_minor < 0;
+  if used is not null then
+    perform billing.raise_error('illegal_transition', format(
+      'invoice %s gave credit back to grant %s that is used meanwhile; it cannot be voided',
+      invoice.number, used), 'void the invoices that have used it first');
+  end if;
+  perform _billing.move_credit(movements);
+end $$;
+comment on function _billing.void_promotional_credit is
+  'Books what a void invoice had used of promotional credit back to its grants.';
 
 -- 50_invoicing/grants/give_back.sql
 
@@ -11490,7 +11962,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_seqscan = off set enable_nestloop = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -11525,7 +11997,7 @@ create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -11612,6 +12084,25 @@ comment on function _billing.document_breakdown is
 
 -- The lines of an invoice as its document shows them.
 
+-- What is left of a promotional grant, less what drafts will use of it.
+create function _billing.promotional_left(grant_id uuid)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (coalesce((
+    select sum(e.amount_minor) from public.credit_entries e
+    where e.grant_id = promotional_left.grant_id
+      and e.kind not in ('expiry', 'release', 'reopening')), 0) + coalesce((
+    select sum(l.amount_minor)
+    from public.credit_grants g
+    join public.invoices i on i.client_id = g.client_id and i.status = 'draft'
+    join public.invoice_lines l on l.invoice_id = i.id
+      and l.rating_key = 'promotional|' || g.id
+    where g.id = promotional_left.grant_id and not exists (
+      -- Of an invoice that is being issued, whose use is booked.
+      select from public.credit_entries e where e.line_id = l.id)), 0))::bigint;
+$$;
+comment on function _billing.promotional_left is
+  'What is left of a promotional grant once all drafts are issued.';
+
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
@@ -11644,9 +12135,13 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
     from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
   ), discounted as (
-    select l.invoice_id, json_agg(json_build_object('description', l.description,
-      'amount_minor', l.amount_minor) order by l.position) as discounts
-    from line l where l.kind = 'discount' group by l.invoice_id
+    -- Of promotional credit with what is left of the grant.
+    select l.invoice_id, json_agg(case when l.kind = 'discount' then json_build_object(
+        'description', l.description, 'amount_minor', l.amount_minor)
+      else json_build_object('description', l.description, 'amount_minor', l.amount_minor,
+        'left_minor', _billing.promotional_left(_billing.grant_of(l.rating_key))) end
+      order by l.position) as discounts
+    from line l where l.kind in ('discount', 'promotional_credit') group by l.invoice_id
   ), taxed as (
     select l.invoice_id, json_agg(json_build_object('name', l.tax_name,
       'rate_percent', _billing.decimal_text(l.tax_rate_percent), 'behavior', l.tax_behavior,
@@ -11680,6 +12175,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     'email', c.email, 'tax_id', c.tax_id, 'external_id', c.external_id)
   from public.clients c where c.id = document_client.client_id;
 $$;
+
+-- The language of a document's words, frozen with it: of the client's locale, where the dictionary
+-- (shared/words) has it. Documents in English do not name it, as those of before do not.
+create function _billing.document_language(locale text) returns jsonb language sql immutable
+return case when split_part(locale, '-', 1) in ('de', 'fr', 'es', 'it', 'nl', 'pt', 'ja', 'ar')
+  then jsonb_build_object('language', split_part(locale, '-', 1)) else '{}' end;
+comment on function _billing.document_language is
+  'The part of documents that says in which language they are; empty for English.';
 
 -- What an invoice will have got when it is issued.
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
@@ -11716,7 +12219,7 @@ create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -11742,7 +12245,7 @@ set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
     'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
-    || coalesce(k.credits, '{}')
+    || (coalesce(k.credits, '{}') || _billing.document_language(c.locale))
   from public.invoices i
   -- One by one, by index: not all clients are read for a batch of them.
   cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c
@@ -11838,17 +12341,18 @@ end $$;
 -- What the lines of drafts come to, per home period and currency.
 create function _billing.draft_sums()
 returns table (client_id uuid, home_start date, currency text, terms_start date, subtotal numeric,
-  discount numeric, tax numeric, tax_included numeric, has_charges boolean)
+  discount numeric, tax numeric, tax_included numeric, has_charges boolean,
+  has_credit boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
   select s.client_id, s.home_start, s.currency, max(s.section_start),
     coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0),
-    coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0),
+    coalesce(sum(x.amount_minor) filter (where x.kind in ('discount', 'promotional_credit')), 0),
     coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0),
     coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0),
-    bool_or(x.kind in ('usage', 'minimum'))
+    bool_or(x.kind in ('usage', 'minimum')), bool_or(x.kind = 'promotional_credit')
   from pg_temp.draft_lines x
   join pg_temp.draft_sections s
     on s.client_id = x.client_id and s.section_start = x.section_start
@@ -11859,7 +12363,7 @@ comment on function _billing.draft_sums is 'Totals of the lines that are being d
 -- One draft with its totals, without lines yet, per (client, home period), and one per client and
 -- currency for late usage without a later period. Drafts of targets that have lines again are
 -- emptied and kept, those of targets without lines go, and so do those of zero: nothing to pay, no
--- invoice.
+-- invoice. Where promotional credit is used there is one, also of zero: it says what was used.
 create function _billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -11876,7 +12380,8 @@ begin
     join pg_temp.draft_sections s on s.client_id = h.client_id and s.currency = h.currency
       and s.home_start is not distinct from h.home_start
     join pg_temp.draft_lines x on x.client_id = s.client_id and x.section_start = s.section_start
-    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and x.kind = 'one_off'
+    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and not h.has_credit
+      and x.kind = 'one_off'
       and _billing.item_of(x.rating_key) is not null
   ), settled as (
     update public.invoice_items t
@@ -11899,7 +12404,7 @@ begin
       where v.client_id = h.client_id and v.period_start = h.home_start and v.status = 'void'
       order by v.finalized_at desc, v.number desc limit 1
     ) v on true
-    where h.subtotal + h.discount + h.tax <> 0
+    where h.subtotal + h.discount + h.tax <> 0 or h.has_credit
   ), written as (
     insert into public.invoices as i (id, client_id, kind, period_start, period_end, currency,
       payment_terms_days, deliveries, replaces_id, subtotal_minor, discount_minor, tax_minor,
@@ -11938,7 +12443,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     select l.invoice_id,
       coalesce(sum(l.amount_minor) filter (
         where l.kind in ('usage', 'minimum', 'one_off', 'top_up')), 0) as subtotal,
-      coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
+      coalesce(sum(l.amount_minor) filter (
+        where l.kind in ('discount', 'promotional_credit')), 0) as discount,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)
         as tax_included
@@ -12075,7 +12581,7 @@ begin
     quantity, unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
     tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description, detail)
   select s.invoice_id, row_number() over (partition by s.invoice_id order by
-      array_position('{usage,minimum,one_off,discount,tax}', x.kind),
+      array_position('{usage,minimum,one_off,discount,promotional_credit,tax}', x.kind),
       s.is_late, x.section_start, x.model is null, x.detail,
       case when x.rate_class = 'standard'
         then array_position('{input_tokens,output_tokens}', x.metric) end,
@@ -12173,6 +12679,7 @@ begin
     return 0;
   end if;
   perform _billing.assert_lock_order(4);
+  perform _billing.use_promotional_credit(ids, as_of);
   uses := _billing.grants_to_use(ids, as_of);
   perform _billing.use_credit(uses, as_of);
   before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
@@ -12536,11 +13043,12 @@ begin
   made.cost_minor := case when kind = 'paid' then coalesce(cost_minor, amount_minor)
     else coalesce(cost_minor, 0) end;
   problem := case
-    when coalesce(kind, '') not in ('paid', 'refund') then 'kind is paid or refund'
+    when coalesce(kind, '') not in ('paid', 'refund', 'promotional')
+      then 'kind is paid, refund or promotional'
     when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
     when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
-    when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
-      then 'the price paid is between 0 and the amount, and 0 for a refund'
+    when made.cost_minor not between 0 and amount_minor or kind <> 'paid' and made.cost_minor > 0
+      then 'the price paid is between 0 and the amount, and 0 where nothing was paid'
     when made.expires_at <= greatest(made.effective_at, as_of)
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
@@ -12590,6 +13098,10 @@ begin
   select * into old from public.credit_grants g where g.id = roll_over_credit.grant_id;
   if old.id is null then
     perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
+  end if;
+  if old.kind = 'promotional' then
+    perform billing.raise_error('illegal_transition',
+      format('grant %s is promotional and cannot roll over', old.id), 'grant new credit');
   end if;
   select l.left_minor into rest
   from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
@@ -12724,24 +13236,28 @@ begin
       'total_minor', n.total_minor, 'balance_applied_minor', 0,
       'amount_due_minor', 0),
     'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
-    'payment_terms_days', i.payment_terms_days, 'payment_url', null) into content
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null)
+    || _billing.document_language(c.locale) into content
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id
   join public.clients c on c.id = n.client_id
   join public.currencies cur on cur.code = n.currency
   cross join lateral (
     select
-      coalesce(sum(x.amount_minor) filter (where x.kind not in ('discount', 'tax')), 0)
-        as subtotal,
-      coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0) as discount,
+      coalesce(sum(x.amount_minor) filter (
+        where x.kind not in ('discount', 'promotional_credit', 'tax')), 0) as subtotal,
+      coalesce(sum(x.amount_minor) filter (
+        where x.kind in ('discount', 'promotional_credit')), 0) as discount,
       coalesce(sum(x.amount_minor) filter (where x.kind = 'tax'), 0) as tax,
       coalesce(jsonb_agg(jsonb_build_object('kind', x.kind, 'description', x.description,
         'detail', x.detail, 'period', null, 'agent', null,
         'quantity', _billing.decimal_text(x.quantity), 'unit', null, 'unit_price', null,
         'per', null, 'amount_minor', x.amount_minor, 'tiers', null) order by x.kind desc,
-        x.description) filter (where x.kind not in ('discount', 'tax')), '[]') as lines,
+        x.description) filter (
+        where x.kind not in ('discount', 'promotional_credit', 'tax')), '[]') as lines,
       coalesce(jsonb_agg(jsonb_build_object('description', x.description,
-        'amount_minor', x.amount_minor)) filter (where x.kind = 'discount'), '[]') as discounts,
+        'amount_minor', x.amount_minor) order by x.kind, x.description) filter (
+        where x.kind in ('discount', 'promotional_credit')), '[]') as discounts,
       coalesce(jsonb_agg(jsonb_build_object('name', x.tax_name,
         'rate_percent', _billing.decimal_text(x.tax_rate_percent),
         'behavior', x.tax_behavior, 'base_minor', x.tax_base_minor,
@@ -13242,6 +13758,7 @@ begin
     from pg_temp.credit_parts c where c.invoice_id = write_section_note.invoice_id
     group by c.rating_key
   ) p using (rating_key);
+  perform _billing.return_promotional_credit(note_id, as_of);
   perform _billing.write_credit_document(note_id);
 end $$;
 
@@ -13820,6 +14337,7 @@ grant select on billing.held_invoices to service_role;
 
 -- The usual invoice of a client is the median of its last six of periods, in the same currency; of
 -- fewer than three nothing is said. The lower of two in the middle: an amount that was invoiced.
+-- Promotional credit counts as if it had been charged: once it is used up, nothing is unusual.
 create function _billing.judge_drafts(invoice_ids uuid[])
 returns table (invoice_id uuid, reason text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -13842,7 +14360,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when count(*) >= 3 then
       percentile_disc(0.5) within group (order by p.total_minor) end as usual_minor
     from (
-      select e.total_minor from public.invoices e
+      select e.total_minor + case when e.discount_minor > 0 then coalesce((
+          select -sum(l.amount_minor) from public.invoice_lines l
+          where l.invoice_id = e.id and l.kind = 'promotional_credit'), 0) else 0 end::bigint
+        as total_minor
+      from public.invoices e
       where i.total_minor > l.floor_minor and l.factor is not null
         and e.client_id = i.client_id and e.kind = 'period' and e.currency = i.currency
         and e.status in ('open', 'paid', 'uncollectible')
@@ -14536,6 +15058,7 @@ begin
   returned := _billing.credit_to_give_back(invoice.id, invoice.balance_applied_minor, as_of);
   kept := _billing.sum_of_movements(returned);
   perform _billing.move_credit(returned);
+  perform _billing.void_promotional_credit(invoice, as_of);
   perform _billing.take_returned_back(returned);
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)
@@ -15231,7 +15754,7 @@ create trigger audit_delete after delete on billing.invoice_holds
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -15280,7 +15803,7 @@ return jsonb_build_object(
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then
@@ -21301,12 +21824,13 @@ alter table billing.stripe_reconciliations enable row level security;
 revoke all on billing.stripe_reconciliations from public;
 grant select on billing.stripe_reconciliations to service_role;
 
--- The one that is not finished, if it began less than a day ago, else a new one.
+-- The one that is not finished, if it began less than a day ago, else a new one. One of the other
+-- mode is over: its key has been replaced, and it would be called for without end.
 create function _billing.begin_reconciliation(livemode boolean, days integer, at timestamptz)
 returns billing.stripe_reconciliations language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_reconciliations r set finished_at = at
-  where r.livemode = begin_reconciliation.livemode and r.finished_at is null
-    and r.started_at < at - interval '1 day';
+  where r.finished_at is null and (r.livemode <> begin_reconciliation.livemode
+    or r.started_at < at - interval '1 day');
   insert into billing.stripe_reconciliations as r (livemode, days, since, started_at, worked_at)
   values (begin_reconciliation.livemode, begin_reconciliation.days,
     at - make_interval(days => begin_reconciliation.days), at, at)
@@ -21973,7 +22497,8 @@ comment on function _billing.uninvoiced_periods is
 
 -- What such periods of one client come to: their rating less what is booked for them. A credit
 -- still to be noted on a booked period does not count before its credit note.
-create function _billing.uninvoiced_amounts(targets billing.rating_target[])
+create function _billing.uninvoiced_amounts(targets billing.rating_target[],
+  as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -22002,7 +22527,7 @@ begin
     select l.section_start, sum(l.amount_minor) as amount_minor
     from (
       select r.section_start, r.amount_minor, r.tax_behavior
-      from _billing.rate_with_terms(targets, terms, false) r
+      from _billing.rate_with_terms(targets, terms, false, as_of) r
       union all
       select b.section_start, -b.amount_minor, b.tax_behavior from booked b
     ) l
@@ -22019,7 +22544,7 @@ comment on function _billing.uninvoiced_amounts is
 
 create function billing.credit_balance(client_id uuid, as_of timestamptz default now())
 returns table (currency text, balance_minor numeric, granted_minor numeric,
-  uninvoiced_minor numeric, live_minor numeric)
+  uninvoiced_minor numeric, live_minor numeric, promotional_minor numeric)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
@@ -22030,26 +22555,31 @@ declare
 begin
   return query
   with amount as (
-    select b.currency, -b.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
+    select b.currency, -b.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced,
+      0::numeric as promotional
     from billing.ledger_balances(credit_balance.client_id, as_of) b
     where b.kind = 'customer_credit'
     union all
-    select g.currency, 0, g.amount_minor, 0
+    select g.currency, 0, g.amount_minor, 0, 0
     from billing.granted_credit(credit_balance.client_id, as_of) g
     union all
-    select u.currency, 0, 0, u.amount_minor from _billing.uninvoiced_amounts(targets) u
+    select u.currency, 0, 0, u.amount_minor, 0 from _billing.uninvoiced_amounts(targets, as_of) u
     union all
     -- Drafts of periods and of late usage are rated above.
-    select i.currency, 0, 0, i.total_minor from public.invoices i
+    select i.currency, 0, 0, i.total_minor, 0 from public.invoices i
     where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind = 'one_off'
+    union all
+    select p.currency, 0, 0, 0, p.amount_minor
+    from billing.promotional_credit(credit_balance.client_id, as_of) p
   )
   select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
-    sum(a.balance + a.granted - a.uninvoiced)
+    sum(a.balance + a.granted - a.uninvoiced), sum(a.promotional)
   from amount a group by a.currency order by a.currency;
 end $$;
 comment on function billing.credit_balance is
   'Credit of a client in each currency: its balance and its grants, less what the periods that are
-   not invoiced come to so far, drafts, late usage, minimum and tax included.';
+   not invoiced come to so far, drafts, late usage, minimum and tax included. Promotional credit
+   pays nothing: it is taken off what is not invoiced already, and told apart.';
 grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;
 
 -- 80_api/recharges.sql
@@ -22094,7 +22624,8 @@ begin
   select sum(l.left_minor), max(g.expires_at) into expired, last_expiry
   from _billing.left_of_grants(array[expired_credit_to_use.client_id], as_of) l
   join public.credit_grants g on g.id = l.grant_id
-  where l.left_minor > 0 and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
+  where l.left_minor > 0 and g.kind <> 'promotional'
+    and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
     and _billing.pays_after_expiry(g.client_id, g.expires_at);
   if expired is null then
     return 0;
@@ -22107,7 +22638,7 @@ begin
         and i.period_start = t.period_start and i.kind = 'period'
         and i.status not in ('draft', 'void')));
   return least(expired, coalesce((
-    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets) u
+    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets, as_of) u
     where u.currency = expired_credit_to_use.currency), 0));
 end $$;
 comment on function _billing.expired_credit_to_use is
@@ -23040,10 +23571,16 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
   -- The unexpired rest of grants is owed; credit that expires is earned, whenever that is.
-  select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
-  union all
-  select e.client_id, e.currency, 'breakage', e.amount_minor
-  from public.credit_entries e where e.kind in ('expiry', 'release', 'reopening')
+  select e.client_id, e.currency, x.kind, x.amount
+  from public.credit_entries e
+  join public.credit_grants g on g.id = e.grant_id
+  cross join lateral (values ('prepaid_credit', -e.amount_minor, g.kind <> 'promotional'),
+    ('breakage', e.amount_minor, g.kind <> 'promotional'
+      and e.kind in ('expiry', 'release', 'reopening')),
+    -- Charges that promotional credit reduces are earned in full, and the reduction is our expense.
+    ('earnings', e.amount_minor, e.kind in ('discount', 'discount_return'))
+  ) x(kind, amount, applies)
+  where x.applies
   union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
@@ -23154,7 +23691,26 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       coalesce((select -sum(b.amount_minor) from public.balance_entries b
         where b.invoice_id = i.id and b.reason = 'applied'), 0) as balance
   ) x
-  where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance;
+  where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance
+  union all
+  -- What promotional credit has taken off charges: of each grant what invoices and notes say.
+  select 'promotional_credit_is_lines', x.grant_id::text, format('used %s, on invoices %s',
+    -sum(x.entries), -sum(x.lines))
+  from (
+    select e.grant_id, e.amount_minor as entries, 0 as lines
+    from public.credit_entries e where e.kind in ('discount', 'discount_return')
+    union all
+    select _billing.grant_of(l.rating_key), 0, l.amount_minor
+    from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+    where l.kind = 'promotional_credit' and i.status not in ('draft', 'void')
+    union all
+    select _billing.grant_of(l.rating_key), 0, -l.amount_minor
+    from public.credit_note_lines l
+    join public.credit_notes n on n.id = l.credit_note_id
+    join public.invoices i on i.id = n.invoice_id
+    where l.kind = 'promotional_credit' and i.status <> 'void'
+  ) x
+  group by x.grant_id having sum(x.entries) <> sum(x.lines);
 $$;
 comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid
@@ -23224,7 +23780,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from (
     select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed,
       1 as entry
-    from public.credit_entries e cross join lateral _billing.spans_of(e.effective_at) s
+    from public.credit_entries e
+    join public.credit_grants g on g.id = e.grant_id and g.kind <> 'promotional'
+    cross join lateral _billing.spans_of(e.effective_at) s
     union all
     select s.client_id, s.currency, s.span, s.starts_on, 0, s.amount_minor, 0
     from billing.credit_sums s
@@ -23236,33 +23794,6 @@ comment on function _billing.check_balance_sums is
   'Sums of days and months that are not what their entries are, or that lack.';
 
 -- 90_operations/invariants/periods.sql
-
--- Settled periods that are rated otherwise than they are booked, drafts included. More than the
--- rating may stay booked where notes by hand have left no invoice with room to credit it on.
-create function _billing.misbooked_sections()
-returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  with section as materialized (
-    select s.client_id, s.section_start, s.net_minor - coalesce((
-      select sum(l.amount_minor)
-      from public.invoices d
-      join public.invoice_lines l on l.invoice_id = d.id and l.section_start = s.section_start
-      where d.client_id = s.client_id and d.status = 'draft'
-        and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) as net_minor
-    from _billing.late_sections(array(
-      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-      from public.billing_periods p
-      where p.state in ('invoiced', 'skipped') and not p.usage_changed)) s
-  )
-  select s.* from section s
-  where s.net_minor > 0 or s.net_minor < 0 and exists (
-    select from public.billing_periods p
-    cross join lateral _billing.creditable_invoices(
-      (p.client_id, p.period_start, p.period_end)::billing.rating_target) c
-    where p.client_id = s.client_id and p.period_start = s.section_start and c.room > 0);
-$$;
-comment on function _billing.misbooked_sections is
-  'Settled periods for which more or less is booked than they are rated at, and by how much.';
 
 -- Of periods: a client's follow each other, none is missing where there was service, and each says
 -- what became of it.
@@ -23299,16 +23830,145 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
         -- A draft within its grace is an invoice that is not issued yet.
         and i.period_start = p.period_start and i.status <> 'void')
-    and p.state in ('invoiced', 'skipped', 'voided')
-  union all
-  -- What is booked for a settled period is what it is rated at: nothing is billed twice or never.
-  select 'booked_is_rated', s.client_id::text, format('%s: %s %s', s.section_start,
-    abs(s.net_minor), case when s.net_minor > 0 then 'is missing' else 'too much is charged' end)
-  from _billing.misbooked_sections() s;
+    and p.state in ('invoiced', 'skipped', 'voided');
 $$;
 comment on function _billing.check_periods is
-  'Periods that overlap or are missing, without what they say they have, or booked below their
-   rating.';
+  'Periods that overlap or are missing, or without what they say they have.';
+
+-- 90_operations/invariants/misbooked.sql
+
+-- Periods that are booked otherwise than rated: found by night, told, and marked a night later.
+
+create type _billing.misbooked_section as (client_id uuid, section_start date, net_minor numeric);
+comment on type _billing.misbooked_section is
+  'A settled period and by how much more (below zero: less) it is rated at than is booked for it.';
+
+-- Settled periods that are rated otherwise than they are booked, drafts included. More than the
+-- rating may stay booked where notes by hand have left no invoice with room to credit it on.
+create function _billing.misbooked_sections() returns setof _billing.misbooked_section
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with section as materialized (
+    select s.client_id, s.section_start, s.net_minor - coalesce((
+      select sum(l.amount_minor)
+      from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.section_start = s.section_start
+      where d.client_id = s.client_id and d.status = 'draft'
+        and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) as net_minor
+    from _billing.late_sections(array(
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.billing_periods p
+      where p.state in ('invoiced', 'skipped') and not p.usage_changed)) s
+  )
+  select s.client_id, s.section_start, s.net_minor from section s
+  where s.net_minor > 0 or s.net_minor < 0 and exists (
+    select from public.billing_periods p
+    cross join lateral _billing.creditable_invoices(
+      (p.client_id, p.period_start, p.period_end)::billing.rating_target) c
+    where p.client_id = s.client_id and p.period_start = s.section_start and c.room > 0);
+$$;
+comment on function _billing.misbooked_sections is
+  'Settled periods for which more or less is booked than they are rated at, and by how much.';
+
+-- What is booked for a settled period is what it is rated at: nothing is billed twice or never.
+create function _billing.check_booked(sections _billing.misbooked_section[])
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'booked_is_rated', s.client_id::text, format('%s: %s %s', s.section_start,
+    abs(s.net_minor), case when s.net_minor > 0 then 'is missing' else 'too much is charged' end)
+  from unnest(sections) s;
+$$;
+comment on function _billing.check_booked is 'A violation for each of these sections.';
+
+create table _billing.misbooked_periods (
+  client_id uuid not null,
+  period_start date not null,
+  net_minor bigint not null,
+  told_at timestamptz not null,
+  primary key (client_id, period_start),
+  foreign key (client_id, period_start) references public.billing_periods on delete cascade
+);
+comment on table _billing.misbooked_periods is
+  'Periods that operators have been told are booked otherwise than rated, since when, by how much.';
+alter table _billing.misbooked_periods enable row level security;
+revoke all on _billing.misbooked_periods from anon, authenticated, service_role;
+
+-- Whether so many sections are a fault of the rating or of what it reads, and no lost marks: a mark
+-- is lost with a transaction, which is of one client or of a batch, a fault is everybody's.
+create function _billing.is_misbooked_widely(sections _billing.misbooked_section[])
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (select count(distinct s.client_id) from unnest(sections) s) > ceil((
+    select count(distinct p.client_id) from public.billing_periods p
+    where p.state in ('invoiced', 'skipped')) / 100.0);
+$$;
+comment on function _billing.is_misbooked_widely is
+  'Whether these sections are of more than one client in a hundred of those with settled periods.';
+
+-- A credit above the floor of hold_limits is left to operators: no draft is held for it, and lost
+-- usage records look like one.
+create function _billing.mendable_sections(sections _billing.misbooked_section[])
+returns setof _billing.misbooked_section
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select s.client_id, s.section_start, s.net_minor from unnest(sections) s
+  left join lateral (
+    select l.floor_minor
+    from billing.config_on(array[s.client_id], array[s.section_start]) k
+    join public.hold_limits l on l.currency = k.currency
+      and (l.client_id = s.client_id or l.client_id is null)
+    order by l.client_id is null limit 1
+  ) f on true
+  where not _billing.is_misbooked_widely(sections) and -s.net_minor <= coalesce(f.floor_minor, 0);
+$$;
+comment on function _billing.mendable_sections is
+  'Those of the sections that a mark may mend: none where too many clients have some.';
+
+-- Whatever lost the mark of a change, the next run bills or credits the difference once the section
+-- is marked. It is the rating less all that is booked, so nothing is billed twice, also where a run
+-- has billed it meanwhile. Operators come first: a section is marked when they were told of it a
+-- night ago and it differs by the same amount still.
+create function _billing.sections_to_mark(sections _billing.misbooked_section[],
+  as_of timestamptz)
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg((p.client_id, p.period_start, p.period_end)::billing.rating_target),
+    '{}')
+  from unnest(sections) s
+  join _billing.misbooked_periods m on m.client_id = s.client_id
+    and m.period_start = s.section_start and m.net_minor = s.net_minor
+  join public.billing_periods p on p.client_id = m.client_id and p.period_start = m.period_start
+  where m.told_at <= as_of - interval '20 hours';
+$$;
+comment on function _billing.sections_to_mark is
+  'Those of the sections that operators were told of a night ago, as they are now.';
+
+create function _billing.note_told_sections(sections _billing.misbooked_section[],
+  as_of timestamptz)
+returns void language sql set search_path = pg_catalog, pg_temp as $$
+  delete from _billing.misbooked_periods m where not exists (
+    select from unnest(sections) s
+    where s.client_id = m.client_id and s.section_start = m.period_start
+      and s.net_minor = m.net_minor);
+  insert into _billing.misbooked_periods (client_id, period_start, net_minor, told_at)
+  select s.client_id, s.section_start, s.net_minor, as_of from unnest(sections) s
+  on conflict do nothing;
+$$;
+comment on function _billing.note_told_sections is
+  'Notes that operators have been told of these sections and of no others.';
+
+create function _billing.told_of_sections(sections _billing.misbooked_section[],
+  mendable _billing.misbooked_section[], to_mark billing.rating_target[])
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when _billing.is_misbooked_widely(sections) then
+      E'\nToo many clients have periods that are booked otherwise than rated, for lost changes: '
+      || 'none is marked, nothing is billed by itself' else '' end
+    || case when cardinality(to_mark) > 0 then format(E'\n%s periods that were booked otherwise '
+      || 'than rated yesterday too are marked: the next run bills or credits the difference',
+      cardinality(to_mark)) else '' end
+    || case when cardinality(mendable) > cardinality(to_mark) then format(E'\n%s periods are '
+      || 'booked otherwise than rated. What differs by the same amount tomorrow is marked then: '
+      || 'the next run bills or credits it', cardinality(mendable) - cardinality(to_mark))
+      else '' end;
+$$;
+comment on function _billing.told_of_sections is
+  'What operators are told of such sections: what becomes of them by itself, and when.';
 
 -- 90_operations/invariants/usage.sql
 
@@ -23342,11 +24002,10 @@ comment on function _billing.check_usage is
 -- What must hold at all times, asked of the data: one row per violation. Much of it is a constraint
 -- already; a restore, a superuser or a mistake of ours can get past those, and not past this.
 
-create function billing.check_invariants(usage_since date default null)
+-- The sections are given, because finding them rates all that is settled: once a night is enough.
+create function _billing.violations(usage_since date, sections _billing.misbooked_section[])
 returns table (invariant text, subject text, detail text)
-language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
-set statement_timeout = '30min' as $$
--- Definer: callers may ask, but not read all that it looks at.
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select * from _billing.check_invoices()
   union all select * from _billing.check_numbers()
   union all select * from _billing.check_money()
@@ -23355,78 +24014,56 @@ set statement_timeout = '30min' as $$
   union all select * from _billing.check_top_ups()
   union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
+  union all select * from _billing.check_booked(sections)
   union all select * from _billing.check_usage(daterange(coalesce(usage_since,
     (billing.as_of() at time zone 'UTC')::date - 40), null));
+$$;
+comment on function _billing.violations is
+  'All violations, where these settled periods are booked otherwise than rated.';
+
+create function billing.check_invariants(usage_since date default null)
+returns table (invariant text, subject text, detail text)
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off
+set statement_timeout = '30min' as $$
+-- Definer: callers may ask, but not read all that it looks at.
+  select * from _billing.violations(usage_since,
+    array(select s from _billing.misbooked_sections() s));
 $$;
 comment on function billing.check_invariants is
   'Every violation of what must always hold, none in good books. Logs are compared from
    usage_since on, the last 40 days unless given; all else is looked at whole.';
 grant execute on function billing.check_invariants(date) to service_role;
 
--- Sections that are booked otherwise than they are rated are marked: whatever lost the mark of a
--- change, the next run bills or credits the difference. It is the rating less all that is booked,
--- so nothing is billed twice, also where a run has billed it meanwhile. Many at once are no lost
--- marks but a fault of the rating or of what it reads: they are left to operators. So is a credit
--- above the floor of hold_limits: no draft is held for it, and lost usage records look like one.
-create function _billing.mark_misbooked()
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  misbooked bigint;
-  targets billing.rating_target[];
-begin
-  select count(*), coalesce(array_agg((p.client_id, p.period_start, p.period_end)
-      ::billing.rating_target) filter (where -s.net_minor <= coalesce(f.floor_minor, 0)), '{}')
-  into misbooked, targets
-  from _billing.misbooked_sections() s
-  join public.billing_periods p on p.client_id = s.client_id and p.period_start = s.section_start
-  left join lateral (
-    select l.floor_minor
-    from billing.config_on(array[s.client_id], array[s.section_start]) k
-    join public.hold_limits l on l.currency = k.currency
-      and (l.client_id = s.client_id or l.client_id is null)
-    order by l.client_id is null limit 1
-  ) f on true;
-  if misbooked > 20 then
-    return null;
-  end if;
-  perform _billing.mark_changed(targets);
-  return cardinality(targets);
-end $$;
-comment on function _billing.mark_misbooked is
-  'Marks settled periods that are booked otherwise than rated, but for large credits; returns how
-   many, or null where they are more than 20 and none is marked.';
-
 create function billing.report_violations(as_of timestamptz default billing.as_of())
-returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
+set jit = off as $$
 -- Definer: as above; it tells operators.
 declare
+  sections _billing.misbooked_section[] := array(select s from _billing.misbooked_sections() s);
+  mendable _billing.misbooked_section[] := array(
+    select s from _billing.mendable_sections(sections) s);
+  to_mark billing.rating_target[] := _billing.sections_to_mark(mendable, as_of);
   violations bigint;
-  examples text;
-  is_misbooked boolean;
-  marked bigint := 0;
+  message text;
 begin
-  with found as materialized (select * from billing.check_invariants())
-  select count(*), (select string_agg(format('%s %s: %s', f.invariant, f.subject, f.detail), E'\n')
-    from (select * from found order by invariant, subject limit 10) f),
-    bool_or(x.invariant = 'booked_is_rated')
-  into violations, examples, is_misbooked from found x;
-  if is_misbooked then
-    marked := _billing.mark_misbooked();
-  end if;
-  if violations > 0 then
-    perform billing.queue_operator_alert('invariants:' || (as_of at time zone 'UTC')::date,
-      'critical', 'The books contradict themselves', format(E'%s violations: %s\nAll of them: '
-        || 'select * from billing.check_invariants()%s', violations, examples,
-        case when marked > 0 then format(E'\n%s periods that are booked otherwise than rated are '
-          || 'marked: the next run bills or credits the difference', marked)
-          when marked is null then E'\nToo many periods are booked otherwise than rated to be lost '
-          || 'changes: none is marked, nothing is billed by itself' else '' end));
+  with found as materialized (select * from _billing.violations(null, sections))
+  select count(*), format(E'%s violations: %s\nAll of them: select * from '
+    || 'billing.check_invariants()%s', count(*), (
+      select string_agg(format('%s %s: %s', f.invariant, f.subject, f.detail), E'\n')
+      from (select * from found order by invariant, subject limit 10) f),
+    _billing.told_of_sections(sections, mendable, to_mark))
+  into violations, message from found;
+  -- Nothing is marked without its alert.
+  if violations > 0 and billing.queue_operator_alert(
+      'invariants:' || (as_of at time zone 'UTC')::date, 'critical',
+      'The books contradict themselves', message) > 0 then
+    perform _billing.note_told_sections(mendable, as_of), _billing.mark_changed(to_mark);
   end if;
   return violations;
 end $$;
 comment on function billing.report_violations is
-  'Checks the invariants, marks periods that are booked otherwise than rated, and tells operators,
-   once a day; returns how many violations there are.';
+  'Checks the invariants and tells operators, once a day. Periods that are booked otherwise than
+   rated and were told of a night ago are marked. Returns how many violations there are.';
 grant execute on function billing.report_violations(timestamptz) to service_role;
 
 -- 90_operations/invariants_data.sql

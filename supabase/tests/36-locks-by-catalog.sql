@@ -35,6 +35,11 @@ create temporary table uncounted as select * from (values
   ('public.usage_records', 'usage, whose periods are locked while they are rated'),
   ('public.billing_periods', 'written under the lock of the client, or of the period'),
   ('public.invoices', 'written under the lock of the client'),
+  ('public.invoice_lines', 'written under the lock of the client'),
+  ('public.credit_notes', 'written under the lock of the client'),
+  ('public.credit_note_lines', 'written under the lock of the client'),
+  ('public.credit_grants', 'written under the lock of the client'),
+  ('public.credit_entries', 'written under the lock of the client'),
   ('billing.price_models', 'a model in use cannot change')
 ) v(name, why);
 create temporary table rated as

@@ -1,6 +1,6 @@
 -- A reconciliation that is cut off goes on where it was.
 begin;
-select plan(15);
+select plan(17);
 
 create function pg_temp.run(days integer, at timestamptz) returns billing.stripe_reconciliations
 language sql as $$
@@ -32,7 +32,13 @@ select is((pg_temp.run(30, '2026-07-02 05:00+00')).step, null,
   'one of more than a day ago begins anew');
 select is((select count(*)::int from billing.stripe_reconciliations where finished_at is null), 2,
   'there is one at a time');
-
+-- The key of the account is replaced by one of the other mode.
+select is((_billing.begin_reconciliation(true, 30, '2026-07-02 06:00+00')).since,
+  '2026-06-02 06:00+00'::timestamptz, 'one with a key of the other mode is another one');
+select _billing.save_reconciliation(id, null, null, '{}', '2026-07-02 06:01+00')
+from billing.stripe_reconciliations where livemode;
+select is(_billing.cut_off_reconciliation('2026-07-02 06:10+00'), null,
+  'a run of the former key goes on no more');
 
 -- The outbox is told of beside it, whether it waits, goes on, or there is none.
 insert into public.clients (name, email, started_on) values ('Acme', 'a@example.com', '2026-06-01');

@@ -1,6 +1,7 @@
--- A note of ours promises 10.90. Before its refund is made, somebody refunds 18.74 in Stripe, so 2.19
--- can still go back for the note. That refund is told of without its note; then the 18.74 fail. The
--- note has been refunded in part: 10.90 are credited, 2.19 have gone, whatever is told of first.
+-- A note of ours promises 10.90. Before its refund is made, somebody refunds 18.74 in Stripe, so
+-- 2.19 can still go back for the note. That refund is told of without its note; then the 18.74
+-- fail. The note has been refunded in part: 10.90 are credited, 2.19 have gone, whatever is told of
+-- first.
 begin;
 select plan(9);
 

@@ -1,4 +1,3 @@
-import { listClients } from "../../../shared/api/clients.ts";
 import { listInvoices } from "../../../shared/api/invoices.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
@@ -15,24 +14,18 @@ import { useWords } from "../words/words.ts";
 
 /** A customer's first page: what the running period costs so far, and the newest invoices. */
 export default function Spend({ location }: PageProps) {
-  const { api } = useConsole();
   const { say } = useWords();
-  const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
   return (
-    <Loaded answer={clients} rows={8}>
-      {({ data }) => (
-        <ClientChoice clients={data} location={location} title={say("spend")}>
-          {(client) => (
-            <div class="cards">
-              <SpendCard key={client.id} clientId={client.id} />
-              <BudgetCard key={client.id} clientId={client.id} />
-              <CreditCard key={client.id} clientId={client.id} />
-              <Newest key={client.id} clientId={client.id} />
-            </div>
-          )}
-        </ClientChoice>
+    <ClientChoice location={location} title={say("spend")}>
+      {(client) => (
+        <div class="cards">
+          <SpendCard key={client.id} clientId={client.id} />
+          <BudgetCard key={client.id} clientId={client.id} />
+          <CreditCard key={client.id} clientId={client.id} />
+          <Newest key={client.id} clientId={client.id} />
+        </div>
       )}
-    </Loaded>
+    </ClientChoice>
   );
 }
 

@@ -1,4 +1,3 @@
-import { listClients } from "../../../shared/api/clients.ts";
 import { clientStatement } from "../../../shared/api/operations.ts";
 import { useConsole } from "../api/context.ts";
 import { everyPage } from "../api/every-page.ts";
@@ -20,42 +19,37 @@ import { CsvButton } from "../parts/csv-button.tsx";
 export default function Statement({ location }: PageProps) {
   const { api } = useConsole();
   const { say } = useWords();
-  const clients = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
   const thisYear = new Date().getUTCFullYear();
   const year = /^(19[7-9]|20|21)\d+$/.test(location.query.year ?? "")
     ? Number(location.query.year)
     : thisYear;
   return (
-    <Loaded answer={clients} rows={8}>
-      {({ data }) => (
-        <ClientChoice clients={data} location={location} title={say("statement")}>
-          {(client) => (
-            <>
-              <div class="filters">
-                <Choice
-                  label={say("year")}
-                  value={String(year)}
-                  options={[0, 1, 2, 3, 4].map((ago) => [
-                    String(thisYear - ago),
-                    String(thisYear - ago),
-                  ])}
-                  onChange={(value) => changeQuery(location, { year: value })}
-                />
-                <CsvButton
-                  name={`statement-${year}`}
-                  ask={() =>
-                    api.billing(clientStatement, {
-                      params: { client_id: client.id },
-                      query: { year },
-                    })}
-                />
-              </div>
-              <Entries key={`${client.id} ${year}`} clientId={client.id} year={year} />
-            </>
-          )}
-        </ClientChoice>
+    <ClientChoice location={location} title={say("statement")}>
+      {(client) => (
+        <>
+          <div class="filters">
+            <Choice
+              label={say("year")}
+              value={String(year)}
+              options={[0, 1, 2, 3, 4].map((ago) => [
+                String(thisYear - ago),
+                String(thisYear - ago),
+              ])}
+              onChange={(value) => changeQuery(location, { year: value })}
+            />
+            <CsvButton
+              name={`statement-${year}`}
+              ask={() =>
+                api.billing(clientStatement, {
+                  params: { client_id: client.id },
+                  query: { year },
+                })}
+            />
+          </div>
+          <Entries key={`${client.id} ${year}`} clientId={client.id} year={year} />
+        </>
       )}
-    </Loaded>
+    </ClientChoice>
   );
 }
 

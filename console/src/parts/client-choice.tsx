@@ -1,21 +1,36 @@
 import type { ComponentChildren } from "preact";
+import type { z } from "zod";
+import { type Client, listClients } from "../../../shared/api/clients.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
 import { Choice } from "./choice.tsx";
+import { Loaded } from "./loaded.tsx";
 import type { Location } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
 import { useWords } from "../words/words.ts";
 
-interface Named {
-  readonly id: string;
-  readonly name: string;
+type Named = Pick<z.infer<typeof Client>, "id" | "name">;
+
+interface Page {
+  readonly location: Location;
+  readonly title: string;
+  readonly children: (client: Named) => ComponentChildren;
 }
 
 /** A page about one of the user's clients. Most users have one; the others choose. */
-export function ClientChoice<Client extends Named>({ clients, location, title, children }: {
-  readonly clients: readonly Client[];
-  readonly location: Location;
-  readonly title: string;
-  readonly children: (client: Client) => ComponentChildren;
-}) {
+export function ClientChoice(page: Page) {
+  const { api } = useConsole();
+  const answer = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
+  return (
+    <Loaded answer={answer} rows={8}>
+      {({ data }) => <OfClient clients={data} {...page} />}
+    </Loaded>
+  );
+}
+
+function OfClient(
+  { clients, location, title, children }: Page & { readonly clients: readonly Named[] },
+) {
   const { say } = useWords();
   const client = clients.find(({ id }) => id === location.query.client) ?? clients[0];
   if (client === undefined) {

@@ -37,16 +37,28 @@ export function CreditCard({ clientId }: { readonly clientId: string }) {
           <div class="figures">
             {data.some(isCredit) ? null : <p class="none">{say("noCredit")}</p>}
             {data.filter(isCredit).map((
-              { currency, balance_minor, granted_minor, uninvoiced_minor, live_minor },
+              {
+                currency,
+                balance_minor,
+                granted_minor,
+                uninvoiced_minor,
+                live_minor,
+                promotional_minor,
+              },
             ) => (
               <Figure
                 key={currency}
                 value={money(live_minor, currency)}
-                note={say("creditSum", {
-                  balance: money(balance_minor, currency),
-                  granted: money(granted_minor, currency),
-                  uninvoiced: money(uninvoiced_minor, currency),
-                })}
+                note={[
+                  say("creditSum", {
+                    balance: money(balance_minor, currency),
+                    granted: money(granted_minor, currency),
+                    uninvoiced: money(uninvoiced_minor, currency),
+                  }),
+                  ...promotional_minor === 0
+                    ? []
+                    : [`${say("promotionalCredit")} ${money(promotional_minor, currency)}`],
+                ].join(" · ")}
               />
             ))}
           </div>
@@ -94,9 +106,12 @@ function columns(say: Say): readonly Column<z.infer<typeof CreditGrant>>[] {
     },
     {
       title: say("for"),
-      cell: ({ metrics, models, agents }) =>
-        [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
-        say("allCharges"),
+      cell: ({ kind, metrics, models, agents }) =>
+        [
+          ...kind === "promotional" ? [say("promotionalCredit")] : [],
+          [metrics, models, agents].flatMap((names) => names ?? []).join(", ") ||
+          say("allCharges"),
+        ].join(": "),
       isMinor: true,
     },
     {
@@ -113,6 +128,8 @@ function columns(say: Say): readonly Column<z.infer<typeof CreditGrant>>[] {
 }
 
 /** Where there is neither, usage that is not invoiced yet would read as a debt. */
-function isCredit(row: { readonly balance_minor: number; readonly granted_minor: number }) {
-  return row.balance_minor !== 0 || row.granted_minor !== 0;
+function isCredit(
+  row: Readonly<Record<"balance_minor" | "granted_minor" | "promotional_minor", number>>,
+) {
+  return row.balance_minor !== 0 || row.granted_minor !== 0 || row.promotional_minor !== 0;
 }

@@ -41,7 +41,7 @@ export function InvoiceTable({ invoices, withClient, today = new Date(), none }:
     },
     { title: say("status"), cell: (invoice) => <Status state={stateOf(invoice, today)} /> },
     {
-      title: say("dueOn"),
+      title: say("dateDue"),
       cell: ({ due_on }) => due_on === null ? "" : day(due_on),
       isWhole: true,
       isMinor: true,

@@ -14,56 +14,32 @@ export const TRANSFERS: Readonly<Record<string, string>> = {
 
 type TaxId = NonNullable<ReturnType<State["taxIds"]["get"]>>;
 
-/** Customers and their tax ids. */
+/** Customers, their tax ids, and the transfers they make. */
 export function customerEndpoints(state: State) {
-  const alive = () => [...state.customers.values()].filter(({ deleted }) => deleted === undefined);
-  const changeable = (id: string) => {
-    const customer = state.customer(id);
-    if (customer.deleted) throw missing("customer", id);
-    return customer;
-  };
-  const taxIds = (customer: string) =>
-    [...state.taxIds.values()].filter((taxId) => taxId.customer === customer).map(shownTaxId);
-  const shownTaxId = (taxId: TaxId) => ({
-    ...taxId,
-    object: "tax_id",
-    livemode: state.livemode,
-    verification: { status: "pending" },
-  });
-  const empty = (): Customer => ({
-    id: state.id("cus"),
-    object: "customer",
-    created: state.now(),
-    livemode: state.livemode,
-    balance: 0,
-    name: null,
-    email: null,
-    description: null,
-    address: null,
-    tax_exempt: "none",
-    preferred_locales: [],
-    metadata: {},
-  });
   return {
-    /** A transfer that Stripe can put on no invoice: it is kept for the customer. */
-    transfer: (id: string, amount: number, currency: string) => {
-      const known = state.cash.get(id);
-      state.cash.set(id, { ...known, [currency]: (known?.[currency] ?? 0) + amount });
-    },
+    ...recordEndpoints(state),
+    ...listEndpoints(state),
+    ...taxIdEndpoints(state),
+    ...transferEndpoints(state),
+  };
+}
+
+function recordEndpoints(state: State) {
+  return {
     /** As it was made long ago, or by somebody else. */
     add: (customer: Partial<Customer>) => {
-      const made = { ...empty(), ...customer };
+      const made = { ...newCustomer(state), ...customer };
       state.customers.set(made.id, made);
     },
     create: (params: Params<"POST /v1/customers">) => {
-      const customer = empty();
+      const customer = newCustomer(state);
       assign(customer, params);
       state.customers.set(customer.id, customer);
       state.emit("customer.created", customer);
       return customer;
     },
     update: (id: string, params: Params<"POST /v1/customers/:id">) => {
-      const customer = changeable(id);
+      const customer = changeable(state, id);
       const before = structuredClone(customer);
       assign(customer, params);
       const changed = previous(before, customer);
@@ -75,7 +51,7 @@ export function customerEndpoints(state: State) {
       return customer.deleted ? { id, object: "customer", deleted: true } : customer;
     },
     remove: (id: string) => {
-      const customer = changeable(id);
+      const customer = changeable(state, id);
       customer.deleted = true;
       // docs.stripe.com/api/customers/delete: its subscriptions are cancelled at once.
       for (const subscription of state.subscriptions.values()) {
@@ -87,6 +63,12 @@ export function customerEndpoints(state: State) {
       state.emit("customer.deleted", customer);
       return { id, object: "customer", deleted: true };
     },
+  };
+}
+
+function listEndpoints(state: State) {
+  const alive = () => [...state.customers.values()].filter(({ deleted }) => deleted === undefined);
+  return {
     list: (params: Params<"GET /v1/customers">) =>
       page(
         "/v1/customers",
@@ -114,10 +96,23 @@ export function customerEndpoints(state: State) {
         next_page: null,
       };
     },
+  };
+}
+
+function taxIdEndpoints(state: State) {
+  const shownTaxId = (taxId: TaxId) => ({
+    ...taxId,
+    object: "tax_id",
+    livemode: state.livemode,
+    verification: { status: "pending" },
+  });
+  const taxIds = (customer: string) =>
+    [...state.taxIds.values()].filter((taxId) => taxId.customer === customer).map(shownTaxId);
+  return {
     listTaxIds: (id: string, params: Params<"GET /v1/customers/:id/tax_ids">) =>
-      page(`/v1/customers/${id}/tax_ids`, taxIds(changeable(id).id), params),
+      page(`/v1/customers/${id}/tax_ids`, taxIds(changeable(state, id).id), params),
     createTaxId: (id: string, params: Params<"POST /v1/customers/:id/tax_ids">) => {
-      changeable(id);
+      changeable(state, id);
       if (taxIds(id).some(({ type, value }) => type === params.type && value === params.value)) {
         // docs.stripe.com/error-codes#resource-already-exists
         throw invalid("This tax ID is already on the customer.", {
@@ -139,6 +134,23 @@ export function customerEndpoints(state: State) {
         verification: { status: "pending" },
       });
     },
+    removeTaxId: (id: string, taxId: string) => {
+      const found = state.taxIds.get(taxId);
+      if (found?.customer !== id) throw missing("tax_id", taxId);
+      state.taxIds.delete(taxId);
+      state.emit("customer.tax_id.deleted", shownTaxId(found));
+      return { id: taxId, object: "tax_id", deleted: true };
+    },
+  };
+}
+
+function transferEndpoints(state: State) {
+  return {
+    /** A transfer that Stripe can put on no invoice: it is kept for the customer. */
+    transfer: (id: string, amount: number, currency: string) => {
+      const known = state.cash.get(id);
+      state.cash.set(id, { ...known, [currency]: (known?.[currency] ?? 0) + amount });
+    },
     /**
      * `docs.stripe.com/payments/customer-balance/funding-instructions`: an account of the customer's
      * own to transfer to, the same each time.
@@ -147,7 +159,7 @@ export function customerEndpoints(state: State) {
       id: string,
       { currency, bank_transfer }: Params<"POST /v1/customers/:id/funding_instructions">,
     ) => {
-      changeable(id);
+      changeable(state, id);
       if (currency !== TRANSFERS[bank_transfer.type]) {
         throw invalid(`The currency ${currency} is not for ${bank_transfer.type}.`);
       }
@@ -170,14 +182,31 @@ export function customerEndpoints(state: State) {
         },
       };
     },
-    removeTaxId: (id: string, taxId: string) => {
-      const found = state.taxIds.get(taxId);
-      if (found?.customer !== id) throw missing("tax_id", taxId);
-      state.taxIds.delete(taxId);
-      state.emit("customer.tax_id.deleted", shownTaxId(found));
-      return { id: taxId, object: "tax_id", deleted: true };
-    },
   };
+}
+
+function newCustomer(state: State): Customer {
+  return {
+    id: state.id("cus"),
+    object: "customer",
+    created: state.now(),
+    livemode: state.livemode,
+    balance: 0,
+    name: null,
+    email: null,
+    description: null,
+    address: null,
+    tax_exempt: "none",
+    preferred_locales: [],
+    metadata: {},
+  };
+}
+
+/** A customer that is not deleted. */
+export function changeable(state: State, id: string): Customer {
+  const customer = state.customer(id);
+  if (customer.deleted) throw missing("customer", id);
+  return customer;
 }
 
 function assign(customer: Customer, params: Params<"POST /v1/customers/:id">): void {

@@ -1,7 +1,9 @@
 import type { DeliveryOutcome } from "../../../supabase/functions/_shared/outbound/outcome.ts";
 import { openStripe } from "../../../supabase/functions/_shared/stripe/client.ts";
-import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
-import type { StripeStore } from "../../../supabase/functions/_shared/stripe/store.ts";
+import {
+  deliverInvoice,
+  type InvoicePorts,
+} from "../../../supabase/functions/_shared/stripe/invoices.ts";
 import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
 import { startStripe, type StripeStandIn } from "./server.ts";
 
@@ -87,26 +89,7 @@ export async function deliver(
       told.push([what, ...facts.map(String)].join(" "));
       return Promise.resolve(undefined);
     };
-    const store: Pick<
-      StripeStore,
-      | "livemode"
-      | "invoiceFacts"
-      | "begin"
-      | "saveCustomer"
-      | "forgetCustomer"
-      | "saveDraft"
-      | "saveProblem"
-      | "forgetDraft"
-      | "saveCarried"
-      | "countPayments"
-      | "saveLeftOver"
-      | "applyInvoice"
-      | "applyBalance"
-      | "unknownInvoices"
-      | "claimMail"
-      | "noteMailed"
-      | "releaseMail"
-    > = {
+    const store: InvoicePorts["store"] = {
       livemode: false,
       invoiceFacts: () => Promise.resolve(InvoiceFacts.parse(facts)),
       begin: note("begin"),

@@ -19,31 +19,25 @@ const DAY = 86_400;
 const MOST_DIGITS: Record<string, number> = { cop: 10, huf: 10, idr: 12, inr: 9, jpy: 10, lbp: 12 };
 const largest = (currency: string) => 10 ** (MOST_DIGITS[currency] ?? 8) - 1;
 
-/** Invoices: drafts, finalization, and the ways out of `open`. */
+/** Invoices: drafts, their finalization, and the ways out of `open`. */
 export function invoiceEndpoints(state: State, payments: Payments) {
-  const draft = (id: string, doing: string) => {
-    const invoice = state.invoice(id);
-    if (invoice.status !== "draft") throw invalid(`You can only ${doing} draft invoices.`);
-    return invoice;
-  };
-  const emit = (type: string, invoice: Invoice) => state.emit(type, shown(invoice));
-  const mail = (invoice: Invoice) => {
-    state.mails.push(invoice.id);
-    emit("invoice.sent", invoice);
-  };
+  return { ...draftEndpoints(state), ...collectionEndpoints(state, payments) };
+}
+
+function draftEndpoints(state: State) {
   return {
     create: (params: Params<"POST /v1/invoices">) => {
       const invoice = newInvoice(state, params);
       state.invoices.set(invoice.id, invoice);
-      emit("invoice.created", invoice);
+      emit(state, "invoice.created", invoice);
       return shown(invoice);
     },
     retrieve: (id: string) => shown(state.invoice(id)),
     remove: (id: string) => {
-      const deleted = draft(id, "delete");
+      const deleted = draft(state, id, "delete");
       state.invoices.delete(id);
       // docs.stripe.com/api/events/types#event_types-invoice.deleted: of drafts.
-      emit("invoice.deleted", deleted);
+      emit(state, "invoice.deleted", deleted);
       return { id, object: "invoice", deleted: true };
     },
     list: (params: Params<"GET /v1/invoices">) =>
@@ -59,7 +53,7 @@ export function invoiceEndpoints(state: State, payments: Payments) {
     lines: (id: string, params: Params<"GET /v1/invoices/:id/lines">) =>
       page(`/v1/invoices/${id}/lines`, [...state.invoice(id).lines].reverse(), params),
     addLines: (id: string, { lines }: Params<"POST /v1/invoices/:id/add_lines">) => {
-      const invoice = draft(id, "add lines to");
+      const invoice = draft(state, id, "add lines to");
       // docs.stripe.com/invoicing/group-line-items: an invoice has at most 250 lines.
       if (invoice.lines.length + lines.length > 250) {
         throw invalid("An invoice can have at most 250 line items.");
@@ -80,48 +74,13 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       })));
       return shown(invoice);
     },
-    finalize: (id: string, { auto_advance }: Params<"POST /v1/invoices/:id/finalize">) => {
-      const invoice = draft(id, "finalize");
-      const total = totalOf(invoice);
-      if (THREE_DECIMALS.has(invoice.currency) && total % 10 !== 0) {
-        throw invalid(`Invalid amount: ${invoice.currency} amounts must end in 0.`, {
-          code: "invalid_charge_amount_no_decimal_compatible",
-        });
-      }
-      if (total < 0) throw invalid("The total of an invoice cannot be negative here.");
-      invoice.status = "open";
-      invoice.number ??= `STANDIN-${state.id("no").slice(-6)}`;
-      invoice.auto_advance = auto_advance ?? invoice.auto_advance;
-      invoice.due_date ??= invoice.days_until_due === null
-        ? null
-        : state.now() + invoice.days_until_due * DAY;
-      invoice.hosted_invoice_url = `https://invoice.stripe.com/i/acct_standin/${id}`;
-      invoice.invoice_pdf = `https://pay.stripe.com/invoice/acct_standin/${id}/pdf`;
-      invoice.status_transitions.finalized_at = state.now();
-      applyBalance(state, invoice, total);
-      const due = remainingOf(invoice);
-      const minimum = MINIMUM[invoice.currency] ?? 1;
-      if (due < minimum || due > largest(invoice.currency)) {
-        // docs.stripe.com/billing/customer/balance: paid at once, what is due becomes a debt.
-        if (due > 0) {
-          invoice.ending_balance = (invoice.ending_balance ?? 0) + due;
-          moveBalance(state, state.customer(invoice.customer), {
-            amount: due,
-            currency: invoice.currency,
-            type: due < minimum ? "invoice_too_small" : "invoice_too_large",
-            invoice: id,
-          });
-        }
-        invoice.status = "paid";
-        invoice.status_transitions.paid_at = state.now();
-      }
-      emit("invoice.finalized", invoice);
-      if (invoice.status === "paid") emit("invoice.paid", invoice);
-      // docs.stripe.com/invoicing/integration/automatic-advancement-collection: with automatic
-      // advancement Stripe mails what it does not charge, without it nobody is mailed.
-      else if (invoice.auto_advance && invoice.collection_method === "send_invoice") mail(invoice);
-      return shown(invoice);
-    },
+    finalize: (id: string, params: Params<"POST /v1/invoices/:id/finalize">) =>
+      shown(finalize(state, draft(state, id, "finalize"), params)),
+  };
+}
+
+function collectionEndpoints(state: State, payments: Payments) {
+  return {
     update: (id: string, { auto_advance }: Params<"POST /v1/invoices/:id">) => {
       const invoice = state.invoice(id);
       // docs.stripe.com/invoicing/integration/automatic-advancement-collection: of what is draft or
@@ -130,7 +89,7 @@ export function invoiceEndpoints(state: State, payments: Payments) {
         throw invalid("Automatic advancement is off for invoices that are concluded.");
       }
       invoice.auto_advance = auto_advance ?? invoice.auto_advance;
-      emit("invoice.updated", invoice);
+      emit(state, "invoice.updated", invoice);
       return shown(invoice);
     },
     send: (id: string) => {
@@ -141,7 +100,7 @@ export function invoiceEndpoints(state: State, payments: Payments) {
         );
       }
       if (invoice.status === "draft") throw invalid("Finalize the invoice first.");
-      mail(invoice);
+      mail(state, invoice);
       return shown(invoice);
     },
     pay: (id: string, { paid_out_of_band }: Params<"POST /v1/invoices/:id/pay">) => {
@@ -165,7 +124,7 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       }
       invoice.status = "void";
       invoice.status_transitions.voided_at = state.now();
-      emit("invoice.voided", invoice);
+      emit(state, "invoice.voided", invoice);
       return shown(invoice);
     },
     writeOff: (id: string) => {
@@ -175,10 +134,85 @@ export function invoiceEndpoints(state: State, payments: Payments) {
       }
       invoice.status = "uncollectible";
       invoice.status_transitions.marked_uncollectible_at = state.now();
-      emit("invoice.marked_uncollectible", invoice);
+      emit(state, "invoice.marked_uncollectible", invoice);
       return shown(invoice);
     },
   };
+}
+
+function finalize(
+  state: State,
+  invoice: Invoice,
+  { auto_advance }: Params<"POST /v1/invoices/:id/finalize">,
+): Invoice {
+  const { id } = invoice;
+  const total = totalOf(invoice);
+  if (THREE_DECIMALS.has(invoice.currency) && total % 10 !== 0) {
+    throw invalid(`Invalid amount: ${invoice.currency} amounts must end in 0.`, {
+      code: "invalid_charge_amount_no_decimal_compatible",
+    });
+  }
+  if (total < 0) throw invalid("The total of an invoice cannot be negative here.");
+  invoice.status = "open";
+  invoice.number ??= `STANDIN-${state.id("no").slice(-6)}`;
+  invoice.auto_advance = auto_advance ?? invoice.auto_advance;
+  invoice.due_date ??= invoice.days_until_due === null
+    ? null
+    : state.now() + invoice.days_until_due * DAY;
+  invoice.hosted_invoice_url = `https://invoice.stripe.com/i/acct_standin/${id}`;
+  invoice.invoice_pdf = `https://pay.stripe.com/invoice/acct_standin/${id}/pdf`;
+  invoice.status_transitions.finalized_at = state.now();
+  applyBalance(state, invoice, total);
+  const isCarriedOver = isOutOfBounds(invoice);
+  if (isCarriedOver) carryOver(state, invoice);
+  emit(state, "invoice.finalized", invoice);
+  if (isCarriedOver) emit(state, "invoice.paid", invoice);
+  // docs.stripe.com/invoicing/integration/automatic-advancement-collection: with automatic
+  // advancement Stripe mails what it does not charge, without it nobody is mailed.
+  else if (invoice.auto_advance && invoice.collection_method === "send_invoice") {
+    mail(state, invoice);
+  }
+  return invoice;
+}
+
+function isOutOfBounds(invoice: Invoice): boolean {
+  const due = remainingOf(invoice);
+  return due < minimumOf(invoice) || due > largest(invoice.currency);
+}
+
+function minimumOf({ currency }: Invoice): number {
+  return MINIMUM[currency] ?? 1;
+}
+
+/** `docs.stripe.com/billing/customer/balance`: paid at once, what is due becomes a debt. */
+function carryOver(state: State, invoice: Invoice): void {
+  const due = remainingOf(invoice);
+  if (due > 0) {
+    invoice.ending_balance = (invoice.ending_balance ?? 0) + due;
+    moveBalance(state, state.customer(invoice.customer), {
+      amount: due,
+      currency: invoice.currency,
+      type: due < minimumOf(invoice) ? "invoice_too_small" : "invoice_too_large",
+      invoice: invoice.id,
+    });
+  }
+  invoice.status = "paid";
+  invoice.status_transitions.paid_at = state.now();
+}
+
+function emit(state: State, type: string, invoice: Invoice): void {
+  state.emit(type, shown(invoice));
+}
+
+function mail(state: State, invoice: Invoice): void {
+  state.mails.push(invoice.id);
+  emit(state, "invoice.sent", invoice);
+}
+
+function draft(state: State, id: string, doing: string): Invoice {
+  const invoice = state.invoice(id);
+  if (invoice.status !== "draft") throw invalid(`You can only ${doing} draft invoices.`);
+  return invoice;
 }
 
 function collectible(invoice: Invoice, doing: string): Invoice {

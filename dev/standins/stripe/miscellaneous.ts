@@ -25,6 +25,14 @@ const MOST_DAYS_OLD = 35;
 
 /** Events, subscriptions, meters, the account. */
 export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
+  return {
+    ...accountEndpoints(state, webhooks),
+    ...meterEndpoints(state),
+    ...subscriptionEndpoints(state),
+  };
+}
+
+function accountEndpoints(state: State, webhooks: WebhookSender) {
   const settings: DashboardSettings = {
     charges_enabled: true,
     status: "enabled",
@@ -65,13 +73,11 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
         ),
         params,
       ),
-    retrieveSubscription: (id: string) => {
-      const subscription = state.subscriptions.get(id);
-      if (subscription === undefined) throw missing("subscription", id);
-      return subscription;
-    },
-    listSubscriptions: (params: Params<"GET /v1/subscriptions">) =>
-      page("/v1/subscriptions", state.subscriptions.values(), params),
+  };
+}
+
+function meterEndpoints(state: State) {
+  return {
     meterEvent: (params: Params<"POST /v1/billing/meter_events">) => {
       const identifier = params.identifier ?? state.id("mtr");
       const timestamp = params.timestamp ?? state.now();
@@ -103,6 +109,18 @@ export function miscellaneousEndpoints(state: State, webhooks: WebhookSender) {
     },
     /** A meter that sums what events of a name say. */
     addMeter: (event_name: string) => void state.meters.add(event_name),
+  };
+}
+
+function subscriptionEndpoints(state: State) {
+  return {
+    retrieveSubscription: (id: string) => {
+      const subscription = state.subscriptions.get(id);
+      if (subscription === undefined) throw missing("subscription", id);
+      return subscription;
+    },
+    listSubscriptions: (params: Params<"GET /v1/subscriptions">) =>
+      page("/v1/subscriptions", state.subscriptions.values(), params),
     /** A customer subscribes to prices, or to a plan of so much a month. */
     subscribe: (customer: string, currency: string, prices: number | readonly Price[]) => {
       const id = state.id("sub");

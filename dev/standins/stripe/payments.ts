@@ -16,36 +16,17 @@ export function paymentEndpoints(
   refunds: Refunds,
   card: { readonly declined: boolean },
 ) {
-  const charge = (invoice: Invoice, amount = remainingOf(invoice)) => {
-    invoice.attempted = true;
-    invoice.attempt_count += 1;
-    const intent = intentOf(state.id("pi"), invoice, amount);
-    if (card.declined) {
-      const last_payment_error = { code: "card_declined", message: "Your card was declined." };
-      const failed = { ...intent, status: "requires_payment_method", last_payment_error };
-      state.intents.set(intent.id, failed);
-      state.emit("payment_intent.payment_failed", failed);
-      state.emit("invoice.payment_failed", shown(invoice));
-      throw new StripeFailure(402, "card_error", "Your card was declined.", {
-        code: "card_declined",
-        decline_code: "generic_decline",
-      });
-    }
-    const payment = keep(state, invoice, amount, intent.id);
-    moveAccount(state, {
-      amount,
-      currency: invoice.currency,
-      fee: feeOf(amount),
-      source: { id: payment.charge ?? "", object: "charge", payment_intent: intent.id },
-      type: "charge",
-    });
-    const succeeded = { ...intent, latest_charge: payment.charge, status: "succeeded" };
-    state.intents.set(intent.id, succeeded);
-    state.emit("payment_intent.succeeded", succeeded);
-    settle(state, invoice, payment);
-  };
   return {
-    charge,
+    ...payingEndpoints(state, card),
+    ...paymentReads(state),
+    ...creditNoteEndpoints(state, refunds),
+  };
+}
+
+function payingEndpoints(state: State, card: { readonly declined: boolean }) {
+  return {
+    charge: (invoice: Invoice, amount = remainingOf(invoice)) =>
+      chargeCard(state, card, invoice, amount),
     outOfBand: (invoice: Invoice) =>
       settle(state, invoice, keep(state, invoice, remainingOf(invoice), null)),
     /**
@@ -84,6 +65,11 @@ export function paymentEndpoints(
       settle(state, invoice, keep(state, invoice, record.amount, null, payment_record));
       return shown(invoice);
     },
+  };
+}
+
+function paymentReads(state: State) {
+  return {
     listPayments: (params: Params<"GET /v1/invoice_payments">) =>
       page(
         "/v1/invoice_payments",
@@ -105,6 +91,11 @@ export function paymentEndpoints(
       if (intent === undefined) throw missing("payment_intent", id);
       return intent;
     },
+  };
+}
+
+function creditNoteEndpoints(state: State, refunds: Refunds) {
+  return {
     retrieveCreditNote: (id: string) => {
       const note = state.creditNotes.get(id);
       if (note === undefined) throw missing("credit_note", id);
@@ -123,6 +114,41 @@ export function paymentEndpoints(
         params,
       ),
   };
+}
+
+/** Fails as a declined card does while `card.declined`. */
+function chargeCard(
+  state: State,
+  card: { readonly declined: boolean },
+  invoice: Invoice,
+  amount: number,
+): void {
+  invoice.attempted = true;
+  invoice.attempt_count += 1;
+  const intent = intentOf(state.id("pi"), invoice, amount);
+  if (card.declined) {
+    const last_payment_error = { code: "card_declined", message: "Your card was declined." };
+    const failed = { ...intent, status: "requires_payment_method", last_payment_error };
+    state.intents.set(intent.id, failed);
+    state.emit("payment_intent.payment_failed", failed);
+    state.emit("invoice.payment_failed", shown(invoice));
+    throw new StripeFailure(402, "card_error", "Your card was declined.", {
+      code: "card_declined",
+      decline_code: "generic_decline",
+    });
+  }
+  const payment = keep(state, invoice, amount, intent.id);
+  moveAccount(state, {
+    amount,
+    currency: invoice.currency,
+    fee: feeOf(amount),
+    source: { id: payment.charge ?? "", object: "charge", payment_intent: intent.id },
+    type: "charge",
+  });
+  const succeeded = { ...intent, latest_charge: payment.charge, status: "succeeded" };
+  state.intents.set(intent.id, succeeded);
+  state.emit("payment_intent.succeeded", succeeded);
+  settle(state, invoice, payment);
 }
 
 function intentOf(id: string, invoice: Invoice, amount: number) {
@@ -201,12 +227,8 @@ function shownPayment(state: State, payment: Payment) {
   };
 }
 
-function creditNote(
-  state: State,
-  { parts }: Refunds,
-  params: Params<"POST /v1/credit_notes">,
-): CreditNote {
-  const invoice = state.invoice(params.invoice);
+/** What a credit note takes off: all, and that before and after payment. Throws where too much. */
+function creditedBy(params: Params<"POST /v1/credit_notes">, invoice: Invoice) {
   if (
     invoice.status !== "open" && invoice.status !== "paid" && invoice.status !== "uncollectible"
   ) {
@@ -227,6 +249,16 @@ function creditNote(
         `post payment amount (${amount - before}).`,
     );
   }
+  return { amount, before, post };
+}
+
+function creditNote(
+  state: State,
+  { parts }: Refunds,
+  params: Params<"POST /v1/credit_notes">,
+): CreditNote {
+  const invoice = state.invoice(params.invoice);
+  const { amount, before, post } = creditedBy(params, invoice);
   const refunds = parts(invoice, params.refund_amount ?? 0);
   invoice.pre_payment_credit_notes_amount += before;
   invoice.post_payment_credit_notes_amount += post;

@@ -28,13 +28,32 @@ export interface Endpoints {
 type Handler = (form: Form, id: string, second: string) => unknown;
 
 /** Finds the endpoint of a request, checks its parameters, and calls it. */
-export function routesOf(
-  { balances, customers, invoices, payments, refunds, disputes, payouts, sessions, other }:
-    Endpoints,
-) {
+export function routesOf(endpoints: Endpoints) {
   const handlers: Record<keyof typeof PARAMS, Handler> = {
-    "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
-    "GET /v1/webhook_endpoints": route(PARAMS["GET /v1/webhook_endpoints"], other.webhookEndpoints),
+    ...customerRoutes(endpoints),
+    ...invoiceRoutes(endpoints),
+    ...paymentRoutes(endpoints),
+    ...otherRoutes(endpoints),
+  };
+  const patterns = Object.entries(handlers).map(([name, handler]) => ({
+    pattern: new RegExp(`^${name.replaceAll(/:\w+/g, "([^/]+)")}$`),
+    handler,
+  }));
+  return (method: string, path: string, form: Form): unknown => {
+    for (const { pattern, handler } of patterns) {
+      const match = pattern.exec(`${method} ${path}`);
+      if (match !== null) return handler(form, match[1] ?? "", match[2] ?? "");
+    }
+    throw new StripeFailure(
+      404,
+      "invalid_request_error",
+      `Unrecognized request URL (${method}: ${path}).`,
+    );
+  };
+}
+
+function customerRoutes({ balances, customers }: Endpoints) {
+  return {
     "POST /v1/customers": route(PARAMS["POST /v1/customers"], customers.create),
     "GET /v1/customers": route(PARAMS["GET /v1/customers"], customers.list),
     "GET /v1/customers/search": route(PARAMS["GET /v1/customers/search"], customers.search),
@@ -74,6 +93,11 @@ export function routesOf(
       PARAMS["DELETE /v1/customers/:id/tax_ids/:tax_id"],
       (_, id, taxId) => customers.removeTaxId(id, taxId),
     ),
+  };
+}
+
+function invoiceRoutes({ invoices, payments }: Endpoints) {
+  return {
     "POST /v1/invoices": route(PARAMS["POST /v1/invoices"], invoices.create),
     "GET /v1/invoices": route(PARAMS["GET /v1/invoices"], invoices.list),
     "GET /v1/invoices/:id": route(PARAMS["GET /v1/invoices/:id"], (_, id) => invoices.retrieve(id)),
@@ -113,6 +137,15 @@ export function routesOf(
       PARAMS["POST /v1/invoices/:id/mark_uncollectible"],
       (_, id) => invoices.writeOff(id),
     ),
+    "POST /v1/invoices/:id/attach_payment": route(
+      PARAMS["POST /v1/invoices/:id/attach_payment"],
+      (params, id) => payments.attach(id, params),
+    ),
+  };
+}
+
+function paymentRoutes({ payments, refunds, disputes, payouts }: Endpoints) {
+  return {
     "GET /v1/invoice_payments/:id": route(
       PARAMS["GET /v1/invoice_payments/:id"],
       (_, id) => payments.retrievePayment(id),
@@ -129,10 +162,6 @@ export function routesOf(
       PARAMS["GET /v1/credit_notes/:id"],
       (_, id) => payments.retrieveCreditNote(id),
     ),
-    "GET /v1/subscriptions/:id": route(
-      PARAMS["GET /v1/subscriptions/:id"],
-      (_, id) => other.retrieveSubscription(id),
-    ),
     "GET /v1/invoice_payments": route(PARAMS["GET /v1/invoice_payments"], payments.listPayments),
     "POST /v1/credit_notes": route(PARAMS["POST /v1/credit_notes"], payments.createCreditNote),
     "GET /v1/credit_notes": route(PARAMS["GET /v1/credit_notes"], payments.listCreditNotes),
@@ -140,6 +169,26 @@ export function routesOf(
     "GET /v1/refunds/:id": route(PARAMS["GET /v1/refunds/:id"], (_, id) => refunds.retrieve(id)),
     "GET /v1/disputes": route(PARAMS["GET /v1/disputes"], disputes.list),
     "GET /v1/disputes/:id": route(PARAMS["GET /v1/disputes/:id"], (_, id) => disputes.retrieve(id)),
+    "POST /v1/payment_records/report_payment": route(
+      PARAMS["POST /v1/payment_records/report_payment"],
+      payments.report,
+    ),
+    "GET /v1/payouts": route(PARAMS["GET /v1/payouts"], payouts.list),
+    "GET /v1/balance_transactions": route(
+      PARAMS["GET /v1/balance_transactions"],
+      payouts.transactions,
+    ),
+  };
+}
+
+function otherRoutes({ sessions, other }: Endpoints) {
+  return {
+    "GET /v1/account": route(PARAMS["GET /v1/account"], other.account),
+    "GET /v1/webhook_endpoints": route(PARAMS["GET /v1/webhook_endpoints"], other.webhookEndpoints),
+    "GET /v1/subscriptions/:id": route(
+      PARAMS["GET /v1/subscriptions/:id"],
+      (_, id) => other.retrieveSubscription(id),
+    ),
     "POST /v1/billing_portal/sessions": route(
       PARAMS["POST /v1/billing_portal/sessions"],
       sessions.portal,
@@ -149,40 +198,12 @@ export function routesOf(
       PARAMS["GET /v1/setup_intents/:id"],
       (_, id) => sessions.setupIntent(id),
     ),
-    "POST /v1/payment_records/report_payment": route(
-      PARAMS["POST /v1/payment_records/report_payment"],
-      payments.report,
-    ),
-    "POST /v1/invoices/:id/attach_payment": route(
-      PARAMS["POST /v1/invoices/:id/attach_payment"],
-      (params, id) => payments.attach(id, params),
-    ),
-    "GET /v1/payouts": route(PARAMS["GET /v1/payouts"], payouts.list),
-    "GET /v1/balance_transactions": route(
-      PARAMS["GET /v1/balance_transactions"],
-      payouts.transactions,
-    ),
     "GET /v1/events": route(PARAMS["GET /v1/events"], other.listEvents),
     "GET /v1/subscriptions": route(PARAMS["GET /v1/subscriptions"], other.listSubscriptions),
     "POST /v1/billing/meter_events": route(
       PARAMS["POST /v1/billing/meter_events"],
       other.meterEvent,
     ),
-  };
-  const patterns = Object.entries(handlers).map(([name, handler]) => ({
-    pattern: new RegExp(`^${name.replaceAll(/:\w+/g, "([^/]+)")}$`),
-    handler,
-  }));
-  return (method: string, path: string, form: Form): unknown => {
-    for (const { pattern, handler } of patterns) {
-      const match = pattern.exec(`${method} ${path}`);
-      if (match !== null) return handler(form, match[1] ?? "", match[2] ?? "");
-    }
-    throw new StripeFailure(
-      404,
-      "invalid_request_error",
-      `Unrecognized request URL (${method}: ${path}).`,
-    );
   };
 }
 

@@ -1,3 +1,4 @@
+import { changeable } from "./customers.ts";
 import { invalid, missing } from "./errors.ts";
 import type { Params } from "./params.ts";
 import type { SetupIntent, SetupSession } from "./objects.ts";
@@ -11,14 +12,13 @@ const DAY = 86_400;
  * to the customer and is no default until somebody says so.
  */
 export function sessionEndpoints(state: State) {
-  const customerOf = (id: string) => {
-    const customer = state.customer(id);
-    if (customer.deleted) throw missing("customer", id);
-    return customer;
-  };
+  return { ...portalEndpoints(state), ...setupEndpoints(state) };
+}
+
+function portalEndpoints(state: State) {
   return {
     portal: ({ customer, return_url }: Params<"POST /v1/billing_portal/sessions">) => {
-      customerOf(customer);
+      changeable(state, customer);
       if (!state.hasPortal) {
         throw invalid("No configuration provided and your test mode default is not set.");
       }
@@ -33,8 +33,13 @@ export function sessionEndpoints(state: State) {
         url: `https://billing.stripe.com/p/session/${id}`,
       };
     },
+  };
+}
+
+function setupEndpoints(state: State) {
+  return {
     checkout: (params: Params<"POST /v1/checkout/sessions">) => {
-      customerOf(params.customer);
+      changeable(state, params.customer);
       const intent: SetupIntent = {
         id: state.id("seti"),
         object: "setup_intent",

@@ -101,6 +101,7 @@ export const CALLABLE = {
     "class_multiplier",
     "grant_credit",
     "granted_credit",
+    "promotional_credit",
     "ledger_balances",
     "issue_credit_note",
     "invoice_recharge",

@@ -2,15 +2,18 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { topics } from "./topics.ts";
 
-const domain = new URL("../../../docs/domain.md", import.meta.url);
+const PAGES = ["domain", "counting", "price-rules", "granted-credit"];
 
-Deno.test("every example of docs/domain.md is a worked case", async () => {
+Deno.test("every example of the pages of rules is a worked case", async () => {
   const names = new Set(
     Object.entries(topics).flatMap(([topic, cases]) =>
       cases.map(({ name }) => `${topic}: ${name}`)
     ),
   );
-  const text = (await readFile(domain, "utf8")).replaceAll(/```[^]*?```|`[^`]*`/g, "");
+  const pages = await Promise.all(
+    PAGES.map((page) => readFile(new URL(`../../../docs/${page}.md`, import.meta.url), "utf8")),
+  );
+  const text = pages.join("\n").replaceAll(/```[^]*?```|`[^`]*`/g, "");
   const cited = [...text.matchAll(/(?<=\s)_([^_]+: [^_]+)_(?=\s|$)/g)].map(([, name = ""]) =>
     name.replaceAll(/\s+/g, " ")
   );

@@ -60,6 +60,7 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
       return;
     case "grant":
       await sql`select billing.grant_credit(${idOf(clients, step.key)}, ${step.amount},
+        kind => ${step.terms.kind ?? "paid"}, metrics => ${step.terms.metrics ?? null}::text[],
         expires_on => ${step.terms.expires_on ?? null}::text::date,
         priority => ${step.terms.priority ?? 50}, as_of => ${step.at})`;
       return;

@@ -24,6 +24,9 @@ export type Row = Readonly<Record<string, Json>>;
 
 /** What is said of a grant of credit beside its amount. */
 export interface GrantTerms {
+  /** Paid, unless said otherwise. */
+  readonly kind?: "paid" | "promotional";
+  readonly metrics?: readonly string[];
   readonly priority?: number;
   /** The client-local day at whose beginning it expires. */
   readonly expires_on?: string;
@@ -189,6 +192,11 @@ export function topUp(key: string, at: string, amount: number, days: number | nu
 /** Credit that the client has paid at `at`. */
 export function grant(key: string, at: string, amount: number, terms: GrantTerms = {}): Step {
   return { do: "grant", key, amount, at, terms };
+}
+
+/** Credit that the client is given for nothing at `at`. */
+export function promotion(key: string, at: string, amount: number, terms: GrantTerms = {}): Step {
+  return grant(key, at, amount, { kind: "promotional", ...terms });
 }
 
 /** Stripe says at `at` that the subscription `id` of the client is in `status`. */

@@ -125,6 +125,8 @@ const STATES = {
   write_off: ["open"],
 };
 
+const KINDS = ["paid", "refund", "promotional"];
+
 async function grant(
   sql: TransactionSql,
   { client, at, amount, days, salt, reference }: Intent,
@@ -133,7 +135,7 @@ async function grant(
   const starts = chosen % 3 === 0 ? dayAfter(at, chosen % 20) : null;
   const ends = chosen % 10 < 7 ? dayAfter(at, 20 + days) : null;
   return await done(sql`
-    select billing.grant_credit(${client}, ${amount}, ${chosen % 2 === 0 ? "paid" : "refund"},
+    select billing.grant_credit(${client}, ${amount}, ${KINDS[chosen % 3] ?? "paid"},
       effective_on => ${starts}::date, expires_on => ${ends}::date,
       priority => ${chosen % 4}::integer, reference => ${reference}, as_of => ${at})`);
 }

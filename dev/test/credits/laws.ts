@@ -2,14 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { parseInstant } from "../../../shared/rater/calendar.ts";
-import { creditAt, type CreditEntry } from "../../rater/credits.ts";
+import type { CreditEntry } from "../../rater/credit-events.ts";
+import { creditAt } from "../../rater/credits.ts";
 import { rateCredits } from "../../rater/read-credits.ts";
 import type { Random } from "../support/random.ts";
 
 const places = z.array(z.object({ began: z.string(), place: z.coerce.number() }));
 const lines = z.array(z.object({ line: z.string() }));
-const grants = z.array(z.object({ id: z.string(), client: z.string() }));
-const balances = z.array(z.object({ client: z.string(), minor: z.string() }));
+const grants = z.array(z.object({ id: z.string(), client: z.string(), kind: z.string() }));
+const balances = z.array(z.object({ wallet: z.string(), minor: z.string() }));
 
 /**
  * What must be true after any operations: the invariants; the entries of grants are those of the
@@ -46,24 +47,31 @@ async function pastBalances(
   random: Random,
   rated: readonly CreditEntry[],
 ): Promise<string[]> {
-  const clientOf = new Map(
-    grants.parse(await sql`select id, client_id as client from public.credit_grants`)
-      .map(({ id, client }) => [id, client]),
+  const walletOf = new Map(
+    grants.parse(await sql`select id, client_id as client, kind from public.credit_grants`)
+      .map(({ id, client, kind }) => [id, `${client} ${kind === "promotional"}`]),
   );
-  const byClient = Map.groupBy(rated, ({ grant }) => clientOf.get(grant) ?? "");
+  const byWallet = Map.groupBy(rated, ({ grant }) => walletOf.get(grant) ?? "");
   const found: string[] = [];
   for (let turn = 0; turn < 10; turn++) {
     const day = new Date(Date.parse("2026-02-01") + random.below(1500) * 43_200_000).toISOString();
     const rows = balances.parse(
       await sql`
-      select c.id as client, coalesce(sum(g.amount_minor), 0)::text as minor
-      from public.clients c left join lateral billing.granted_credit(c.id, ${day}::timestamptz) g
-        on true
-      group by c.id`,
+      select concat_ws(' ', c.id, x.promotional) as wallet,
+        coalesce(sum(x.amount_minor), 0)::text as minor
+      from public.clients c
+      cross join lateral (
+        select 'false' as promotional, (select sum(g.amount_minor)
+          from billing.granted_credit(c.id, ${day}::timestamptz) g) as amount_minor
+        union all
+        select 'true', (select sum(p.amount_minor)
+          from billing.promotional_credit(c.id, ${day}::timestamptz) p)
+      ) x
+      group by c.id, x.promotional`,
     );
-    for (const { client, minor } of rows) {
-      const replayed = creditAt(byClient.get(client) ?? [], parseInstant(day));
-      if (BigInt(minor) !== replayed) found.push(`${client} at ${day}: ${minor}, not ${replayed}`);
+    for (const { wallet, minor } of rows) {
+      const replayed = creditAt(byWallet.get(wallet) ?? [], parseInstant(day));
+      if (BigInt(minor) !== replayed) found.push(`${wallet} at ${day}: ${minor}, not ${replayed}`);
     }
   }
   return found;

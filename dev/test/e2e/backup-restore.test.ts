@@ -102,7 +102,7 @@ if (platform.engine === "embedded") {
     }));
 }
 
-/** The commands of docs/operations.md. */
+/** The commands of docs/backup.md. */
 async function dumpIntoNewProject({ engine, original, empty }: ArchivedWorld): Promise<Sql> {
   const program = async (name: string, args: string[]) => {
     const { output } = await runCommand(join(engine.root, engine.bin, name), args);

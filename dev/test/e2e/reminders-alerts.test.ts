@@ -52,19 +52,19 @@ Deno.test("a client is reminded before, on and after the due day, each once, unt
     // The invoice of 1 July is due on 31 July: 7 days before, then, 7, 14 and 30 days after.
     const reminded = mailsTo(world, "client-1@example.test");
     deepStrictEqual(reminded.map(({ subject }) => subject), [
-      "Invoice INV-2026-000001 from LeverEdge",
-      "Reminder: invoice INV-2026-000001 is due on 31.07.2026",
-      "Reminder: invoice INV-2026-000001 is due today",
-      ...Array(3).fill("Overdue: invoice INV-2026-000001 was due on 31.07.2026"),
+      "Rechnung INV-2026-000001 von LeverEdge",
+      "Erinnerung: Rechnung INV-2026-000001 ist am 31.07.2026 fällig",
+      "Erinnerung: Rechnung INV-2026-000001 ist heute fällig",
+      ...Array(3).fill("Überfällig: Rechnung INV-2026-000001 war am 31.07.2026 fällig"),
     ]);
     deepStrictEqual(mailsTo(world, "client-2@example.test").length, 3, "none after payment");
     const queued = await sql`select payload ->> 'days' as days from public.deliveries d
       join public.clients c on c.id = d.client_id
       where event = 'reminder' and c.external_id = 'client-1' order by d.id`;
     deepStrictEqual(queued.map(({ days }) => days), ["-7", "0", "7", "14", "30"]);
-    // Its language for numbers, what was paid taken off, one thread, answers to the seller, PDF.
+    // Its language, what was paid taken off, one thread, answers to the seller, PDF.
     const [invoice] = reminded;
-    const owed = reminded.map(({ text }) => /Amount due: (.*)/.exec(text ?? "")?.[1]);
+    const owed = reminded.map(({ text }) => /Zu zahlen: (.*)/.exec(text ?? "")?.[1]);
     deepStrictEqual(owed.map((amount) => amount?.replace(/\s/g, " ")), [
       ...Array(4).fill("60,00 US$"),
       ...Array(2).fill("50,00 US$"),

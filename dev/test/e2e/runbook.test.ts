@@ -4,7 +4,12 @@ import type { Sql } from "postgres";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
-const text = await Deno.readTextFile(join(repositoryRoot, "docs", "operations.md"));
+const pages = await Promise.all(
+  ["operations", "switching-on", "upkeep", "backup"].map((page) =>
+    Deno.readTextFile(join(repositoryRoot, "docs", `${page}.md`))
+  ),
+);
+const text = pages.join("\n");
 
 /** Each block of SQL with what the runbook says right after it. */
 const blocks = [...text.matchAll(/```sql\n([^]*?)```\n+([^]*?)(?=\n```|\n#|$)/g)]

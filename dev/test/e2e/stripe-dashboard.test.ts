@@ -3,7 +3,9 @@ import { agrees, bothSides } from "../../standins/stripe/both-sides.ts";
 import { eventually } from "../support/eventually.ts";
 import { type StripeWorld, withStripe } from "../support/stripe-world.ts";
 
-const KINDS = ["Edited", "Failing", "Lost", "Parts", "Voided", "Won"];
+const KINDS = ["Edited", "Failing", "Lost", "Parts", "Returned", "Voided", "Won"];
+/** The amount of refunds that succeed at first. */
+const RETURNED = 900;
 /** What happens to these is told by events, and to those by none. */
 const [HEARD, UNHEARD] = ["Heard", "Unheard"];
 
@@ -17,6 +19,10 @@ Deno.test("refunds that fail, disputes and voided notes end as in Stripe, told o
     await eventually(() => settled(world, KINDS.length), 40_000);
     stripe.webhooks.holding = true;
     happens(world, (kind) => ids.get(`${kind}${UNHEARD}`) ?? "");
+    // Fail after they succeeded, of which one was told.
+    for (const { id, amount } of stripe.state.refunds.values()) {
+      if (amount === RETURNED) stripe.dashboard.concludeRefund(id, "failed");
+    }
     // Stripe keeps events for thirty days: these are found as objects only.
     stripe.state.events.length = 0;
     const { body } = await call("reconcile-stripe", { days: 3 });
@@ -30,6 +36,7 @@ Deno.test("refunds that fail, disputes and voided notes end as in Stripe, told o
         `Failing${how}: kept 5000, credited 0, credit 0`,
         `Lost${how}: kept 0, credited 0, credit 0`,
         `Parts${how}: kept 4200, credited 800, credit 0`,
+        `Returned${how}: kept 5000, credited 0, credit 0`,
         `Voided${how}: kept 0, credited 0, credit 0`,
         `Won${how}: kept 5000, credited 0, credit 0`,
       ]).toSorted(),
@@ -54,6 +61,7 @@ function happens({ stripe }: StripeWorld, id: (kind: string) => string): void {
     else if (kind !== "Voided") stripe.payInvoice(id(kind));
   }
   dashboard.concludeRefund(dashboard.refund(id("Failing"), 1500, "pending").id, "failed");
+  dashboard.refund(id("Returned"), RETURNED);
   dashboard.decideDispute(dashboard.dispute(id("Lost")), "lost");
   dashboard.decideDispute(dashboard.dispute(id("Won")), "won");
   dashboard.credit({ invoice: id("Parts"), amount: 400, refund_amount: 400 });

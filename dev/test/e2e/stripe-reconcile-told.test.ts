@@ -1,6 +1,8 @@
-import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, fail, match, rejects, strictEqual } from "node:assert/strict";
+import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
+import { tellPartPayment } from "../../../supabase/functions/reconcile-stripe/part-payments.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
-import { inWorld, issued } from "../support/stripe-edge.ts";
+import { hear, inWorld, issued } from "../support/stripe-edge.ts";
 import type { DanceWorld } from "../stripe-dance/world.ts";
 
 /** What operators were told of one kind of difference. */
@@ -117,5 +119,55 @@ inWorld(
       [["cash_balance", "cus_adopted", "1234 usd"]],
     );
     strictEqual((await toldOf(world, "cash_balance")).length, 1);
+  },
+);
+
+inWorld(
+  "a part payment that another call tells Stripe of meanwhile is told once and counted once",
+  async (world) => {
+    const { stripe, ports, sql, now } = world;
+    const paid = async (who: number, amount: number) => {
+      const invoice = await issued(world, 5000, who);
+      await sql`select billing.record_payment(${invoice}, ${amount}, ${now()}, 'transfer', ${`bank ${who}`})`;
+      return invoice;
+    };
+    // One call has read what is untold; another tells all of it before the first goes on.
+    await paid(0, 3000);
+    const untold = async () =>
+      (await ports.store.untoldPayments()).at(-1) ?? fail("none is untold");
+    const first = await untold();
+    strictEqual((await pushToStripe(ports)).done, 1);
+    strictEqual(await tellPartPayment(first, ports), false);
+
+    // The other has put all that Stripe still asked for on the invoice, and has not noted that yet.
+    const invoice = await paid(1, 4000);
+    const stripeInvoice = [...stripe.state.invoices.keys()].at(-1) ?? "";
+    stripe.dashboard.credit({ invoice: stripeInvoice, amount: 1000 });
+    const second = await untold();
+    const killed = await pushToStripe({
+      ...ports,
+      store: {
+        ...ports.store,
+        savePaymentRecord: async (id, record, isTold) => {
+          if (isTold) throw new Error("killed");
+          await ports.store.savePaymentRecord(id, record, isTold);
+        },
+      },
+    });
+    strictEqual(killed.problems.length, 1);
+    strictEqual(stripe.state.invoices.get(stripeInvoice)?.status, "paid");
+    strictEqual(await tellPartPayment(second, ports), true);
+    await hear(world);
+    deepStrictEqual((await reconcile(3, ports)).left, []);
+    deepStrictEqual(
+      [
+        ...await sql`
+        select i.status, i.paid_minor::int as paid, i.amount_due_minor::int as due,
+          (select coalesce(sum(b.amount_minor), 0)::int from public.balance_entries b
+            where b.client_id = i.client_id) as credit
+        from public.invoices i where i.id = ${invoice}`,
+      ].map((row) => ({ ...row })),
+      [{ status: "paid", paid: 4000, due: 0, credit: 0 }],
+    );
   },
 );

@@ -21,6 +21,7 @@ for (const profile of profiles) {
       profile,
       seed,
       longest: 70,
+      clients: 4,
       secondsToShrink: 60,
       asks: (law) => !without.includes(law),
       mayGoOn: (lived, failures) => failures.length === 0 && lived < count,

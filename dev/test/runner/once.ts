@@ -15,6 +15,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "command-line",
     "deliveries",
     "demo",
+    "document-language",
     "first-hour",
     "hostile-text",
     "invoice-pdf-link",

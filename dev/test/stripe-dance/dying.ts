@@ -1,6 +1,5 @@
 /** Processes that speak with Stripe and die in the middle. */
-import Stripe from "stripe";
-import { STRIPE_API_VERSION } from "../../../supabase/functions/_shared/stripe/client.ts";
+import { stripeClient } from "../../standins/stripe/client.ts";
 import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { type DanceWorld, KEY } from "./world.ts";
 
@@ -22,19 +21,11 @@ export function dyingAt({ ports, stripe }: DanceWorld, point: number) {
     live();
     return done;
   };
-  const { hostname: host, port } = new URL(stripe.url);
   const mortal: StripePorts = {
     now: ports.now,
-    stripe: new Stripe(KEY, {
-      apiVersion: STRIPE_API_VERSION,
+    stripe: stripeClient(KEY, stripe.url, {
       maxNetworkRetries: 0,
-      telemetry: false,
-      protocol: "http",
-      host,
-      port: Number(port),
-      httpClient: Stripe.createFetchHttpClient((input: RequestInfo | URL, init?: RequestInit) =>
-        around(() => fetch(input, init))
-      ),
+      request: (input, init) => around(() => fetch(input, init)),
     }),
     store: new Proxy(ports.store, {
       get: (store, name) => {

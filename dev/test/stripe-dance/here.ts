@@ -1,6 +1,6 @@
 /** Moves of our own people, and of the worker that brings invoices to Stripe. */
-import Stripe from "stripe";
-import { STRIPE_API_VERSION } from "../../../supabase/functions/_shared/stripe/client.ts";
+import type Stripe from "stripe";
+import { stripeClient } from "../../standins/stripe/client.ts";
 import { reconcile } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
 import { pushToStripe } from "../../../supabase/functions/reconcile-stripe/outbox.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
@@ -106,19 +106,11 @@ async function send(world: DanceWorld, sent: readonly Sent[], { a, b }: Move) {
 
 /** Stripe, each of whose requests waits for its turn. */
 function stripeOf({ stripe, request }: DanceWorld, next: () => Promise<void>): Stripe {
-  const { hostname: host, port } = new URL(stripe.url);
-  return new Stripe(KEY, {
-    apiVersion: STRIPE_API_VERSION,
-    telemetry: false,
-    protocol: "http",
-    host,
-    port: Number(port),
-    httpClient: Stripe.createFetchHttpClient(
-      async (input: RequestInfo | URL, init?: RequestInit) => {
-        await next();
-        return await request(input, init);
-      },
-    ),
+  return stripeClient(KEY, stripe.url, {
+    request: async (input, init) => {
+      await next();
+      return await request(input, init);
+    },
   });
 }
 

@@ -143,15 +143,12 @@ async function unlikeMoney(
       broken.push(`${client.name}: Stripe's balance of ${id} is ${balance}`);
     }
   }
-  const ids = new Set((theirs.invoicesOfClient.get(client.id) ?? []).map(({ id }) => id));
-  const isNamed = left.some((one) => one.kind !== "due" && ids.has(one.stripe_invoice_id ?? ""));
-  if (isNamed) return broken;
   const granted = await grantedOf(world, theirs, client);
   const owed = ledger.due - ledger.credit - ledger.toRefund;
   // Disputed money is written off, not owed.
   const expected = ledger.billed - ledger.elsewhere - received.paid - granted.noted -
     granted.adjusted;
-  const explained = explainedOf(sides, client);
+  const explained = explainedOf(sides, client) + namedOf(sides, client, left);
   if (Math.abs(owed - expected) > explained) {
     broken.push(
       `${client.name} owes ${owed} here (due ${ledger.due}, credit ${ledger.credit}, to refund ` +
@@ -161,6 +158,21 @@ async function unlikeMoney(
     );
   }
   return broken;
+}
+
+/** Totals of invoices whose differences are left and named: a person decides which side is right. */
+function namedOf(
+  { theirs }: Sides,
+  client: DanceClient,
+  left: Reconciliation["left"],
+): number {
+  const named = new Set(
+    left.flatMap(({ kind, stripe_invoice_id }) => kind === "due" ? [] : [stripe_invoice_id]),
+  );
+  return (theirs.invoicesOfClient.get(client.id) ?? []).reduce(
+    (sum, invoice) => sum + (named.has(invoice.id) ? totalOf(invoice) : 0),
+    0,
+  );
 }
 
 /** Money of the client that is on no account, as far as operators were told of it. Minor units. */

@@ -1,7 +1,6 @@
 /** Tests of single orders in the world of the dance. */
 import { strictEqual } from "node:assert/strict";
-import Stripe from "stripe";
-import { STRIPE_API_VERSION } from "../../../supabase/functions/_shared/stripe/client.ts";
+import { stripeClient } from "../../standins/stripe/client.ts";
 import type { StripePorts } from "../../../supabase/functions/_shared/stripe/ports.ts";
 import { actOnEvents } from "../../../supabase/functions/_shared/stripe/events.ts";
 import { deliverInvoice } from "../../../supabase/functions/_shared/stripe/invoices.ts";
@@ -48,27 +47,14 @@ export async function issued(
  * Stripe may say in how many seconds to come back.
  */
 export function withoutRetries({ ports, stripe }: DanceWorld, retryAfter?: number): StripePorts {
-  const { hostname: host, port } = new URL(stripe.url);
-  return {
-    ...ports,
-    stripe: new Stripe(KEY, {
-      apiVersion: STRIPE_API_VERSION,
-      maxNetworkRetries: 0,
-      telemetry: false,
-      protocol: "http",
-      host,
-      port: Number(port),
-      httpClient: Stripe.createFetchHttpClient(
-        async (input: RequestInfo | URL, init?: RequestInit) => {
-          const answer = await fetch(input, init);
-          if (answer.status !== 429 || retryAfter === undefined) return answer;
-          const headers = new Headers(answer.headers);
-          headers.set("retry-after", String(retryAfter));
-          return new Response(answer.body, { status: 429, headers });
-        },
-      ),
-    }),
+  const request = async (input: URL | RequestInfo, init?: RequestInit) => {
+    const answer = await fetch(input, init);
+    if (answer.status !== 429 || retryAfter === undefined) return answer;
+    const headers = new Headers(answer.headers);
+    headers.set("retry-after", String(retryAfter));
+    return new Response(answer.body, { status: 429, headers });
   };
+  return { ...ports, stripe: stripeClient(KEY, stripe.url, { maxNetworkRetries: 0, request }) };
 }
 
 /** One move of ours for the first client or invoice. */

@@ -40,8 +40,11 @@ export async function openWorld(sql: Sql): Promise<void> {
   await insert(sql, "models", { id: UNMAPPED, family: "claude-sonnet" });
 }
 
-/** Plays what was lived again without the other clients, and takes it back. */
-export async function booksAlone(state: State, key: string): Promise<string[]> {
+/** Plays what was lived again with some of the clients alone, and takes it back. */
+export async function booksAlone(
+  state: State,
+  keys: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, string[]>> {
   const { sql } = state;
   const clients: Clients = new Map();
   const alone = { ...state, clients };
@@ -49,13 +52,15 @@ export async function booksAlone(state: State, key: string): Promise<string[]> {
   await sql`rollback to savepoint world`;
   await openWorld(sql);
   for (const { owner, step } of state.lived) {
-    const owned = owner === key ? await invoicesOf(alone, key) : [];
-    const played = owner === null || owner === key
+    const isTheirs = owner !== null && keys.has(owner);
+    const owned = isTheirs ? await invoicesOf(alone, owner) : [];
+    const played = owner === null || isTheirs
       ? step((place) => owned[place]?.number ?? 0)
       : withoutOther(step(() => 0));
     if (played !== null) await playWorldStep(sql, clients, played);
   }
-  const books = await booksOf(sql, clients.get(key) ?? "");
+  const books = new Map<string, string[]>();
+  for (const key of keys) books.set(key, await booksOf(sql, clients.get(key) ?? ""));
   return books;
 }
 

@@ -1,8 +1,9 @@
 /**
- * Mistakes that a review found once, made again in the database for the laws of worlds to find. How
- * many worlds that takes is not known yet (ADR 20).
+ * Mistakes that a review found once, made again in the database for the laws of worlds to find:
+ * ADR 20 says how many worlds that takes.
  */
-import { type Fault, FAULTS as TORTURED } from "../../torture/faults.ts";
+import type { Sql } from "postgres";
+import { type Fault, FAULTS as TORTURED, plant } from "../../torture/faults.ts";
 
 /** A fault with the law that it breaks; `check` is this law. */
 const tortured = (name: string, check: string): Fault => {
@@ -12,7 +13,7 @@ const tortured = (name: string, check: string): Fault => {
 };
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
-  M1: tortured("set-off line cast to an item", "run fails"),
+  M1: tortured("set-off line cast to an item", "a run could not settle a client"),
   M2: tortured("negated parts cut to their whole", "booked is not rated"),
   M3: {
     name: "a short period is charged a whole minimum",
@@ -37,6 +38,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         "where x.kind = 'period' and x.period_start = target.period_start",
         "where false",
       ],
+      ["_billing.credit_section", "'{true,false}'", "'{false}'"],
     ],
   },
   C2: tortured("months between two subscriptions billed", "outside service"),
@@ -52,3 +54,17 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     ]],
   },
 };
+
+/** Plants a fault, and returns a function that takes it out again. */
+export async function plantInto(sql: Sql, fault: Fault): Promise<() => Promise<void>> {
+  const routines = [...new Set(fault.edits.map(([routine]) => routine))];
+  const sources = await Promise.all(routines.map(async (routine) => {
+    const [row] = await sql<{ source: string }[]>`
+      select pg_get_functiondef(${routine}::regproc) as source`;
+    return row?.source ?? "";
+  }));
+  await plant(sql, fault);
+  return async () => {
+    for (const source of sources) await sql.unsafe(source);
+  };
+}

@@ -17,6 +17,8 @@ export interface Hunt {
   readonly first?: number;
   /** The longest history, in moves. */
   readonly longest: number;
+  /** The most clients of a world; 8 unless given. */
+  readonly clients?: number;
   /** Whether to go on after the first failure; each law is then made smaller once. */
   readonly mayGoOn: (worlds: number, found: readonly Found[]) => boolean;
   /** How long a failure may be made smaller. */
@@ -65,8 +67,14 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
 }
 
 /** The n-th world of a seed, whichever came before it. */
-function worldAt({ profile, seed, longest, leaveOut = [] }: Hunt, place: number): World {
-  const [world] = fc.sample(worldsOf(profile, longest), {
+export function worldAt(
+  { profile, seed, longest, clients, leaveOut = [] }: Pick<
+    Hunt,
+    "profile" | "seed" | "longest" | "clients" | "leaveOut"
+  >,
+  place: number,
+): World {
+  const [world] = fc.sample(worldsOf(profile, longest, clients), {
     numRuns: 1,
     seed: seed * 100_003 + place,
   });

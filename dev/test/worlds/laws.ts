@@ -16,6 +16,11 @@ const lines = z.array(z.object({ line: z.string() }));
 const texts = async (rows: Promise<unknown>) => lines.parse(await rows).map(({ line }) => line);
 
 export const laws: Readonly<Record<string, Law>> = {
+  "a run could not settle a client": ({ sql }) =>
+    texts(sql`
+      select format('%s: %s', c.name, x.message) as line
+      from billing.run_clients x join public.clients c on c.id = x.client_id
+      where x.state = 'failed'`),
   "books contradict themselves": ({ sql }) => findContradictions(sql),
   "outside service": outsideService,
   "used before the end is not billed": forgottenBeforeEnd,
@@ -31,13 +36,19 @@ export const laws: Readonly<Record<string, Law>> = {
   "running again changes the books": runAgain,
 };
 
-/** Sections that lie in a gap cost nothing, and no line is of a day of it. */
+/** No day of a gap is in service; sections that lie in one cost nothing. */
 async function outsideService({ sql, known, clients }: State): Promise<string[]> {
   const broken: string[] = [];
   for (const { key, gaps, away } of known) {
     const open = away === null ? [] : [{ from: addDays(away.day, 2), until: "infinity" }];
     for (const { from, until } of [...gaps, ...open]) {
       broken.push(
+        ...await texts(sql`
+          select format('%s: served from %s to %s, not from %s to %s', ${key}::text, s.starts_on,
+            s.ends_on, ${from}::text, ${until}::text) as line
+          from public.service_intervals s
+          where s.client_id = ${clients.get(key) ?? ""} and s.starts_on < ${until}::text::date
+            and s.ends_on > ${from}::text::date`),
         ...await texts(sql`
           with line as (
             select l.section_start, l.section_end, l.kind, l.metric, l.service_start, l.service_end,
@@ -68,8 +79,8 @@ async function outsideService({ sql, known, clients }: State): Promise<string[]>
 
 /**
  * What was used on days of service before a subscription was cancelled is billed once its period is
- * over, whether the client comes back or not: the period is there, and where it is invoiced, each
- * metric that has a price is on a line of it. Days near the start, the end and gaps are left out:
+ * over, whether the client comes back or not: the period is there, and so is a record of the usage,
+ * which the law of the rating holds to account. Days near the start, the end and gaps are left out:
  * zones move them.
  */
 async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<string[]> {
@@ -77,38 +88,28 @@ async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<
   for (const { key, away, logs, startedOn, endedOn, gaps, unclear } of known) {
     if (away?.why !== "cancelled") continue;
     const last = addDays(endedOn !== null && endedOn < away.day ? endedOn : away.day, -3);
-    const days = [...logs.values()].map(({ row }) => String(row["timestamp"]).slice(0, 10)).filter(
-      (used) =>
-        used > startedOn && used <= last &&
-        ![...gaps, ...unclear].some(({ from, until }) =>
-          used >= addDays(from, -2) && used <= addDays(until, 2)
-        ),
-    );
+    const days = [...logs.values()].filter(({ isSilent }) => !isSilent)
+      .map(({ row }) => String(row["timestamp"]).slice(0, 10)).filter(
+        (used) =>
+          used > startedOn && used <= last &&
+          ![...gaps, ...unclear].some(({ from, until }) =>
+            used >= addDays(from, -2) && used <= addDays(until, 2)
+          ),
+      );
     const client = clients.get(key) ?? "";
     broken.push(
       ...await texts(sql`
         select distinct format('%s: used on %s, cancelled on %s: %s', ${key}::text, u.day,
-          ${away.day}::text, case when p.client_id is null then 'no period'
-            else m.metric || ' on no line of ' || p.period_start end) as line
+          ${away.day}::text, case when p.client_id is null then 'no period' else 'no record' end)
+          as line
         from unnest(${days}::date[]) u(day)
         left join public.billing_periods p on p.client_id = ${client}
           and u.day >= p.period_start and u.day < p.period_end
-        left join lateral (
-          select r.metric from public.usage_records r
-          where r.client_id = p.client_id and p.state = 'invoiced' and not p.usage_changed
-            and r.usage_day >= p.period_start and r.usage_day < p.period_end
-            and r.usage_day between u.day - 1 and u.day + 1 and r.quantity > 0
-            and not exists (select from billing.unbilled_metrics n where n.metric = r.metric)
-            and not exists (select from public.stripe_meters s where s.metric = r.metric
-              and coalesce(s.client_id, p.client_id) = p.client_id)
-            and not exists (
-              select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
-              where i.client_id = p.client_id and i.status <> 'void' and l.kind = 'usage'
-                and l.metric = r.metric and l.section_start = p.period_start)
-        ) m on true
-        where m.metric is not null
-          -- The longest period is of 31 days; a zone moves its end by one.
-          or p.client_id is null and u.day < ${addDays(day, -33)}::date`),
+        -- The longest period is of 31 days; a zone moves its end by one.
+        where p.client_id is null and u.day < ${addDays(day, -33)}::date
+          or p.client_id is not null and not exists (
+            select from public.usage_records r where r.client_id = ${client}
+              and r.usage_day between u.day - 1 and u.day + 1)`),
     );
   }
   return broken;
@@ -139,6 +140,15 @@ function strangeCredits(sql: Sql): Promise<string[]> {
         where l.rating_key = x.rating_key and l.section_start = x.section_start
           and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
             where o.invoice_id = i.id), 0))
+    union all
+    -- No note of a period is on an invoice that charged nothing of it, while one of its own is there.
+    select distinct format('%s: %s, which its invoice did not charge', n.number, x.section_start)
+    from public.credit_note_lines x join public.credit_notes n on n.id = x.credit_note_id
+    where not exists (select from public.invoice_lines l
+        where l.invoice_id = n.invoice_id and l.section_start = x.section_start)
+      and exists (select from public.invoices i
+        where i.client_id = n.client_id and i.kind = 'period' and i.period_start = x.section_start
+          and i.status in ('open', 'paid', 'uncollectible') and i.finalized_at < n.issued_at)
     union all
     select format('%s: a tax without %s', n.number, case when t ->> 'name' is null then 'name'
       when t ->> 'rate_percent' is null then 'rate' else 'behavior' end)

@@ -23,11 +23,14 @@ export interface World {
 export type Profile = "regular" | "wild";
 export const profiles: readonly Profile[] = ["regular", "wild"];
 
-/** How often each move comes, among 100 or so: what is usual, and what hardly ever happens. */
+/**
+ * How often each move comes, among 100 or so: what is usual, and what hardly ever happens. Runs come
+ * as often as the calendar wants.
+ */
 const weights = {
   log: { regular: 26, wild: 14 },
   late: { regular: 8, wild: 14 },
-  run: { regular: 18, wild: 12 },
+  run: { regular: 1, wild: 1 },
   retract: { regular: 2, wild: 5 },
   restate: { regular: 2, wild: 4 },
   mirror: { regular: 0, wild: 2 },
@@ -70,20 +73,24 @@ const themes: readonly (readonly Kind[])[] = [
   ["retract", "restate", "mirror", "credit", "assign", "rename"],
 ];
 
+/** Runs of a world, about: they take the calendar from June to December. */
+const runs = 14;
+
 /**
- * Worlds of a profile: up to four clients, and moves in any order. Each world knows only one theme
- * and some other kinds of moves, so that those meet more often than if all came in each.
+ * Worlds of a profile: some clients, and moves in any order. Each world knows only one theme, whose
+ * moves come three times as often, and some other kinds of moves, so that those meet more often than
+ * if all came in each. A run costs the same for one client and for eight, so worlds have many.
  */
-export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World> {
+export function worldsOf(profile: Profile, longest: number, most = 8): fc.Arbitrary<World> {
   const rest = kindNames.filter((kind) => weights[kind][profile] > 0 && !always.includes(kind));
   const client = fc.tuple(randomClient, fc.constantFrom(0, 0, 0, 72, 240)).map((
     [{ config, ...others }, grace_hours],
   ) => ({ ...others, config: { ...config, grace_hours } }));
   const some = fc.tuple(fc.constantFrom(...themes), fc.subarray(rest, { maxLength: 7 }));
-  return some.map((kinds) => rest.filter((kind) => kinds.flat().includes(kind))).chain((chosen) =>
+  return some.chain(([theme, others]) =>
     fc.record({
-      clients: fc.array(client, { minLength: 2, maxLength: 4 }),
-      moves: fc.array(moveOf([...always, ...chosen], profile), {
+      clients: fc.array(client, { minLength: Math.ceil(most / 2), maxLength: most }),
+      moves: fc.array(moveOf(weightsOf(rest, theme, others, profile), longest, most), {
         minLength: Math.floor(longest / 2),
         maxLength: longest,
         size: "max",
@@ -92,12 +99,33 @@ export function worldsOf(profile: Profile, longest: number): fc.Arbitrary<World>
   );
 }
 
-function moveOf(kinds: readonly Kind[], profile: Profile): fc.Arbitrary<Move> {
+type Weights = readonly (readonly [kind: Kind, weight: number])[];
+
+function weightsOf(
+  rest: readonly Kind[],
+  theme: readonly Kind[],
+  others: readonly Kind[],
+  profile: Profile,
+): Weights {
+  return [...always, ...rest].flatMap((kind) => {
+    const times = always.includes(kind) || others.includes(kind) ? 1 : 0;
+    const weight = weights[kind][profile] * (theme.includes(kind) ? 3 : times);
+    return weight > 0 ? [[kind, weight] as const] : [];
+  });
+}
+
+/** A move, of which so many are runs that the calendar is lived through. */
+function moveOf(chosen: Weights, longest: number, clients: number): fc.Arbitrary<Move> {
   const number = fc.nat({ max: 9999 });
+  const ofOthers = chosen.reduce((all, [kind, weight]) => kind === "run" ? all : all + weight, 0);
+  const ofRuns = Math.ceil(ofOthers / Math.max(longest * 0.75 / runs - 1, 5));
   const kind = fc.oneof(
-    ...kinds.map((one) => ({ weight: weights[one][profile], arbitrary: fc.constant(one) })),
+    ...chosen.map(([one, weight]) => ({
+      weight: one === "run" ? ofRuns : weight,
+      arbitrary: fc.constant(one),
+    })),
   );
-  return fc.record({ kind, who: fc.nat({ max: 3 }), a: number, b: number, c: number });
+  return fc.record({ kind, who: fc.nat({ max: clients - 1 }), a: number, b: number, c: number });
 }
 
 const kindNames: readonly Kind[] = Object.keys(weights).filter(isKind);

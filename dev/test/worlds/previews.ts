@@ -13,8 +13,8 @@ export interface Shown {
 const dueRows = z.array(z.object({ client_id: z.string(), period_start: z.string() }));
 const contents = z.array(z.object({ content: z.string().nullable() })).length(1);
 
-/** Previews of each client of which just one period is to be billed, and is not blocked. */
-export async function previewDue({ sql, clients }: State, asOf: string): Promise<Shown[]> {
+/** Previews of two clients of which just one period is to be billed, and is not blocked. */
+export async function previewDue({ sql, clients, runs }: State, asOf: string): Promise<Shown[]> {
   await sql`savepoint due`;
   await sql`select _billing.open_periods(${asOf})`;
   const due = dueRows.parse(
@@ -24,11 +24,19 @@ export async function previewDue({ sql, clients }: State, asOf: string): Promise
         and (p.state in ('pending', 'blocked') or p.usage_changed or exists (
           select from public.invoices d where d.client_id = p.client_id
             and d.period_start = p.period_start and d.status = 'draft'))
-      group by p.client_id having count(*) = 1 and bool_and(p.state = 'pending')`,
+      group by p.client_id having count(*) = 1 and bool_and(p.state = 'pending')
+      order by p.client_id`,
   );
   await sql`rollback to savepoint due`;
   const shown: Shown[] = [];
-  for (const { client_id, period_start } of due) {
+  // A preview takes a fifth of a run: after each run it is the turn of two others.
+  const turn = runs * 2 % Math.max(due.length, 1);
+  for (
+    const { client_id, period_start } of [...due, ...due].slice(
+      turn,
+      turn + Math.min(due.length, 2),
+    )
+  ) {
     await sql`savepoint preview`;
     try {
       const [row] = contents.parse(

@@ -1,47 +1,22 @@
 const MAX_LINES = 70;
 
-/** Files with a function that may be longer, each with why. Tests tell a story from top to bottom. */
-const LONGER: Readonly<Record<string, string>> = {
-  "dev/platform/platform.ts": "starts one server after the other and ends them in reverse",
-  "dev/standins/stripe/customers.ts": "a table of routes",
-  "dev/standins/stripe/invoices.ts": "a table of routes",
-  "dev/standins/stripe/miscellaneous.ts": "a table of routes",
-  "dev/standins/stripe/payments.ts": "a table of routes",
-  "dev/standins/stripe/routes.ts": "a table of routes",
-  "dev/standins/stripe/server.ts": "functions over one state that nothing else sees",
-  "dev/standins/stripe/sessions.ts": "a table of routes",
-  "dev/test/e2e/console/acting.ts": "the steps of one journey",
-  "shared/client/usage-logger.ts": "functions over one buffer that nothing else sees",
-  "supabase/functions/_shared/http/concurrency-limit.ts":
-    "functions over one count that nothing else sees",
-  "supabase/functions/_shared/stripe/store.ts": "a statement for each question of the store",
-  "supabase/functions/billing/evidence.ts": "one query of one snapshot",
-};
-
-/** A rule of `deno lint`: a function has at most 70 lines. An exception that is none is told too. */
+/** A rule of `deno lint`: a function has at most 70 lines. Tests tell a story from top to bottom. */
 const plugin: Deno.lint.Plugin = {
   name: "house",
   rules: {
     "function-length": {
       create(context) {
         const { filename, sourceCode } = context;
-        const excused = Object.keys(LONGER).some((file) => filename.endsWith(`/${file}`)) ||
-          /\.test\.tsx?$/.test(filename);
-        let longest = 0;
+        if (/\.test\.tsx?$/.test(filename)) return {};
         const check = (node: Deno.lint.Node) => {
           const lines = sourceCode.getText(node).split("\n").length;
-          longest = Math.max(longest, lines);
-          if (lines <= MAX_LINES || excused) return;
+          if (lines <= MAX_LINES) return;
           context.report({ node, message: `a function of ${lines} lines; at most ${MAX_LINES}` });
         };
         return {
           FunctionDeclaration: check,
           FunctionExpression: check,
           ArrowFunctionExpression: check,
-          "Program:exit"(node) {
-            if (longest > MAX_LINES || !excused || filename.includes(".test.")) return;
-            context.report({ node, message: "excused in vain in dev/tools/lint" });
-          },
         };
       },
     },

@@ -22,12 +22,24 @@ const replacements = {
     const deflateSync = (bytes) => Buffer.from(zlibSync(bytes, { level: 6 }));
     export { deflateSync };
     export default { deflateSync };`,
-  // Reading a font's tables costs more than setting an invoice: once per process is enough.
+  // Reading a font's tables costs more than setting an invoice: once per process is enough. A glyph
+  // is kept with the characters that it was first asked for, with none where it was a part of another
+  // (e of é): it gets those of each text, else a file would depend on what was printed before it,
+  // and letters of it could not be copied.
   fontkit: `import { create as parse } from "./node_modules/fontkit/dist/module.mjs";
     const fonts = new WeakMap();
     export function create(bytes) {
-      if (!fonts.has(bytes)) fonts.set(bytes, parse(bytes));
+      if (!fonts.has(bytes)) fonts.set(bytes, withCharacters(parse(bytes)));
       return fonts.get(bytes);
+    }
+    function withCharacters(font) {
+      const kept = font.getGlyph.bind(font);
+      font.getGlyph = (id, characters = []) => {
+        const glyph = kept(id, characters);
+        if (characters.length > 0) glyph.codePoints = characters;
+        return glyph;
+      };
+      return font;
     }`,
   fs: `export default {}`,
   "js-md5": `import { createHash } from "node:crypto";

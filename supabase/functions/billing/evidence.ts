@@ -1,3 +1,4 @@
+import type { PendingQuery, Row } from "postgres";
 import { invoiceEvidence } from "../../../shared/api/evidence.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
@@ -5,6 +6,7 @@ import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 
 interface Billed {
+  readonly id: string;
   readonly client_id: string;
   readonly kind: string;
   readonly start: string | null;
@@ -33,7 +35,7 @@ export async function evidenceOf(
 ): Promise<unknown> {
   const invoice = found(
     await session.sql<Billed[]>`
-    select i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
+    select i.id, i.client_id, i.kind, i.period_start::text as start, i.period_end::text as end,
       -- Under a clock that was set back the row's own time is the later one.
       case when i.finalized_at is not null
         then greatest(i.finalized_at, i.created_at) end::text as written_at
@@ -112,7 +114,7 @@ async function logsOf(
   return { data: data.filter((item) => item !== null), next_cursor };
 }
 
-async function factsOf({ sql }: Session, { client_id, start, end }: Period): Promise<unknown> {
+async function factsOf({ sql }: Session, { id, client_id, start, end }: Period): Promise<unknown> {
   const client = sql`${client_id}::text::uuid`;
   const overlaps = sql`x.effective_from < ${end}::text::date
     and x.effective_until > ${start}::text::date`;
@@ -135,6 +137,12 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
           'metric', x.metric, 'rate_class', x.rate_class, 'model', x.model,
           'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text)),
         '[]') from public.stripe_meters x where x.client_id = c.id and ${overlaps}),
+      'promotional', (select coalesce(jsonb_agg(jsonb_build_object(
+          'amount_minor', (-l.amount_minor)::text, 'metrics', g.metrics, 'models', g.models,
+          'agents', g.agents) order by l.position), '[]')
+        from public.invoice_lines l
+        join public.credit_grants g on l.rating_key = 'promotional|' || g.id
+        where l.invoice_id = ${id}::text::uuid and not l.is_late and l.amount_minor < 0),
       'world', jsonb_build_object(
         'clients', jsonb_build_array(jsonb_build_object('id', c.id, 'external_id', c.external_id,
           'name', c.name, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
@@ -163,32 +171,42 @@ async function factsOf({ sql }: Session, { client_id, start, end }: Period): Pro
             'reasoning_within_output', p.reasoning_within_output)) from public.providers p),
         'currencies', (select jsonb_agg(jsonb_build_object('code', y.code,
             'exponent', y.exponent)) from public.currencies y),
-        'prices', (select coalesce(jsonb_agg(to_jsonb(x) || jsonb_build_object(
-            'unit_amount', x.unit_amount::text, 'per_units', x.per_units::text,
-            'tiers', x.tiers::text, 'free_units', x.free_units::text,
-            'class_multipliers', x.class_multipliers::text,
-            'markup_percent', x.markup_percent::text, 'effective_from', x.effective_from::text,
-            'effective_until', x.effective_until::text)), '[]') from price x),
-        -- What a provider charges, where the client's price is that and more.
-        'list_prices', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id::text,
-            'model', x.model, 'metric', x.metric, 'rate_class', x.rate_class,
-            'amount', x.amount::text, 'effective_from', x.effective_from::text,
-            'effective_until', x.effective_until::text)), '[]')
-          from public.list_prices x where ${overlaps} and x.model in (select u.model from used u)
-            and exists (select from price p where p.pricing_model = 'cost_plus')),
-        'config', (select coalesce(jsonb_agg(jsonb_build_object('client_id', x.client_id,
-            'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text,
-            'currency', x.currency, 'minimum_minor', x.minimum_minor::text,
-            'discount_percent', x.discount_percent::text,
-            'discount_minor', x.discount_minor::text, 'discount_until', x.discount_until::text,
-            'taxes', x.taxes::text, 'line_grouping', x.line_grouping)), '[]')
-          from public.billing_config x where ${mineOrAll} and ${overlaps}),
-        'unbilled_metrics', (select coalesce(jsonb_agg(n.metric), '[]')
-          from billing.unbilled_metrics n),
-        'rate_classes', (select coalesce(jsonb_agg(jsonb_build_object('place', k.place,
-            'rate_class', k.rate_class, 'metadata', k.metadata::text,
-            'thresholds', k.thresholds)), '[]')
-          from billing.rate_class_conditions k))) as facts
+        ${pricingOf(sql, mineOrAll, overlaps)})) as facts
     from public.clients c where c.id = ${client}`;
   return found(rows).facts;
+}
+
+/** What usage is priced by, as fields of the world; `used` and `price` are of the query around it. */
+function pricingOf(
+  sql: Session["sql"],
+  mineOrAll: PendingQuery<Row[]>,
+  overlaps: PendingQuery<Row[]>,
+) {
+  return sql`
+    'prices', (select coalesce(jsonb_agg(to_jsonb(x) || jsonb_build_object(
+        'unit_amount', x.unit_amount::text, 'per_units', x.per_units::text,
+        'tiers', x.tiers::text, 'free_units', x.free_units::text,
+        'class_multipliers', x.class_multipliers::text,
+        'markup_percent', x.markup_percent::text, 'effective_from', x.effective_from::text,
+        'effective_until', x.effective_until::text)), '[]') from price x),
+    -- What a provider charges, where the client's price is that and more.
+    'list_prices', (select coalesce(jsonb_agg(jsonb_build_object('id', x.id::text,
+        'model', x.model, 'metric', x.metric, 'rate_class', x.rate_class,
+        'amount', x.amount::text, 'effective_from', x.effective_from::text,
+        'effective_until', x.effective_until::text)), '[]')
+      from public.list_prices x where ${overlaps} and x.model in (select u.model from used u)
+        and exists (select from price p where p.pricing_model = 'cost_plus')),
+    'config', (select coalesce(jsonb_agg(jsonb_build_object('client_id', x.client_id,
+        'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text,
+        'currency', x.currency, 'minimum_minor', x.minimum_minor::text,
+        'discount_percent', x.discount_percent::text,
+        'discount_minor', x.discount_minor::text, 'discount_until', x.discount_until::text,
+        'taxes', x.taxes::text, 'line_grouping', x.line_grouping)), '[]')
+      from public.billing_config x where ${mineOrAll} and ${overlaps}),
+    'unbilled_metrics', (select coalesce(jsonb_agg(n.metric), '[]')
+      from billing.unbilled_metrics n),
+    'rate_classes', (select coalesce(jsonb_agg(jsonb_build_object('place', k.place,
+        'rate_class', k.rate_class, 'metadata', k.metadata::text,
+        'thresholds', k.thresholds)), '[]')
+      from billing.rate_class_conditions k)`;
 }

@@ -38,8 +38,8 @@ interface UntoldTask {
 
 /**
  * Tells Stripe of voids, write-offs, payments made elsewhere and credit notes, and takes credit
- * balances over. Credit notes of one invoice go in order. An item that fails, or that had no time, stops nothing else; it stays
- * in the outbox and is tried at the next call.
+ * balances over. Credit notes of one invoice go in order. An item that fails, or that had no time,
+ * stops nothing else; it stays in the outbox and is tried at the next call.
  */
 export async function pushToStripe(
   ports: StripePorts,

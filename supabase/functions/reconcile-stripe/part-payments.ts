@@ -10,24 +10,29 @@ import { receivedOf } from "./compare.ts";
 
 /**
  * Tells Stripe of a part payment made elsewhere: a payment record, attached to the invoice, which
- * then asks for the rest (docs.stripe.com/api/invoices/attach_payment). Noted before; killed anywhere,
- * the next call finds what is there and goes on. True when Stripe has it now.
+ * then asks for the rest (docs.stripe.com/api/invoices/attach_payment). Noted before; killed
+ * anywhere, the next call finds what is there and goes on. The outbox and a reconciliation may tell
+ * of the same at once, so a note is read after the invoice: a record that is on it is noted by
+ * then. True when Stripe has it now.
  */
 export async function tellPartPayment(
-  payment: UntoldPayment,
+  listed: UntoldPayment,
   ports: StripePorts,
 ): Promise<boolean> {
   const { stripe, store, now } = ports;
-  const { payment_id: id, currency, begun } = payment;
-  const current = await stripe.invoices.retrieve(payment.stripe_invoice_id);
+  const { payment_id: id, currency } = listed;
+  const current = await stripe.invoices.retrieve(listed.stripe_invoice_id);
+  const noted = await store.paymentRecord(id);
+  if (noted !== null && noted.state !== "telling") return false;
+  const payment = { ...listed, ...noted };
   if (await isAttached(payment, stripe)) {
     await store.savePaymentRecord(id, payment.payment_record_id, true);
     await store.applyInvoice(current, now());
     return true;
   }
-  const amount = begun
-    ? toStripeAmount(payment.amount_minor, currency)
-    : Math.min(toStripeAmount(payment.amount_minor, currency), current.amount_remaining);
+  const amount = noted === null
+    ? Math.min(toStripeAmount(payment.amount_minor, currency), current.amount_remaining)
+    : toStripeAmount(payment.amount_minor, currency);
   const isTaken = current.status === "open" && amount > 0 && amount <= current.amount_remaining &&
     uncollectableRest(amount, currency) === 0;
   if (!isTaken) {

@@ -1,6 +1,6 @@
 import type { Difference } from "./compare.ts";
 
-/** What operators are told to do about each kind of difference; docs/stripe-setup.md has them too. */
+/** What operators are told to do about each kind of difference; docs/stripe-differences.md has them too. */
 export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
   missing_in_stripe: "Mend the cause of the refusal and send it by hand",
   unknown_here: "It names an invoice of another database: void it, or use one account per database",

@@ -35,7 +35,8 @@ comment on column public.clients.postal_address is
   'The same in parts (line1, line2, city, state, postal_code, country), where they are known: a
    change of one alone makes or ends the other.';
 comment on column public.clients.locale is
-  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419.';
+  'BCP 47 language, script and region: en, en-US, zh-Hans-CN, es-419. Documents and mails take their
+   words, numbers and days from it, as it is when they are issued.';
 comment on column public.clients.time_zone is
   'IANA zone whose midnights bound the client''s days. A change holds from the client''s next day.';
 comment on column public.clients.billing_anchor_day is

@@ -66,7 +66,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off
 set work_mem = '64MB' as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',

@@ -101,7 +101,7 @@ create function billing.price_segments(
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   listed constant uuid[] := array(

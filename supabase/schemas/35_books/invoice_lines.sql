@@ -31,7 +31,7 @@ create table public.invoice_lines (
   description text not null,
   detail text,
   constraint invoice_lines_kind_known check (
-    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'tax')),
+    kind in ('usage', 'minimum', 'one_off', 'top_up', 'discount', 'promotional_credit', 'tax')),
   constraint invoice_lines_tax_complete check (
     (kind = 'tax') = (num_nulls(tax_name, tax_rate_percent, tax_behavior, tax_base_minor) = 0)),
   constraint invoice_lines_position unique (invoice_id, position)
@@ -62,3 +62,9 @@ create trigger refuse_truncate before truncate on public.invoice_lines
 create function _billing.item_of(rating_key text) returns uuid language sql immutable
 return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
 comment on function _billing.item_of is 'The invoice item that a rating key names, or null.';
+
+-- The grant of a line of promotional credit; null for every other line, as above.
+create function _billing.grant_of(rating_key text) returns uuid language sql immutable
+return case when starts_with(rating_key, 'promotional|') then substr(rating_key, 13)::uuid end;
+comment on function _billing.grant_of is
+  'The grant of promotional credit that a rating key names, or null.';

@@ -6,7 +6,7 @@ create function billing.dismiss_unpriced(
   why text, client uuid default null, agent text default null, model text default null,
   metric text default null
 ) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: callers may dismiss what blocks a month, and no other log.
 declare
   dismissed bigint;

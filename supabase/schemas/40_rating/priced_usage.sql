@@ -36,7 +36,7 @@ returns table (client_id uuid, period_start date, model text, metric text, rate_
   list_price_id bigint, provider_cost numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
   at_cost constant uuid[] := array(

@@ -37,7 +37,7 @@ grant select on billing.quarantine_counts to service_role;
 create function billing.count_quarantine(at timestamptz default clock_timestamp())
 returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp
 -- Many groups are compared with many: hashed, whatever the statistics say.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set jit = off set work_mem = '64MB' as $$
 -- Definer: the counts are written by nobody but this function.
 begin
   -- One count at a time. Where another session counts, the last sum is the answer: nobody waits.

@@ -1,12 +1,16 @@
--- The whole of a period: usage, minimum, one-off items, discount, taxes, in this order.
+-- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in
+-- this order.
 
--- `terms`: the discounts and taxes of targets that have some.
-create function _billing.rate_with_terms(targets billing.rating_target[],
+-- Of clients without promotional credit. `terms`: discounts and taxes of targets that have some.
+create function _billing.rate_unpromoted(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off as $$
+set enable_nestloop = off as $$
 begin
+  if targets = '{}' then
+    return;
+  end if;
   if terms = '{}' then
     return query select * from _billing.rate_charges(targets, with_unpriced);
     return;
@@ -29,6 +33,26 @@ begin
       where c.kind <> 'unpriced'
       group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
 end $$;
+comment on function _billing.rate_unpromoted is
+  'All lines of target periods of clients that have no promotional credit.';
+
+create function _billing.rate_with_terms(targets billing.rating_target[],
+  terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
+returns setof _billing.rated_line language plpgsql stable
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+  promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
+begin
+  if promoted <> '{}' then
+    return query select * from _billing.rate_promoted(promoted, array(
+      select t from unnest(terms) t
+      where t.client_id in (select p.client_id from unnest(promoted) p)), with_unpriced, as_of);
+  end if;
+  return query select * from _billing.rate_unpromoted(case when promoted = '{}' then targets
+    else array(select t from unnest(targets) t
+      where t.client_id not in (select p.client_id from unnest(promoted) p)) end,
+    terms, with_unpriced);
+end $$;
 comment on function _billing.rate_with_terms is
   'All lines of target periods by discounts and taxes that the caller has read.';
 
@@ -45,4 +69,4 @@ begin
     where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
 end $$;
 comment on function _billing.rate_periods is
-  'All lines of target periods as if nothing had been invoiced: charges, discounts, taxes.';
+  'All lines of target periods: charges, discounts, promotional credit, taxes.';

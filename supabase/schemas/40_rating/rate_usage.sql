@@ -21,7 +21,7 @@ create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_mergejoin = off set enable_sort = off as $$
+set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (

@@ -69,7 +69,7 @@ create trigger audit_delete after delete on billing.invoice_holds
 create function _billing.audit_update() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above. Hash joins: transition tables have no statistics and no index.
 begin
   insert into billing.audit_log (table_name, row_id, operation, before, after)
@@ -118,7 +118,7 @@ return jsonb_build_object(
 create function _billing.audit_invoices() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 -- Definer: as above.
 begin
   if tg_op = 'INSERT' then

@@ -60,6 +60,7 @@ begin
     return 0;
   end if;
   perform _billing.assert_lock_order(4);
+  perform _billing.use_promotional_credit(ids, as_of);
   uses := _billing.grants_to_use(ids, as_of);
   perform _billing.use_credit(uses, as_of);
   before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));

@@ -43,6 +43,7 @@ begin
   returned := _billing.credit_to_give_back(invoice.id, invoice.balance_applied_minor, as_of);
   kept := _billing.sum_of_movements(returned);
   perform _billing.move_credit(returned);
+  perform _billing.void_promotional_credit(invoice, as_of);
   perform _billing.take_returned_back(returned);
   insert into public.balance_entries (client_id, currency, amount_minor, reason, invoice_id,
     created_at, note)

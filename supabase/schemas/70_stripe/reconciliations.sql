@@ -27,12 +27,13 @@ alter table billing.stripe_reconciliations enable row level security;
 revoke all on billing.stripe_reconciliations from public;
 grant select on billing.stripe_reconciliations to service_role;
 
--- The one that is not finished, if it began less than a day ago, else a new one.
+-- The one that is not finished, if it began less than a day ago, else a new one. One of the other
+-- mode is over: its key has been replaced, and it would be called for without end.
 create function _billing.begin_reconciliation(livemode boolean, days integer, at timestamptz)
 returns billing.stripe_reconciliations language sql set search_path = pg_catalog, pg_temp as $$
   update billing.stripe_reconciliations r set finished_at = at
-  where r.livemode = begin_reconciliation.livemode and r.finished_at is null
-    and r.started_at < at - interval '1 day';
+  where r.finished_at is null and (r.livemode <> begin_reconciliation.livemode
+    or r.started_at < at - interval '1 day');
   insert into billing.stripe_reconciliations as r (livemode, days, since, started_at, worked_at)
   values (begin_reconciliation.livemode, begin_reconciliation.days,
     at - make_interval(days => begin_reconciliation.days), at, at)

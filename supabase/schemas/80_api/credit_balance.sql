@@ -62,7 +62,8 @@ comment on function _billing.uninvoiced_periods is
 
 -- What such periods of one client come to: their rating less what is booked for them. A credit
 -- still to be noted on a booked period does not count before its credit note.
-create function _billing.uninvoiced_amounts(targets billing.rating_target[])
+create function _billing.uninvoiced_amounts(targets billing.rating_target[],
+  as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -91,7 +92,7 @@ begin
     select l.section_start, sum(l.amount_minor) as amount_minor
     from (
       select r.section_start, r.amount_minor, r.tax_behavior
-      from _billing.rate_with_terms(targets, terms, false) r
+      from _billing.rate_with_terms(targets, terms, false, as_of) r
       union all
       select b.section_start, -b.amount_minor, b.tax_behavior from booked b
     ) l
@@ -108,7 +109,7 @@ comment on function _billing.uninvoiced_amounts is
 
 create function billing.credit_balance(client_id uuid, as_of timestamptz default now())
 returns table (currency text, balance_minor numeric, granted_minor numeric,
-  uninvoiced_minor numeric, live_minor numeric)
+  uninvoiced_minor numeric, live_minor numeric, promotional_minor numeric)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
@@ -119,24 +120,29 @@ declare
 begin
   return query
   with amount as (
-    select b.currency, -b.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced
+    select b.currency, -b.amount_minor as balance, 0::numeric as granted, 0::numeric as uninvoiced,
+      0::numeric as promotional
     from billing.ledger_balances(credit_balance.client_id, as_of) b
     where b.kind = 'customer_credit'
     union all
-    select g.currency, 0, g.amount_minor, 0
+    select g.currency, 0, g.amount_minor, 0, 0
     from billing.granted_credit(credit_balance.client_id, as_of) g
     union all
-    select u.currency, 0, 0, u.amount_minor from _billing.uninvoiced_amounts(targets) u
+    select u.currency, 0, 0, u.amount_minor, 0 from _billing.uninvoiced_amounts(targets, as_of) u
     union all
     -- Drafts of periods and of late usage are rated above.
-    select i.currency, 0, 0, i.total_minor from public.invoices i
+    select i.currency, 0, 0, i.total_minor, 0 from public.invoices i
     where i.client_id = credit_balance.client_id and i.status = 'draft' and i.kind = 'one_off'
+    union all
+    select p.currency, 0, 0, 0, p.amount_minor
+    from billing.promotional_credit(credit_balance.client_id, as_of) p
   )
   select a.currency, sum(a.balance)::numeric, sum(a.granted), sum(a.uninvoiced),
-    sum(a.balance + a.granted - a.uninvoiced)
+    sum(a.balance + a.granted - a.uninvoiced), sum(a.promotional)
   from amount a group by a.currency order by a.currency;
 end $$;
 comment on function billing.credit_balance is
   'Credit of a client in each currency: its balance and its grants, less what the periods that are
-   not invoiced come to so far, drafts, late usage, minimum and tax included.';
+   not invoiced come to so far, drafts, late usage, minimum and tax included. Promotional credit
+   pays nothing: it is taken off what is not invoiced already, and told apart.';
 grant execute on function billing.credit_balance(uuid, timestamptz) to service_role;

@@ -38,7 +38,8 @@ begin
   select sum(l.left_minor), max(g.expires_at) into expired, last_expiry
   from _billing.left_of_grants(array[expired_credit_to_use.client_id], as_of) l
   join public.credit_grants g on g.id = l.grant_id
-  where l.left_minor > 0 and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
+  where l.left_minor > 0 and g.kind <> 'promotional'
+    and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
     and _billing.pays_after_expiry(g.client_id, g.expires_at);
   if expired is null then
     return 0;
@@ -51,7 +52,7 @@ begin
         and i.period_start = t.period_start and i.kind = 'period'
         and i.status not in ('draft', 'void')));
   return least(expired, coalesce((
-    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets) u
+    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets, as_of) u
     where u.currency = expired_credit_to_use.currency), 0));
 end $$;
 comment on function _billing.expired_credit_to_use is

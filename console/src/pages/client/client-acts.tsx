@@ -10,6 +10,7 @@ import { day } from "../../format/days.ts";
 import { money } from "../../format/figures.ts";
 import { hrefOf } from "../../routing/location.ts";
 import { addPrice } from "./add-price.tsx";
+import { changeLanguage } from "./change-language.tsx";
 import { chargeOnce } from "./charge-once.tsx";
 
 interface Named {
@@ -18,7 +19,9 @@ interface Named {
 }
 
 /** What an operator does for a client. */
-export function ClientActs({ client }: { readonly client: Named }) {
+export function ClientActs({ client }: {
+  readonly client: Named & { readonly locale: string };
+}) {
   const { api } = useConsole();
   return (
     <div class="acts" role="group" aria-label="Acts">
@@ -28,6 +31,7 @@ export function ClientActs({ client }: { readonly client: Named }) {
       <Act act={assignAgent(api, client)} />
       <Act act={grant(api, client)} />
       <Act act={chargeOnce(api, client)} />
+      <Act act={changeLanguage(api, client)} />
     </div>
   );
 }

@@ -79,6 +79,17 @@ Deno.test("credit is granted once and bought, and recharges are set", async () =
   strictEqual(first.next_cursor, null, "there is one");
   const live = await data(call(credits.creditBalance, { params: { client_id } }));
   strictEqual(live.data[0]?.granted_minor, 5000);
+  const given = await data(call(credits.grantCredit, {
+    params: { client_id },
+    body: { amount_minor: 300, kind: "promotional", models: ["none"], reference: `gift ${AGENT}` },
+  }));
+  deepStrictEqual([given.kind, given.left_minor], ["promotional", 300]);
+  const both = await data(call(credits.creditBalance, { params: { client_id } }));
+  deepStrictEqual(
+    [both.data[0]?.granted_minor, both.data[0]?.promotional_minor],
+    [5000, 300],
+    "told apart",
+  );
   const bought = await data(call(topUps.requestTopUp, {
     params: { client_id },
     body: { amount_minor: 700, reference: `top-up ${AGENT}` },

@@ -282,3 +282,18 @@ Deno.test(
       deepStrictEqual(complaints, []);
     }),
 );
+
+Deno.test("credit is granted, and the customer sees the balance", journey, async () => {
+  await visit(({ operator }) => operator, async ({ page }, world) => {
+    await open(page, `#/clients/${world.clientId}`);
+    match(
+      await preview(page, "Grant credit", { "Amount": "30", "Reference": crypto.randomUUID() }),
+      /\$30\.00 of credit/,
+    );
+    await confirm(page);
+    await page.getByRole("region", { name: "Grants of credit" }).waitFor();
+  });
+  await visit(({ customer }) => customer, async ({ page }) => {
+    match(await card(page, "Credit"), /\$30\.00 granted/);
+  });
+});

@@ -42,20 +42,11 @@ export function endpoint<
     input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
   ) => Promise<unknown>,
 ): Endpoint {
-  return {
-    route,
-    check: (raw) => {
-      const input = parseInput(route, raw);
-      return async (session) => {
-        const named = await inputWithIds(session, raw);
-        // Answers are checked too: what the document promises is what is sent.
-        const answer = route.answer.parse(
-          await work(session, named === raw ? input : parseInput(route, named)),
-        );
-        return typeof answer === "string" ? { text: answer } : answer;
-      };
-    },
-  };
+  return bound(route, async (session, input): Promise<object> => {
+    // Answers are checked too: what the document promises is what is sent.
+    const answer = route.answer.parse(await work(session, input));
+    return typeof answer === "string" ? { text: answer } : answer;
+  });
 }
 
 /** As `endpoint`, for a text that is sent piece by piece and never held as a whole. */
@@ -65,6 +56,16 @@ export function textEndpoint<Params extends z.ZodType, Query extends z.ZodType>(
     session: Session,
     input: Omit<Input<z.output<Params>, z.output<Query>, unknown>, "body">,
   ) => Promise<Piece>,
+): Endpoint {
+  return bound(route, work);
+}
+
+function bound<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType>(
+  route: Route<Params, Query, Body>,
+  work: (
+    session: Session,
+    input: Input<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ) => Promise<object>,
 ): Endpoint {
   return {
     route,

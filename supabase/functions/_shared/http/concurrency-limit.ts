@@ -54,66 +54,34 @@ export function concurrencyLimit(
     readonly after?: After;
   },
 ): ConcurrencyLimit {
-  // In the order of their turns.
-  const callers = new Map<string, CallerQueue>();
-  let left = room;
-  let queued = 0;
-  const isShareUsed = ({ size, caller }: Place) => caller.held + size > caller.share.atOnce;
-  const next = (): Place | undefined => {
-    for (const { places: [first] } of callers.values()) {
-      if (first === undefined || isShareUsed(first)) continue;
-      return first.size > left ? undefined : first;
-    }
-  };
-  const remove = (place: Place) => {
-    place.caller.places.splice(place.caller.places.indexOf(place), 1);
-    queued -= 1;
-    forget(place.caller);
-  };
-  const forget = ({ share, held, places }: CallerQueue) => {
-    if (held === 0 && places.length === 0) callers.delete(share.key);
-  };
+  const turns = turnsFor(room);
   const start = (place: Place) => {
-    const { caller, size } = place;
-    caller.places.shift();
-    queued -= 1;
-    left -= size;
-    caller.held += size;
-    // Its turn is over.
-    callers.delete(caller.share.key);
-    callers.set(caller.share.key, caller);
+    turns.begin(place);
     let released = false;
     place.settle({
       release: () => {
         if (released) return;
         released = true;
-        left += size;
-        caller.held -= size;
-        forget(caller);
+        turns.end(place);
         startAll();
       },
     });
   };
   const startAll = () => {
-    for (let place = next(); place !== undefined; place = next()) start(place);
+    for (let place = turns.next(); place !== undefined; place = turns.next()) start(place);
   };
   const refuse = (place: Place, refused: "caller" | "function") => {
-    remove(place);
+    turns.leave(place);
     place.settle({ refused });
     startAll();
   };
   const shed = () => {
-    // Of several with as many the one that came last.
-    const longest = [...callers.values()].reduce((most, caller) =>
-      caller.places.length >= most.places.length ? caller : most
-    );
-    const last = longest.places.at(-1);
+    const last = turns.lastOfLongest();
     if (last !== undefined) refuse(last, last.caller.places.length > 1 ? "caller" : "function");
   };
   return {
     acquire: (size, share) => {
-      const caller = callers.get(share.key) ?? { share, places: [], held: 0 };
-      callers.set(share.key, caller);
+      const caller = turns.callerOf(share);
       return new Promise((resolve) => {
         let stopWaiting = () => {};
         const place: Place = {
@@ -124,8 +92,7 @@ export function concurrencyLimit(
             resolve(acquired);
           },
         };
-        caller.places.push(place);
-        queued += 1;
+        turns.join(place);
         startAll();
         if (!caller.places.includes(place)) return;
         if (caller.places.length > share.waiting) return refuse(place, "caller");
@@ -133,10 +100,67 @@ export function concurrencyLimit(
           withinMs,
           () => refuse(place, isShareUsed(place) ? "caller" : "function"),
         );
-        if (queued > waiting) shed();
+        if (turns.waiting() > waiting) shed();
       });
     },
   };
+}
+
+/** The queue of each caller, in the order of their turns, and the units that are free. */
+function turnsFor(room: number) {
+  const callers = new Map<string, CallerQueue>();
+  let left = room;
+  let queued = 0;
+  const forget = ({ share, held, places }: CallerQueue) => {
+    if (held === 0 && places.length === 0) callers.delete(share.key);
+  };
+  return {
+    waiting: () => queued,
+    callerOf: (share: Share): CallerQueue => {
+      const caller = callers.get(share.key) ?? { share, places: [], held: 0 };
+      callers.set(share.key, caller);
+      return caller;
+    },
+    /** The place that may begin now. */
+    next: (): Place | undefined => {
+      for (const { places: [first] } of callers.values()) {
+        if (first === undefined || isShareUsed(first)) continue;
+        return first.size > left ? undefined : first;
+      }
+    },
+    join: (place: Place) => {
+      place.caller.places.push(place);
+      queued += 1;
+    },
+    leave: (place: Place) => {
+      place.caller.places.splice(place.caller.places.indexOf(place), 1);
+      queued -= 1;
+      forget(place.caller);
+    },
+    begin: ({ caller, size }: Place) => {
+      caller.places.shift();
+      queued -= 1;
+      left -= size;
+      caller.held += size;
+      // Its turn is over.
+      callers.delete(caller.share.key);
+      callers.set(caller.share.key, caller);
+    },
+    end: ({ caller, size }: Place) => {
+      left += size;
+      caller.held -= size;
+      forget(caller);
+    },
+    /** Of several queues as long, that of the caller who came last. */
+    lastOfLongest: (): Place | undefined =>
+      [...callers.values()].reduce((most, caller) =>
+        caller.places.length >= most.places.length ? caller : most
+      ).places.at(-1),
+  };
+}
+
+function isShareUsed({ size, caller }: Place): boolean {
+  return caller.held + size > caller.share.atOnce;
 }
 
 /** By the clock. */

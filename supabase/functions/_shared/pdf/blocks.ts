@@ -1,22 +1,55 @@
 import type { InvoiceView, PartyView, Remark } from "../../../../shared/document/view.ts";
-import { COLOR, heading, label, numberText, PAGE, rich } from "./parts.ts";
+import { COLOR, farEdge, heading, inOrder, label, numberText, ours, PAGE, rich } from "./parts.ts";
 import { totalTable } from "./tables.ts";
+import { scriptsOf } from "./runs.ts";
 import type { PdfNode } from "./vendor.js";
 
 /** Title and sender, with the ribbon where there is one. */
 export function top(view: InvoiceView): PdfNode {
   const { content } = PAGE[view.paper];
-  const tone = { neutral: COLOR.muted, good: COLOR.good, bad: COLOR.bad };
-  const ribbon = view.ribbon === null ? [] : [{
+  const title = ours(view.title, 30);
+  return {
+    columns: inOrder(view, [
+      {
+        width: content / 2,
+        stack: [
+          {
+            ...title,
+            bold: true,
+            fontSize: 21,
+            lineHeight: 1.1,
+            ...(typeof title.text === "string" ? { characterSpacing: -0.3 } : {}),
+          },
+          ...ribbon(view),
+        ],
+      },
+      {
+        width: content / 2,
+        ...rich(view.seller.name, 32),
+        bold: true,
+        fontSize: 12,
+        alignment: farEdge(view),
+        margin: [0, 6, 0, 0],
+      },
+    ]),
+  };
+}
+
+/** The word that shows the status, in a frame. */
+function ribbon(view: InvoiceView): PdfNode[] {
+  if (view.ribbon === null) return [];
+  const color = { neutral: COLOR.muted, good: COLOR.good, bad: COLOR.bad }[view.ribbon.tone];
+  const word = ours(view.ribbon.text, 40);
+  const frame = {
     table: {
       body: [[{
-        text: view.ribbon.text,
+        ...word,
         bold: true,
         fontSize: 8.5,
-        characterSpacing: 1.2,
+        ...(typeof word.text === "string" ? { characterSpacing: 1.2 } : {}),
         lineHeight: 1,
-        color: tone[view.ribbon.tone],
-        borderColor: Array(4).fill(tone[view.ribbon.tone]),
+        color,
+        borderColor: Array(4).fill(color),
       }]],
     },
     layout: {
@@ -25,32 +58,10 @@ export function top(view: InvoiceView): PdfNode {
       paddingTop: () => 3,
     },
     margin: [0, 5, 0, 0],
-  }];
-  return {
-    columns: [
-      {
-        width: content / 2,
-        stack: [
-          {
-            text: view.title,
-            bold: true,
-            fontSize: 21,
-            lineHeight: 1.1,
-            characterSpacing: -0.3,
-          },
-          ...ribbon,
-        ],
-      },
-      {
-        width: content / 2,
-        ...rich(view.seller.name, 32),
-        bold: true,
-        fontSize: 12,
-        alignment: "right",
-        margin: [0, 6, 0, 0],
-      },
-    ],
   };
+  return view.words.direction === "ltr"
+    ? [frame]
+    : [{ columns: [{ width: "*", text: "" }, { width: "auto", ...frame }] }];
 }
 
 const FACT_GAP = 10;
@@ -77,16 +88,16 @@ export function facts(view: InvoiceView): PdfNode {
         { length: 4 },
         (_, column) => ({ stack: cells[row * 4 + column] ?? [] }),
       ),
-  );
+  ).map((row) => inOrder(view, row));
   return {
     margin: [0, 16, 0, 0],
-    table: { widths, body: rows },
+    table: { widths: inOrder(view, widths), body: rows },
     layout: {
       hLineWidth: (index: number) => index === 0 ? 1.1 : index === rows.length ? 0.6 : 0,
       hLineColor: (index: number) => index === 0 ? COLOR.ink : COLOR.line,
       vLineWidth: () => 0,
-      paddingLeft: () => 0,
-      paddingRight: () => FACT_GAP,
+      paddingLeft: () => farEdge(view) === "left" ? FACT_GAP : 0,
+      paddingRight: () => farEdge(view) === "left" ? 0 : FACT_GAP,
       paddingTop: (index: number) => index === 0 ? 9 : 2,
       paddingBottom: () => 7,
     },
@@ -111,34 +122,39 @@ export function parties(view: InvoiceView): PdfNode {
   return {
     columnGap: COLUMN_GAP,
     margin: [0, 14, 0, 0],
-    columns: [block(view.seller), block(view.client)],
+    columns: inOrder(view, [block(view.seller), block(view.client)]),
   };
 }
 
 /** What it comes to, large, with the link to pay. */
 export function headline(view: InvoiceView): PdfNode {
   const { amount, text } = view.headline;
-  const words = [
-    { ...numberText(amount), bold: true, fontSize: 18 },
-    { ...rich(`  ${text}`, 60), fontSize: 12, color: COLOR.soft },
-  ];
+  const figure = { ...numberText(amount), bold: true, fontSize: 18 };
+  const saying = { fontSize: 12, color: COLOR.soft };
+  const words = view.words.direction === "ltr"
+    ? [figure, { ...rich(`  ${text}`, 60), ...saying }]
+    : [{ ...rich(text, 60), ...saying }, { text: "  " }, figure];
+  const { payOnline } = view.words.texts;
+  const width = payOnline.length > 10 || scriptsOf(payOnline).has("Japanese") ? 140 : 80;
   const link = view.paymentUrl === null ? [] : [{
-    width: 80,
-    text: "Pay online",
+    width,
+    ...ours(payOnline, 30),
     link: view.paymentUrl,
     bold: true,
     fontSize: 10,
     color: COLOR.accent,
-    alignment: "right",
+    alignment: farEdge(view),
     margin: [0, 7, 0, 0],
   }];
+  // Where lines end at the left, nothing may stand between the amount and the edge.
+  const unused = view.words.direction === "rtl" ? 0 : width;
   return {
     margin: [0, 14, 0, 0],
-    columns: [{
-      width: PAGE[view.paper].content - 80,
+    columns: inOrder<PdfNode>(view, [{
+      width: PAGE[view.paper].content - (link.length === 0 ? unused : width),
       text: words,
       lineHeight: 1.1,
-    }, ...link],
+    }, ...link]),
   };
 }
 
@@ -149,13 +165,13 @@ export function sums(view: InvoiceView): PdfNode {
     unbreakable: true,
     margin: [0, 6, 0, 0],
     columnGap: COLUMN_GAP,
-    columns: [
+    columns: inOrder<PdfNode>(view, [
       {
         width: PAGE[view.paper].content - TOTALS_WIDTH - COLUMN_GAP,
         stack: beside.map((remark, index) => paragraph(remark, 40, index ? 10 : 6)),
       },
       { width: TOTALS_WIDTH, ...totalTable(view, TOTALS_WIDTH) },
-    ],
+    ]),
   };
 }
 

@@ -2,7 +2,7 @@ import type { ChartView } from "../../../../shared/document/chart.ts";
 import { COLOR, heading } from "./parts.ts";
 import type { PdfNode } from "./vendor.js";
 
-const LABEL = { fontSize: 6.5, color: COLOR.muted, lineHeight: 1 } as const;
+const LABEL = { fontSize: 6.5, color: COLOR.muted, lineHeight: 1, alignment: "left" } as const;
 
 /** The chart as vectors, scaled to `width` points. */
 export function chart(view: ChartView, width: number): PdfNode {

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import type { Annex, InvoiceView } from "../../../../shared/document/view.ts";
 import { facts, headline, paragraph, parties, sums, top } from "./blocks.ts";
 import { chart } from "./chart.ts";
-import { COLOR, PAGE, rich, rule } from "./parts.ts";
+import { say, withoutIsolates } from "../../../../shared/words/words.ts";
+import { COLOR, farEdge, inOrder, ours, PAGE, rich, rule } from "./parts.ts";
 import { agentTable, lineTable } from "./tables.ts";
 import type { PdfNode } from "./vendor.js";
 
@@ -10,27 +11,31 @@ import type { PdfNode } from "./vendor.js";
 export function pdfDefinition(view: InvoiceView): PdfNode {
   const page = PAGE[view.paper];
   const date = new Date(`${view.datedOn}T00:00:00Z`);
+  const { words, title } = view;
   return {
     pageSize: view.paper.toUpperCase(),
     pageMargins: [page.margin, 42, page.margin, 48],
     version: "1.7",
-    language: "en",
+    language: words.language,
     displayTitle: true,
     info: {
-      title: `${view.title} ${view.number}`,
+      title: `${title} ${view.number}`,
       author: view.seller.name,
-      subject: `${view.title} for ${view.client.name}`,
+      subject: withoutIsolates(say(words, "documentFor", { title, client: view.client.name })),
       creator: "LeverEdge Billing",
       producer: "LeverEdge Billing",
       creationDate: date,
       modDate: date,
     },
-    ...(view.annex === null ? {} : { files: { annex: fileOf(view.annex, date) } }),
+    ...(view.annex === null
+      ? {}
+      : { files: { annex: fileOf(view.annex, date, words.texts.allLines) } }),
     defaultStyle: {
       font: "Latin",
       fontSize: 9,
       lineHeight: 1.3,
       color: COLOR.ink,
+      ...(words.direction === "rtl" ? { alignment: "right" } : {}),
     },
     header: (pageNumber: number) => pageNumber === 1 ? null : runningHead(view),
     footer: (pageNumber: number, pages: number) => runningFoot(view, pageNumber, pages),
@@ -50,11 +55,11 @@ export function pdfDefinition(view: InvoiceView): PdfNode {
 }
 
 /** A file within the file; dates are the document's, so that the bytes are always the same. */
-function fileOf({ name, type, content }: Annex, date: Date): PdfNode {
+function fileOf({ name, type, content }: Annex, date: Date, description: string): PdfNode {
   return {
     src: `data:${type};base64,${Buffer.from(content, "utf8").toString("base64")}`,
     name,
-    description: "All lines",
+    description,
     creationDate: date,
     modifiedDate: date,
   };
@@ -76,7 +81,7 @@ function runningHead(view: InvoiceView): PdfNode {
   return {
     margin: [PAGE[view.paper].margin, 22, PAGE[view.paper].margin, 0],
     columns: [
-      { text: `${view.title} ${view.number}`, fontSize: 8, color: COLOR.muted },
+      { ...ours(`${view.title} ${view.number}`, 90), fontSize: 8, color: COLOR.muted },
     ],
   };
 }
@@ -92,12 +97,16 @@ function runningFoot(view: InvoiceView, page: number, pages: number): PdfNode {
     margin: [PAGE[view.paper].margin, 18, PAGE[view.paper].margin, 0],
     fontSize: 8,
     color: COLOR.muted,
-    columns: [
+    columns: inOrder<PdfNode>(view, [
       {
         width: PAGE[view.paper].content - 90,
         ...rich(`${view.number} · ${text}`, 90),
       },
-      { width: 90, text: `Page ${page} of ${pages}`, alignment: "right" },
-    ],
+      {
+        width: 90,
+        ...ours(say(view.words, "page", { page, pages }), 30),
+        alignment: farEdge(view),
+      },
+    ]),
   };
 }

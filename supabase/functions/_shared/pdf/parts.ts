@@ -1,4 +1,5 @@
-import { textRuns } from "./runs.ts";
+import type { InvoiceView } from "../../../../shared/document/view.ts";
+import { scriptsOf, textRuns } from "./runs.ts";
 import type { PdfNode } from "./vendor.js";
 
 /** The colours of the page, the same as in the HTML's style sheet. */
@@ -33,6 +34,22 @@ export function rich(text: string, lineLength: number): PdfNode {
   return FIGURES.test(text) ? { text: runs, fontFeatures: EVEN_FIGURES } : { text: runs };
 }
 
+/** Our own words: as they are where they need no other font and no other order. */
+export function ours(text: string, lineLength: number): PdfNode {
+  const scripts = scriptsOf(text);
+  return scripts.size === 1 && scripts.has("Latin") ? { text } : rich(text, lineLength);
+}
+
+/** Columns, cells or widths in the order in which they stand from left to right. */
+export function inOrder<T>({ words }: InvoiceView, items: readonly T[]): T[] {
+  return words.direction === "rtl" ? items.toReversed() : [...items];
+}
+
+/** The edge at which lines end. */
+export function farEdge({ words }: InvoiceView): "left" | "right" {
+  return words.direction === "rtl" ? "left" : "right";
+}
+
 /** Several texts from outside on one line; none changes the direction of another. */
 export function joined(texts: readonly string[], lineLength: number): PdfNode {
   return {
@@ -48,20 +65,21 @@ export function numberText(text: string): PdfNode {
   return { text, fontFeatures: EVEN_FIGURES, noWrap: true };
 }
 
-/** A small caption in capitals. */
-export function label(text: string): PdfNode {
+/** A small caption in capitals. Letters that join, and those of two widths, are not set apart. */
+export function label(text: string, lineLength = 40): PdfNode {
+  const capitals = ours(text.toUpperCase(), lineLength);
   return {
-    text: text.toUpperCase(),
+    ...capitals,
     fontSize: 6.5,
     bold: true,
-    characterSpacing: 0.4,
+    ...(typeof capitals.text === "string" ? { characterSpacing: 0.4 } : {}),
     color: COLOR.muted,
   };
 }
 
 /** The caption of a section; stays with what follows. */
 export function heading(text: string): PdfNode {
-  return { ...label(text), fontSize: 7, headlineLevel: 1 };
+  return { ...label(text, 90), fontSize: 7, headlineLevel: 1 };
 }
 
 /** A hairline across the page. */

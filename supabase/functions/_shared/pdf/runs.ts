@@ -9,6 +9,10 @@ export interface Run {
 
 const { getEmbeddingLevels, getMirroredCharacter } = bidi();
 
+// Stand around values in our own sentences (see `shared/words/words.ts`); they are not drawn.
+const OPEN = "\u2068";
+const CLOSE = "\u2069";
+const ISOLATES = /[\u2068\u2069]/g;
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 const FONTS: readonly (readonly [Script, RegExp])[] = [
   ["Hebrew", /[\u0590-\u05ff\ufb1d-\ufb4f]/],
@@ -40,9 +44,11 @@ const UNKNOWN = "□";
 export function textRuns(text: string, lineLength: number): Run[] {
   const known = [...text].map((letter) => scriptOf(letter) ? letter : UNKNOWN)
     .join("");
-  if (!RIGHT_TO_LEFT.test(known)) return splitByFont(known);
+  if (!RIGHT_TO_LEFT.test(known)) return splitByFont(known.replace(ISOLATES, ""));
+  const [{ level = 0 } = {}] = getEmbeddingLevels(known, "auto").paragraphs;
+  const direction = level % 2 === 1 ? "rtl" : "ltr";
   return breakLines(known, lineLength).flatMap((line, index) => {
-    const runs = visualRuns(line);
+    const runs = visualRuns(line, direction);
     return index === 0 ? runs : [{ text: "\n", font: "Latin" } as const, ...runs];
   });
 }
@@ -51,16 +57,30 @@ function breakLines(text: string, lineLength: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= lineLength) {
+    if (last !== undefined && lengthOf(last) + 1 + lengthOf(word) <= lineLength) {
       lines[lines.length - 1] = `${last} ${word}`;
     } else lines.push(word);
   }
-  return lines;
+  return wholeIsolates(lines);
+}
+
+function lengthOf(text: string): number {
+  return text.replace(ISOLATES, "").length;
+}
+
+/** What is isolated beyond the end of a line is isolated again on the next. */
+function wholeIsolates(lines: readonly string[]): string[] {
+  let open = 0;
+  return lines.map((line) => {
+    const before = open;
+    for (const mark of line.match(ISOLATES) ?? []) open += mark === OPEN ? 1 : -1;
+    return `${OPEN.repeat(before)}${line}${CLOSE.repeat(Math.max(0, open))}`;
+  });
 }
 
 /** Level runs in visual order (rule L2): from the highest level down to 1, reverse what is in it. */
-function visualRuns(line: string): Run[] {
-  const { levels } = getEmbeddingLevels(line, "auto");
+function visualRuns(line: string, direction: "ltr" | "rtl"): Run[] {
+  const { levels } = getEmbeddingLevels(line, direction);
   let pieces = words(line, levels);
   const highest = Math.max(...levels);
   for (let level = highest; level > 0; level--) {
@@ -85,6 +105,7 @@ function words(line: string, levels: Uint8Array): (Run & { level: number })[] {
   const pieces: (Run & { level: number })[] = [];
   for (let index = 0; index < line.length; index++) {
     const text = line.charAt(index);
+    if (text === OPEN || text === CLOSE) continue;
     const level = levels[index] ?? 0;
     const font = fontOf(text);
     const last = pieces.at(-1);

@@ -1,26 +1,31 @@
-import type { LineRow } from "../../../../shared/document/view-rows.ts";
+import type { AgentRow, LineRow } from "../../../../shared/document/view-rows.ts";
 import type { InvoiceView } from "../../../../shared/document/view.ts";
-import { COLOR, heading, joined, label, numberText, PAGE, rich } from "./parts.ts";
+import { capitalised } from "../../../../shared/words/words.ts";
+import { COLOR, heading, inOrder, joined, label, numberText, ours, PAGE, rich } from "./parts.ts";
 import type { PdfNode } from "./vendor.js";
 
 /** The lines; the header row comes again on every page and no row is torn. */
 export function lineTable(view: InvoiceView): PdfNode {
-  const head = ["Description", "Quantity", "Unit price", "Amount"];
+  const { texts } = view.words;
+  const head = [texts.description, texts.quantity, texts.unitPrice, texts.amount];
   return {
     margin: [0, 12, 0, 0],
     table: {
       headerRows: 1,
       keepWithHeaderRows: 1,
       dontBreakRows: true,
-      widths: withRest(
-        [
-          fit(72, view.lines.map(({ quantity }) => quantity)),
-          fit(74, view.lines.map(({ unitPrice }) => unitPrice)),
-          fit(80, view.lines.map(({ amount }) => amount)),
-        ],
-        PAGE[view.paper].content,
+      widths: inOrder(
+        view,
+        withRest(
+          [
+            fit(72, view.lines.map(({ quantity }) => quantity)),
+            fit(74, view.lines.map(({ unitPrice }) => unitPrice)),
+            fit(80, view.lines.map(({ amount }) => amount)),
+          ],
+          PAGE[view.paper].content,
+        ),
       ),
-      body: [headerRow(head), ...view.lines.map(lineCells)],
+      body: [headerRow(head, view), ...view.lines.map((line) => lineCells(line, view))],
     },
     layout: tableLayout(3.75),
   };
@@ -31,14 +36,16 @@ export function totalTable(view: InvoiceView, width: number): PdfNode {
   const last = view.totals.length;
   return {
     table: {
-      widths: withRest(
-        [fit(105, view.totals.map(({ value }) => value))],
-        width,
+      widths: inOrder(
+        view,
+        withRest([fit(105, view.totals.map(({ value }) => value))], width),
       ),
-      body: view.totals.map(({ label, value, strong }) => [
-        { ...rich(label, 40), bold: strong },
-        { ...numberText(value), alignment: "right", bold: strong },
-      ]),
+      body: view.totals.map(({ label, value, strong }) =>
+        inOrder<PdfNode>(view, [
+          { ...rich(label, 30), bold: strong },
+          { ...numberText(value), alignment: "right", bold: strong },
+        ])
+      ),
     },
     layout: {
       ...tableLayout(3.5),
@@ -50,18 +57,19 @@ export function totalTable(view: InvoiceView, width: number): PdfNode {
 
 /** What each agent used. */
 export function agentTable(view: InvoiceView): PdfNode {
+  const { texts } = view.words;
   const head = [
-    "Agent",
-    "Requests",
-    "Input tokens",
-    "Output tokens",
-    "Other units",
-    "Amount",
-  ];
+    texts.agent,
+    texts.requests,
+    texts.inputTokens,
+    texts.outputTokens,
+    texts.otherUnits,
+    texts.amount,
+  ].map(capitalised);
   return {
     margin: [0, 14, 0, 0],
     stack: [
-      heading("Usage by agent"),
+      heading(texts.usageByAgent),
       {
         margin: [0, 4, 0, 0],
         fontSize: 8.5,
@@ -69,30 +77,20 @@ export function agentTable(view: InvoiceView): PdfNode {
           headerRows: 1,
           keepWithHeaderRows: 1,
           dontBreakRows: true,
-          widths: withRest(
-            [
-              fit(58, view.agents.map(({ requests }) => requests)),
-              fit(78, view.agents.map(({ inputTokens }) => inputTokens)),
-              fit(78, view.agents.map(({ outputTokens }) => outputTokens)),
-              fit(62, view.agents.map(({ otherUnits }) => otherUnits)),
-              fit(78, view.agents.map(({ amount }) => amount)),
-            ],
-            PAGE[view.paper].content,
+          widths: inOrder(
+            view,
+            withRest(
+              [
+                fit(58, view.agents.map(({ requests }) => requests)),
+                fit(78, view.agents.map(({ inputTokens }) => inputTokens)),
+                fit(78, view.agents.map(({ outputTokens }) => outputTokens)),
+                fit(62, view.agents.map(({ otherUnits }) => otherUnits)),
+                fit(78, view.agents.map(({ amount }) => amount)),
+              ],
+              PAGE[view.paper].content,
+            ),
           ),
-          body: [
-            headerRow(head),
-            ...view.agents.map((row) => [
-              rich(row.agent, 20),
-              ...[
-                row.requests,
-                row.inputTokens,
-                row.outputTokens,
-                row.otherUnits,
-                row.amount,
-              ]
-                .map(right),
-            ]),
-          ],
+          body: [headerRow(head, view), ...view.agents.map((row) => agentCells(row, view))],
         },
         layout: tableLayout(3),
       },
@@ -100,13 +98,18 @@ export function agentTable(view: InvoiceView): PdfNode {
   };
 }
 
-function lineCells(line: LineRow): PdfNode[] {
+function agentCells(row: AgentRow, view: InvoiceView): PdfNode[] {
+  const figures = [row.requests, row.inputTokens, row.outputTokens, row.otherUnits, row.amount];
+  return inOrder(view, [rich(row.agent, 20), ...figures.map(right)]);
+}
+
+function lineCells(line: LineRow, view: InvoiceView): PdfNode[] {
   const small = { fontSize: 7.5, color: COLOR.muted, lineHeight: 1.25 };
-  return [
+  return inOrder<PdfNode>(view, [
     {
       stack: [
         rich(line.description, 44),
-        ...(line.details.length > 0 ? [{ ...joined(line.details, 50), ...small }] : []),
+        ...smallPrint(line.details, view).map((node) => ({ ...node, ...small })),
         ...line.tiers.map((tier) => ({ ...rich(tier, 50), ...small })),
       ],
     },
@@ -119,18 +122,34 @@ function lineCells(line: LineRow): PdfNode[] {
     {
       stack: [
         right(line.unitPrice),
-        ...(line.per ? [{ ...right(line.per), ...small }] : []),
+        ...(line.per ? [{ ...perText(line.per), ...small }] : []),
       ],
     },
     right(line.amount),
-  ];
+  ]);
 }
 
-function headerRow(names: readonly string[]): PdfNode[] {
-  return names.map((name, index) => ({
-    ...label(name),
-    alignment: index === 0 ? "left" : "right",
-  }));
+/** One line of all; a line each where a typesetter who breaks it would break it at the wrong end. */
+function smallPrint(details: readonly string[], { words }: InvoiceView): PdfNode[] {
+  if (words.direction === "rtl") return details.map((detail) => rich(detail, 50));
+  return details.length > 0 ? [joined(details, 50)] : [];
+}
+
+/** Figures of one width, or words in their font. */
+function perText(text: string): PdfNode {
+  const words = ours(text, 30);
+  return typeof words.text === "string" ? right(text) : { ...words, alignment: "right" };
+}
+
+function headerRow(names: readonly string[], view: InvoiceView): PdfNode[] {
+  const { direction } = view.words;
+  return inOrder(
+    view,
+    names.map((name, index) => ({
+      ...label(name, 16),
+      alignment: index === 0 && direction === "ltr" ? "left" : "right",
+    })),
+  );
 }
 
 function right(text: string): PdfNode {

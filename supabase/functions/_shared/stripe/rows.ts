@@ -65,6 +65,13 @@ export const UntoldPayment = z.object({
 /** See the schema of the same name. */
 export type UntoldPayment = z.infer<typeof UntoldPayment>;
 
+/** What is noted of such a payment: of `public.stripe_payment_records`. */
+export const NotedPayment = z.object({
+  payment_record_id: z.string().nullable(),
+  amount_minor: minor,
+  state: z.enum(["counted", "telling", "told", "left"]),
+});
+
 /** Usage that a meter of Stripe's is to be told: a row of `_billing.due_meter_events`. */
 export const MeterEvent = z.object({
   id: z.uuid(),

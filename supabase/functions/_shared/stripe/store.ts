@@ -1,36 +1,42 @@
 import type { Sql } from "postgres";
 import type Stripe from "stripe";
 import { z } from "zod";
-import { batchQueue } from "../postgres/batch-queue.ts";
 import { ClientFacts, InvoiceFacts } from "../../../../shared/stripe/facts.ts";
+import { eventStore } from "./event-store.ts";
+import { jsonOf, text } from "./json-answers.ts";
 import {
   BothSides,
   KnownInvoice,
   MeterDifference,
   MeterEvent,
   minor,
-  ObjectToFetch,
+  NotedPayment,
   OutboxTask,
   ReconciliationRun,
   UntoldPayment,
 } from "./rows.ts";
 
 const ids = z.array(z.object({ id: z.string() }));
-const counts = z.array(z.object({ done: z.int() }));
-
-/** Events acted on by one call, each in a transaction of its own. */
-const BATCH = 25;
 
 /** What is written down of Stripe, for one mode. Throws `PostgresError` when a statement fails. */
 export type StripeStore = ReturnType<typeof stripeStore>;
 
 /** The store in the database. `livemode` is that of the key in use. */
 export function stripeStore(sql: Sql, livemode: boolean) {
-  const jsonOf = async (rows: PromiseLike<readonly Record<string, unknown>[]>) =>
-    (await rows)[0]?.json ?? null;
-  const text = (value: unknown) => JSON.stringify(value);
   return {
     livemode,
+    ...sendingStore(sql, livemode),
+    ...moneyStore(sql, livemode),
+    ...payoutStore(sql, livemode),
+    ...eventStore(sql),
+    ...outboxStore(sql, livemode),
+    ...reconciliationStore(sql, livemode),
+  };
+}
+
+/** Clients and invoices on their way to Stripe, and who mails an invoice. */
+function sendingStore(sql: Sql, livemode: boolean) {
+  return {
     invoiceFacts: async (id: string) =>
       InvoiceFacts.nullable().parse(
         await jsonOf(sql`select _billing.stripe_invoice_facts(${id}, ${livemode}) as json`),
@@ -86,6 +92,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
     releaseMail: async (invoice: string) =>
       void await sql`select _billing.release_mail(${invoice})`,
     noteMailed: async (invoice: string) => void await sql`select _billing.note_mailed(${invoice})`,
+  };
+}
+
+/** Money that moved at Stripe, and that of which it is not decided yet. */
+function moneyStore(sql: Sql, livemode: boolean) {
+  return {
     applyInvoice: async (invoice: Stripe.Invoice, seen: Date) =>
       await jsonOf(sql`
         select billing.apply_stripe_invoice(${text(invoice)}::text::jsonb, ${seen}) as json`),
@@ -141,6 +153,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(z.object({ stripe_customer_id: z.string() })).parse([
         ...await sql`select * from _billing.moved_balances(${livemode})`,
       ]).map((row) => row.stripe_customer_id),
+  };
+}
+
+/** Payouts to us, and clients who are setting up how they pay. */
+function payoutStore(sql: Sql, livemode: boolean) {
+  return {
     /** Whether what it is made of is to be listed. */
     savePayout: async (payout: Stripe.Payout) =>
       z.boolean().parse(
@@ -177,58 +195,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       ]),
     saveSetup: async (id: string, isDone: boolean) =>
       void await sql`select _billing.save_setup(${id}, ${isDone})`,
-    applyCreditNote: async (note: Stripe.CreditNote, seen: Date) =>
-      await jsonOf(sql`
-        select billing.apply_stripe_credit_note(${text(note)}::text::jsonb, ${seen}) as json`),
-    /** What came of it; null where its customer is none of ours. */
-    applySubscription: async (subscription: Stripe.Subscription, seen: Date) =>
-      await jsonOf(sql`
-        select case when billing.owner_of_subscription(s) is not null
-          then billing.apply_stripe_subscription(s, ${seen}) end as json
-        from (select ${text(subscription)}::text::jsonb) x(s)`),
-    forgetCustomer: async (customer: string, seen: Date) =>
-      void await sql`select billing.forget_stripe_customer(${customer}, ${seen})`,
-    receiveEvents: async (events: readonly Stripe.Event[]) =>
-      minor.parse(
-        await jsonOf(sql`
-          select count(*) filter (where billing.receive_stripe_event(e)) as json
-          from jsonb_array_elements(${text(events)}::text::jsonb) e`),
-      ),
-    /** True when the event, a JSON text, is new. Those that come together are stored together. */
-    receiveEvent: batchQueue(async (payloads: readonly string[]) =>
-      z.array(z.object({ is_new: z.boolean() })).parse([
-        ...await sql`
-          select billing.receive_stripe_event(e.event) as is_new
-          from jsonb_array_elements(${`[${payloads.join()}]`}::text::jsonb) with ordinality
-            e(event, place) order by e.place`,
-      ]).map(({ is_new }) => is_new)
-    ),
-    objectsToFetch: async (limit: number) =>
-      z.array(ObjectToFetch).parse([
-        ...await sql`select * from _billing.stripe_events_to_fetch(${limit})`,
-      ]),
-    /** Null: the object is none that anything is done about. */
-    saveFetched: async (events: readonly string[], object: unknown, at: Date) =>
-      void await sql`
-        select _billing.save_fetched_object(${sql.array([...events])}::text[],
-          ${object === null ? null : text(object)}::text::jsonb, ${at})`,
-    saveFetchProblem: async (events: readonly string[], error: string, gone: boolean) =>
-      void await sql`
-        select _billing.save_fetch_problem(${sql.array([...events])}::text[], ${error}, ${gone})`,
-    /**
-     * Until nothing is due, or so many batches are done: then true. Each event is committed by
-     * itself, because it holds the books of its client.
-     */
-    processEvents: async (batches = Infinity) => {
-      let done = BATCH;
-      for (let batch = 0; done === BATCH && batch < batches; batch++) {
-        const [acted] = counts.parse([
-          ...await sql`call _billing.act_on_stripe_events(${BATCH}, 0)`,
-        ]);
-        done = acted?.done ?? 0;
-      }
-      return done === BATCH;
-    },
+  };
+}
+
+/** What Stripe is still to be told: credit notes, payments elsewhere, metered usage. */
+function outboxStore(sql: Sql, livemode: boolean) {
+  return {
     outbox: async () =>
       z.array(OutboxTask).parse([...await sql`select * from _billing.stripe_outbox(${livemode})`]),
     saveCreditNote: async (note: string, stripeId: string) =>
@@ -245,6 +217,15 @@ export function stripeStore(sql: Sql, livemode: boolean) {
       z.array(UntoldPayment).parse([
         ...await sql`select * from _billing.untold_payments(${livemode})`,
       ]),
+    /** What is noted of a payment that Stripe is told of; null: nothing yet. */
+    paymentRecord: async (payment: string) =>
+      NotedPayment.nullable().parse(
+        [
+          ...await sql`
+          select payment_record_id, amount_minor, state from public.stripe_payment_records
+          where payment_id = ${payment} and livemode = ${livemode}`,
+        ][0] ?? null,
+      ),
     beginPaymentRecord: async (payment: string, amount: number) =>
       void await sql`select _billing.begin_payment_record(${payment}, ${livemode}, ${amount})`,
     savePaymentRecord: async (payment: string, record: string | null, isTold: boolean) =>
@@ -275,6 +256,12 @@ export function stripeStore(sql: Sql, livemode: boolean) {
           select client, event_name, usage_day::text, used::text, sent, reason
           from _billing.meter_differences(${since}::date, ${livemode}, ${now})`,
       ]),
+  };
+}
+
+/** Reconciliations, and what they report. */
+function reconciliationStore(sql: Sql, livemode: boolean) {
+  return {
     /** True when operators had not been told. */
     report: async (key: string, message: string) =>
       z.boolean().parse(

@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import {
+  ALL_LANGUAGES,
+  sampleIn,
+  sampleNoteIn,
+} from "../../../../shared/document/language-samples.ts";
 import { acme } from "../../../../shared/document/samples.ts";
 import type { MailMessage } from "../outbound/mail/message.ts";
 import type { DeliveredDocument } from "../documents.ts";
@@ -187,4 +192,89 @@ Deno.test("nothing in a notice turns text around or moves a cursor", async () =>
   assert.match(mail?.text ?? "", /One \[2J\nTwo/);
   const sent = `${mail?.text}${mail?.html}`;
   assert.deepEqual(["\u202e", "\u001b"].filter((character) => sent.includes(character)), []);
+});
+
+Deno.test("a German mail is German in subject, HTML and text", async () => {
+  const { mail } = await deliver({}, { document: sampleIn("de"), amountDueMinor: 14375 });
+  assert.equal(mail?.subject, "Rechnung INV-2026-000123 von LeverEdge AI, Inc.");
+  assert.match(mail?.html ?? "", /^<!doctype html>\n<html lang="de"><head>/);
+  assert.equal(
+    mail?.text.replaceAll("\u00a0", " "),
+    `Rechnung INV-2026-000123
+
+Guten Tag Birke & Söhne GmbH,
+
+anbei erhalten Sie Ihre Rechnung. Vielen Dank für die Zusammenarbeit.
+
+Zu zahlen: 143,75 €
+
+Rechnung ansehen und bezahlen: https://pay.example.test/i/1?a=1&b=2
+
+Zeitraum:        01.06.2026 – 30.06.2026
+Ausgestellt:     01.07.2026
+Fällig:          31.07.2026
+Rechnungsbetrag: 198,75 €
+
+Bank transfer to LeverEdge AI, Inc.
+Account 000123456789, routing 110000000
+Please quote the invoice number.
+
+LeverEdge AI, Inc. · 548 Market Street, Suite 200 · San Francisco, CA 94104 · United States · \
+billing@leveredge.example · leveredge.example
+
+--${" "}
+LeverEdge AI, Inc.
+`,
+  );
+});
+
+Deno.test("an Arabic mail runs to the left, and its values keep their order", async () => {
+  const { mail } = await deliver(
+    { event: "reminder", payload: { days: 9 } },
+    { document: sampleIn("ar"), amountDueMinor: 14375 },
+  );
+  assert.equal(mail?.subject, "متأخرة: الفاتورة INV-2026-000123 استحقت في 31/07/2026");
+  assert.match(mail?.html ?? "", /^<!doctype html>\n<html lang="ar" dir="rtl"><head>/);
+  assert.match(mail?.html ?? "", /الفاتورة <bdi>INV-2026-000123<\/bdi> متأخرة السداد/);
+  assert.match(mail?.html ?? "", /<td align="left" style="padding:9px 0;/);
+  assert.doesNotMatch(mail?.html ?? "", /letter-spacing:-?0\.|\u2068|\u2069/);
+  assert.match(mail?.text ?? "", /المبلغ المستحق: \u2068€143\.75\u2069\n/);
+  assert.match(
+    mail?.text ?? "",
+    /^عرض الفاتورة ودفعها: https:\/\/pay\.example\.test\/i\/1\?a=1&b=2$/m,
+  );
+  assert.match(
+    mail?.text ?? "",
+    /^الفترة: من \u206801\/06\/2026\u2069 إلى \u206830\/06\/2026\u2069$/m,
+  );
+});
+
+Deno.test("every mail is in each language, and none of its words is English", async () => {
+  const reminder = (payload: Record<string, unknown>) => ({ event: "reminder", payload });
+  const jobs: readonly Partial<DeliveryJob>[] = [
+    {},
+    reminder({ days: -3 }),
+    reminder({ days: 0 }),
+    reminder({ days: 9 }),
+    reminder({ days: 1, failure: "payment_failed" }),
+    reminder({ days: 1, failure: "payment_action_required" }),
+    { event: "credit_note_issued", credit_note_id: ID },
+  ];
+  for (const language of ALL_LANGUAGES.filter((one) => one !== "en")) {
+    for (const job of jobs) {
+      const isNote = job.event === "credit_note_issued";
+      const document = isNote ? sampleNoteIn(language) : sampleIn(language);
+      const { mail } = await deliver(job, {
+        document: { ...document, seller: { ...document.seller, payment_instructions: null } },
+        amountDueMinor: 14375,
+      });
+      const said = `${mail?.subject}\n${mail?.text}`.replaceAll(/https:\S+|LeverEdge.*/g, "");
+      assert.doesNotMatch(
+        said,
+        /\b(invoice|due|your|please|reminder|overdue|dear|credit note|issued|paid|view|if)\b|\{/i,
+        `${language} ${job.event}`,
+      );
+      assert(mail?.html.includes(`<html lang="${language}"`));
+    }
+  }
 });

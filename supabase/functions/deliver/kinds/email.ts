@@ -6,6 +6,7 @@ import {
   invoiceMail,
   reminderMail,
 } from "../outbound/mail/invoice-mail.ts";
+import { wordsOf } from "../../../../shared/words/words.ts";
 import { cutText, MESSAGE_CHARACTERS, SUBJECT_CHARACTERS } from "../outbound/cut-text.ts";
 import { type MailMessage, messageIdOf, type SendMail } from "../outbound/mail/message.ts";
 import { type MailContent, mailHtml, mailText } from "../outbound/mail/template.ts";
@@ -90,6 +91,7 @@ function composeNotice(job: DeliveryJob, from: string): Composed {
   const text = cutText(payload.data.text, MESSAGE_CHARACTERS);
   const subject = cutText(cleanText(payload.data.subject), SUBJECT_CHARACTERS);
   const content = {
+    words: wordsOf("en"),
     brand: "LeverEdge Billing",
     title: subject,
     paragraphs: plainMessage(text).split(/\n{2,}/),

@@ -23,12 +23,28 @@ begin
     select e.currency, e.amount_minor from public.credit_entries e
     where e.client_id = granted_credit.client_id and e.effective_at <= at
       and e.effective_at >= today::timestamp at time zone 'UTC'
+      and not exists (select from public.credit_grants g
+        where g.id = e.grant_id and g.kind = 'promotional')
   ) x
   group by x.currency;
 end $$;
 comment on function billing.granted_credit is
-  'Granted credit that a client has at an instant, past or future, as far as it is booked now.';
+  'Granted credit that pays, of a client at an instant, past or future, as far as it is booked now;
+   promotional credit is not in it.';
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
+
+create function billing.promotional_credit(client_id uuid, at timestamptz default now())
+returns table (currency text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select e.currency, sum(e.amount_minor)
+  from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
+  where g.client_id = promotional_credit.client_id and g.kind = 'promotional'
+    and e.effective_at <= at
+  group by e.currency;
+$$;
+comment on function billing.promotional_credit is
+  'Promotional credit that a client has at an instant: a discount on what is still to be charged.';
+grant execute on function billing.promotional_credit(uuid, timestamptz) to service_role;
 
 create function billing.credits_of(client_id uuid, at timestamptz default now())
 returns table (grant_id uuid, kind text, currency text, amount_minor bigint, left_minor bigint,

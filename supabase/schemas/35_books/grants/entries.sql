@@ -15,12 +15,15 @@ create table public.credit_entries (
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
-    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration')),
+    'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration', 'discount',
+    'discount_return')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
-    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration'))),
+    and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration',
+      'discount_return'))),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
     when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
+    when kind in ('discount', 'discount_return') then invoice_id is not null
     when kind in ('release', 'reopening') then line_id is null or invoice_id is not null
     else num_nulls(invoice_id, line_id) = 2 end)
 );
@@ -30,7 +33,8 @@ comment on table public.credit_entries is
 comment on column public.credit_entries.kind is
   'grant; expiry, booked ahead; use by a line; release of the expiry of what is used; return of a
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
-   another grant; withdrawal of credit whose payment goes back; restoration of it.';
+   another grant; withdrawal of credit whose payment goes back; restoration of it; discount by
+   promotional credit; discount_return of it.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -39,7 +43,7 @@ create index credit_entries_line_id on public.credit_entries (line_id);
 create index credit_entries_credit_note_id on public.credit_entries (credit_note_id);
 create index credit_entries_currency on public.credit_entries (currency);
 create unique index credit_entries_line_uses_once on public.credit_entries (grant_id, line_id)
-  where kind = 'use';
+  where kind in ('use', 'discount');
 create unique index credit_entries_granted_once on public.credit_entries (grant_id, kind)
   where kind in ('grant', 'expiry');
 
@@ -78,7 +82,8 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
--- that has been used does not expire. Credit restored after its expiry expires at once.
+-- that has been used does not expire. Credit that is restored, or promotional credit that comes
+-- back, after its expiry expires at once.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -91,7 +96,9 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
       else 'reopening' end, -m.amount_minor, case
-        when m.kind = 'restoration' and g.expires_at < m.at then m.at else g.expires_at end)
+        when m.kind in ('restoration', 'discount_return')
+          then greatest(g.expires_at, case when g.expires_at < m.at then m.at end)
+        else g.expires_at end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;

@@ -21,7 +21,8 @@ create table public.credit_grants (
   top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
-  constraint credit_grants_kind_known check (kind in ('paid', 'refund', 'rollover')),
+  constraint credit_grants_kind_known check (
+    kind in ('paid', 'refund', 'rollover', 'promotional')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
     and (kind = 'paid' or kind = 'rollover' or cost_minor = 0)),
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
@@ -39,7 +40,7 @@ comment on table public.credit_grants is
    credit_entries say what became of it.';
 comment on column public.credit_grants.kind is
   'paid: the client has paid for it; refund: instead of money given back; rollover: what was left
-   of another grant.';
+   of another grant; promotional: given for nothing, a discount before tax. The others pay.';
 comment on column public.credit_grants.cost_minor is
   'What was paid for all of it; less than the amount where there is a bonus.';
 comment on column public.credit_grants.priority is 'Lower is used first.';
@@ -55,6 +56,8 @@ comment on column public.credit_grants.continues_id is 'Of a rollover: the grant
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';
 create index credit_grants_client_id on public.credit_grants (client_id, currency);
+create index credit_grants_promotional on public.credit_grants (client_id)
+  where kind = 'promotional';
 create index credit_grants_currency on public.credit_grants (currency);
 create index credit_grants_continues_id on public.credit_grants (continues_id);
 

@@ -1,5 +1,6 @@
 -- Sums of what became of grants, as those of the ledger: a grant counts from when it may be used,
--- which is another time than the one it is posted at.
+-- which is another time than the one it is posted at. Promotional credit pays nothing and is not in
+-- them.
 
 -- The spans that an instant is in.
 create function _billing.spans_of(at timestamptz)
@@ -23,7 +24,8 @@ create table billing.credit_sums (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.credit_sums is
-  'Sums of credit_entries, by day and by month of UTC in which they are effective.';
+  'Sums of credit_entries, by day and by month of UTC in which they are effective; promotional
+   credit is in none.';
 create index credit_sums_currency on billing.credit_sums (currency);
 alter table billing.credit_sums enable row level security;
 revoke all on billing.credit_sums from public;
@@ -34,7 +36,9 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   insert into billing.credit_sums as s (client_id, currency, span, starts_on, amount_minor)
   select n.client_id, n.currency, x.span, x.starts_on, sum(n.amount_minor)
-  from new_rows n cross join lateral _billing.spans_of(n.effective_at) x
+  from new_rows n
+  join public.credit_grants g on g.id = n.grant_id and g.kind <> 'promotional'
+  cross join lateral _billing.spans_of(n.effective_at) x
   group by n.client_id, n.currency, x.span, x.starts_on
   order by n.client_id, n.currency, x.span, x.starts_on
   on conflict (client_id, span, starts_on, currency)

@@ -1,14 +1,16 @@
 -- What is posted of grants of credit and of what becomes of them.
 
 -- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
--- that moves from one grant to another stays on the account.
+-- that moves from one grant to another stays on the account. Promotional credit is owed to nobody
+-- and is on no account until it is used: then it is an expense, and the charge is earned in full.
 create function _billing.post_credit_entries() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.post(array(
     select (x.kind, n.id, n.invoice_id, n.client_id, n.currency,
       case when n.kind = 'grant' then g.granted_at else n.effective_at end, x.debit,
-      'prepaid_credit', x.amount, g.method)::_billing.ledger_transfer
+      case when g.kind = 'promotional' then 'earnings' else 'prepaid_credit' end, x.amount,
+      g.method)::_billing.ledger_transfer
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
     cross join lateral (values
@@ -20,8 +22,10 @@ begin
       ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
       ('prepaid_transfer', 'receivable', n.amount_minor, n.kind = 'transfer'),
+      ('promotional_use', 'promotion_expense', -n.amount_minor, n.kind = 'discount'),
+      ('promotional_return', 'promotion_expense', -n.amount_minor, n.kind = 'discount_return'),
       ('prepaid_expiry', 'breakage', n.amount_minor,
-        n.kind in ('expiry', 'release', 'reopening')),
+        n.kind in ('expiry', 'release', 'reopening') and g.kind <> 'promotional'),
       -- Of a dispute: what is written off is the less by what was not used. Of a note that is
       -- posted already: what it has posted as granted for nothing.
       ('prepaid_withdrawal', case when n.credit_note_id is null then 'write_off'

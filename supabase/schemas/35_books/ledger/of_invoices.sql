@@ -9,7 +9,7 @@ comment on function _billing.write_off_account is
 
 create function _billing.post_invoices() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set enable_nestloop = off set jit = off as $$
 begin
   perform _billing.post(array(
     with moved as materialized (

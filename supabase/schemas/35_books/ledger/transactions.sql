@@ -19,7 +19,7 @@ create table billing.ledger_transactions (
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
     'overpayment', 'credit_grant', 'credit_refund', 'credit_refund_failure', 'adjustment',
     'prepayment', 'prepaid_use', 'prepaid_return', 'prepaid_transfer', 'prepaid_expiry',
-    'prepaid_withdrawal')),
+    'prepaid_withdrawal', 'promotional_use', 'promotional_return')),
   constraint ledger_transactions_named check (id = _billing.ledger_id(kind, source_id))
 );
 comment on table billing.ledger_transactions is

@@ -20,24 +20,28 @@ begin
       'total_minor', n.total_minor, 'balance_applied_minor', 0,
       'amount_due_minor', 0),
     'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
-    'payment_terms_days', i.payment_terms_days, 'payment_url', null) into content
+    'payment_terms_days', i.payment_terms_days, 'payment_url', null)
+    || _billing.document_language(c.locale) into content
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id
   join public.clients c on c.id = n.client_id
   join public.currencies cur on cur.code = n.currency
   cross join lateral (
     select
-      coalesce(sum(x.amount_minor) filter (where x.kind not in ('discount', 'tax')), 0)
-        as subtotal,
-      coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0) as discount,
+      coalesce(sum(x.amount_minor) filter (
+        where x.kind not in ('discount', 'promotional_credit', 'tax')), 0) as subtotal,
+      coalesce(sum(x.amount_minor) filter (
+        where x.kind in ('discount', 'promotional_credit')), 0) as discount,
       coalesce(sum(x.amount_minor) filter (where x.kind = 'tax'), 0) as tax,
       coalesce(jsonb_agg(jsonb_build_object('kind', x.kind, 'description', x.description,
         'detail', x.detail, 'period', null, 'agent', null,
         'quantity', _billing.decimal_text(x.quantity), 'unit', null, 'unit_price', null,
         'per', null, 'amount_minor', x.amount_minor, 'tiers', null) order by x.kind desc,
-        x.description) filter (where x.kind not in ('discount', 'tax')), '[]') as lines,
+        x.description) filter (
+        where x.kind not in ('discount', 'promotional_credit', 'tax')), '[]') as lines,
       coalesce(jsonb_agg(jsonb_build_object('description', x.description,
-        'amount_minor', x.amount_minor)) filter (where x.kind = 'discount'), '[]') as discounts,
+        'amount_minor', x.amount_minor) order by x.kind, x.description) filter (
+        where x.kind in ('discount', 'promotional_credit')), '[]') as discounts,
       coalesce(jsonb_agg(jsonb_build_object('name', x.tax_name,
         'rate_percent', _billing.decimal_text(x.tax_rate_percent),
         'behavior', x.tax_behavior, 'base_minor', x.tax_base_minor,

@@ -29,6 +29,7 @@ begin
     from pg_temp.credit_parts c where c.invoice_id = write_section_note.invoice_id
     group by c.rating_key
   ) p using (rating_key);
+  perform _billing.return_promotional_credit(note_id, as_of);
   perform _billing.write_credit_document(note_id);
 end $$;
 

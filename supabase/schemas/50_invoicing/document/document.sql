@@ -16,6 +16,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.clients c where c.id = document_client.client_id;
 $$;
 
+-- The language of a document's words, frozen with it: of the client's locale, where the dictionary
+-- (shared/words) has it. Documents in English do not name it, as those of before do not.
+create function _billing.document_language(locale text) returns jsonb language sql immutable
+return case when split_part(locale, '-', 1) in ('de', 'fr', 'es', 'it', 'nl', 'pt', 'ja', 'ar')
+  then jsonb_build_object('language', split_part(locale, '-', 1)) else '{}' end;
+comment on function _billing.document_language is
+  'The part of documents that says in which language they are; empty for English.';
+
 -- What an invoice will have got when it is issued.
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
   due_on date, balance_applied_minor bigint);
@@ -51,7 +59,7 @@ create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
+set jit = off set enable_nestloop = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -77,7 +85,7 @@ set jit = off set enable_nestloop = off set enable_mergejoin = off as $$
     'agents', coalesce(b.agents, '[]'), 'daily', coalesce(b.days, '[]'),
     'notes', case when i.note is null then '[]' else json_build_array(i.note) end,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)::jsonb
-    || coalesce(k.credits, '{}')
+    || (coalesce(k.credits, '{}') || _billing.document_language(c.locale))
   from public.invoices i
   -- One by one, by index: not all clients are read for a batch of them.
   cross join lateral (select * from public.clients n where n.id = i.client_id offset 0) c

@@ -1,5 +1,24 @@
 -- The lines of an invoice as its document shows them.
 
+-- What is left of a promotional grant, less what drafts will use of it.
+create function _billing.promotional_left(grant_id uuid)
+returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  select (coalesce((
+    select sum(e.amount_minor) from public.credit_entries e
+    where e.grant_id = promotional_left.grant_id
+      and e.kind not in ('expiry', 'release', 'reopening')), 0) + coalesce((
+    select sum(l.amount_minor)
+    from public.credit_grants g
+    join public.invoices i on i.client_id = g.client_id and i.status = 'draft'
+    join public.invoice_lines l on l.invoice_id = i.id
+      and l.rating_key = 'promotional|' || g.id
+    where g.id = promotional_left.grant_id and not exists (
+      -- Of an invoice that is being issued, whose use is booked.
+      select from public.credit_entries e where e.line_id = l.id)), 0))::bigint;
+$$;
+comment on function _billing.promotional_left is
+  'What is left of a promotional grant once all drafts are issued.';
+
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
@@ -32,9 +51,13 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
     from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
   ), discounted as (
-    select l.invoice_id, json_agg(json_build_object('description', l.description,
-      'amount_minor', l.amount_minor) order by l.position) as discounts
-    from line l where l.kind = 'discount' group by l.invoice_id
+    -- Of promotional credit with what is left of the grant.
+    select l.invoice_id, json_agg(case when l.kind = 'discount' then json_build_object(
+        'description', l.description, 'amount_minor', l.amount_minor)
+      else json_build_object('description', l.description, 'amount_minor', l.amount_minor,
+        'left_minor', _billing.promotional_left(_billing.grant_of(l.rating_key))) end
+      order by l.position) as discounts
+    from line l where l.kind in ('discount', 'promotional_credit') group by l.invoice_id
   ), taxed as (
     select l.invoice_id, json_agg(json_build_object('name', l.tax_name,
       'rate_percent', _billing.decimal_text(l.tax_rate_percent), 'behavior', l.tax_behavior,

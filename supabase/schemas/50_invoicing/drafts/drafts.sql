@@ -84,7 +84,7 @@ begin
     quantity, unit_amount, per_units, pricing_model, tiers, precise_amount, amount_minor, tax_name,
     tax_rate_percent, tax_behavior, tax_base_minor, tax_note, description, detail)
   select s.invoice_id, row_number() over (partition by s.invoice_id order by
-      array_position('{usage,minimum,one_off,discount,tax}', x.kind),
+      array_position('{usage,minimum,one_off,discount,promotional_credit,tax}', x.kind),
       s.is_late, x.section_start, x.model is null, x.detail,
       case when x.rate_class = 'standard'
         then array_position('{input_tokens,output_tokens}', x.metric) end,

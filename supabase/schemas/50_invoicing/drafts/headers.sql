@@ -17,17 +17,18 @@ end $$;
 -- What the lines of drafts come to, per home period and currency.
 create function _billing.draft_sums()
 returns table (client_id uuid, home_start date, currency text, terms_start date, subtotal numeric,
-  discount numeric, tax numeric, tax_included numeric, has_charges boolean)
+  discount numeric, tax numeric, tax_included numeric, has_charges boolean,
+  has_credit boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
   select s.client_id, s.home_start, s.currency, max(s.section_start),
     coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum', 'one_off')), 0),
-    coalesce(sum(x.amount_minor) filter (where x.kind = 'discount'), 0),
+    coalesce(sum(x.amount_minor) filter (where x.kind in ('discount', 'promotional_credit')), 0),
     coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'exclusive'), 0),
     coalesce(sum(x.amount_minor) filter (where x.tax_behavior = 'inclusive'), 0),
-    bool_or(x.kind in ('usage', 'minimum'))
+    bool_or(x.kind in ('usage', 'minimum')), bool_or(x.kind = 'promotional_credit')
   from pg_temp.draft_lines x
   join pg_temp.draft_sections s
     on s.client_id = x.client_id and s.section_start = x.section_start
@@ -38,7 +39,7 @@ comment on function _billing.draft_sums is 'Totals of the lines that are being d
 -- One draft with its totals, without lines yet, per (client, home period), and one per client and
 -- currency for late usage without a later period. Drafts of targets that have lines again are
 -- emptied and kept, those of targets without lines go, and so do those of zero: nothing to pay, no
--- invoice.
+-- invoice. Where promotional credit is used there is one, also of zero: it says what was used.
 create function _billing.write_draft_headers(targets billing.rating_target[])
 returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -55,7 +56,8 @@ begin
     join pg_temp.draft_sections s on s.client_id = h.client_id and s.currency = h.currency
       and s.home_start is not distinct from h.home_start
     join pg_temp.draft_lines x on x.client_id = s.client_id and x.section_start = s.section_start
-    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and x.kind = 'one_off'
+    where h.subtotal + h.discount + h.tax = 0 and h.has_charges and not h.has_credit
+      and x.kind = 'one_off'
       and _billing.item_of(x.rating_key) is not null
   ), settled as (
     update public.invoice_items t
@@ -78,7 +80,7 @@ begin
       where v.client_id = h.client_id and v.period_start = h.home_start and v.status = 'void'
       order by v.finalized_at desc, v.number desc limit 1
     ) v on true
-    where h.subtotal + h.discount + h.tax <> 0
+    where h.subtotal + h.discount + h.tax <> 0 or h.has_credit
   ), written as (
     insert into public.invoices as i (id, client_id, kind, period_start, period_end, currency,
       payment_terms_days, deliveries, replaces_id, subtotal_minor, discount_minor, tax_minor,
@@ -117,7 +119,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
     select l.invoice_id,
       coalesce(sum(l.amount_minor) filter (
         where l.kind in ('usage', 'minimum', 'one_off', 'top_up')), 0) as subtotal,
-      coalesce(sum(l.amount_minor) filter (where l.kind = 'discount'), 0) as discount,
+      coalesce(sum(l.amount_minor) filter (
+        where l.kind in ('discount', 'promotional_credit')), 0) as discount,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'exclusive'), 0) as tax,
       coalesce(sum(l.amount_minor) filter (where l.tax_behavior = 'inclusive'), 0)
         as tax_included

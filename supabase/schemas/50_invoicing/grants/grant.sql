@@ -52,11 +52,12 @@ begin
   made.cost_minor := case when kind = 'paid' then coalesce(cost_minor, amount_minor)
     else coalesce(cost_minor, 0) end;
   problem := case
-    when coalesce(kind, '') not in ('paid', 'refund') then 'kind is paid or refund'
+    when coalesce(kind, '') not in ('paid', 'refund', 'promotional')
+      then 'kind is paid, refund or promotional'
     when coalesce(amount_minor, 0) not between 1 and 1e15 then 'the amount is not above zero'
     when coalesce(priority, -1) not between 0 and 100 then 'the priority is from 0 to 100'
-    when made.cost_minor not between 0 and amount_minor or kind = 'refund' and made.cost_minor > 0
-      then 'the price paid is between 0 and the amount, and 0 for a refund'
+    when made.cost_minor not between 0 and amount_minor or kind <> 'paid' and made.cost_minor > 0
+      then 'the price paid is between 0 and the amount, and 0 where nothing was paid'
     when made.expires_at <= greatest(made.effective_at, as_of)
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
@@ -106,6 +107,10 @@ begin
   select * into old from public.credit_grants g where g.id = roll_over_credit.grant_id;
   if old.id is null then
     perform billing.raise_error('unknown_grant', format('no grant of credit has id %s', grant_id));
+  end if;
+  if old.kind = 'promotional' then
+    perform billing.raise_error('illegal_transition',
+      format('grant %s is promotional and cannot roll over', old.id), 'grant new credit');
   end if;
   select l.left_minor into rest
   from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l

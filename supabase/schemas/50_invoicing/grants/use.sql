@@ -42,10 +42,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     g.metrics, g.models, g.agents, l.left_minor
   from public.credit_grants g
   join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
-  where g.client_id = any (client_ids) and g.effective_at <= as_of and g.granted_at <= as_of;
+  where g.client_id = any (client_ids) and g.kind <> 'promotional' and g.effective_at <= as_of
+    and g.granted_at <= as_of;
 $$;
 comment on function _billing.usable_credits is
-  'Grants with something left that may be used by an instant, in burn order.';
+  'Grants that pay, with something left that may be used by an instant, in burn order.';
 
 create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
   amount_minor bigint);
@@ -84,7 +85,8 @@ declare
   -- Most batches have no client with grants: then this is all that is asked.
   clients constant uuid[] := array(
     select distinct i.client_id from public.invoices i where i.id = any (ids)
-      and exists (select from public.credit_grants g where g.client_id = i.client_id));
+      and exists (select from public.credit_grants g
+        where g.client_id = i.client_id and g.kind <> 'promotional'));
   parts _billing.payable_part[];
   credits _billing.usable_credit[];
   uses _billing.grant_use[] := array[]::_billing.grant_use[];

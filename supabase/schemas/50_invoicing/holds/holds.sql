@@ -42,6 +42,7 @@ grant select on billing.held_invoices to service_role;
 
 -- The usual invoice of a client is the median of its last six of periods, in the same currency; of
 -- fewer than three nothing is said. The lower of two in the middle: an amount that was invoiced.
+-- Promotional credit counts as if it had been charged: once it is used up, nothing is unusual.
 create function _billing.judge_drafts(invoice_ids uuid[])
 returns table (invoice_id uuid, reason text, message text)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -64,7 +65,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select case when count(*) >= 3 then
       percentile_disc(0.5) within group (order by p.total_minor) end as usual_minor
     from (
-      select e.total_minor from public.invoices e
+      select e.total_minor + case when e.discount_minor > 0 then coalesce((
+          select -sum(l.amount_minor) from public.invoice_lines l
+          where l.invoice_id = e.id and l.kind = 'promotional_credit'), 0) else 0 end::bigint
+        as total_minor
+      from public.invoices e
       where i.total_minor > l.floor_minor and l.factor is not null
         and e.client_id = i.client_id and e.kind = 'period' and e.currency = i.currency
         and e.status in ('open', 'paid', 'uncollectible')

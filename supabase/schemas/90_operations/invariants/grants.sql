@@ -37,7 +37,26 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       coalesce((select -sum(b.amount_minor) from public.balance_entries b
         where b.invoice_id = i.id and b.reason = 'applied'), 0) as balance
   ) x
-  where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance;
+  where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance
+  union all
+  -- What promotional credit has taken off charges: of each grant what invoices and notes say.
+  select 'promotional_credit_is_lines', x.grant_id::text, format('used %s, on invoices %s',
+    -sum(x.entries), -sum(x.lines))
+  from (
+    select e.grant_id, e.amount_minor as entries, 0 as lines
+    from public.credit_entries e where e.kind in ('discount', 'discount_return')
+    union all
+    select _billing.grant_of(l.rating_key), 0, l.amount_minor
+    from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+    where l.kind = 'promotional_credit' and i.status not in ('draft', 'void')
+    union all
+    select _billing.grant_of(l.rating_key), 0, -l.amount_minor
+    from public.credit_note_lines l
+    join public.credit_notes n on n.id = l.credit_note_id
+    join public.invoices i on i.id = n.invoice_id
+    where l.kind = 'promotional_credit' and i.status <> 'void'
+  ) x
+  group by x.grant_id having sum(x.entries) <> sum(x.lines);
 $$;
 comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid

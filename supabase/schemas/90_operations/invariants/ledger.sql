@@ -64,10 +64,16 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where e.kind in ('withdrawal', 'restoration') and e.credit_note_id is not null
   union all
   -- The unexpired rest of grants is owed; credit that expires is earned, whenever that is.
-  select e.client_id, e.currency, 'prepaid_credit', -e.amount_minor from public.credit_entries e
-  union all
-  select e.client_id, e.currency, 'breakage', e.amount_minor
-  from public.credit_entries e where e.kind in ('expiry', 'release', 'reopening')
+  select e.client_id, e.currency, x.kind, x.amount
+  from public.credit_entries e
+  join public.credit_grants g on g.id = e.grant_id
+  cross join lateral (values ('prepaid_credit', -e.amount_minor, g.kind <> 'promotional'),
+    ('breakage', e.amount_minor, g.kind <> 'promotional'
+      and e.kind in ('expiry', 'release', 'reopening')),
+    -- Charges that promotional credit reduces are earned in full, and the reduction is our expense.
+    ('earnings', e.amount_minor, e.kind in ('discount', 'discount_return'))
+  ) x(kind, amount, applies)
+  where x.applies
   union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i

@@ -1,30 +1,3 @@
--- Settled periods that are rated otherwise than they are booked, drafts included. More than the
--- rating may stay booked where notes by hand have left no invoice with room to credit it on.
-create function _billing.misbooked_sections()
-returns table (client_id uuid, section_start date, net_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  with section as materialized (
-    select s.client_id, s.section_start, s.net_minor - coalesce((
-      select sum(l.amount_minor)
-      from public.invoices d
-      join public.invoice_lines l on l.invoice_id = d.id and l.section_start = s.section_start
-      where d.client_id = s.client_id and d.status = 'draft'
-        and (l.tax_behavior is null or l.tax_behavior = 'exclusive')), 0) as net_minor
-    from _billing.late_sections(array(
-      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-      from public.billing_periods p
-      where p.state in ('invoiced', 'skipped') and not p.usage_changed)) s
-  )
-  select s.* from section s
-  where s.net_minor > 0 or s.net_minor < 0 and exists (
-    select from public.billing_periods p
-    cross join lateral _billing.creditable_invoices(
-      (p.client_id, p.period_start, p.period_end)::billing.rating_target) c
-    where p.client_id = s.client_id and p.period_start = s.section_start and c.room > 0);
-$$;
-comment on function _billing.misbooked_sections is
-  'Settled periods for which more or less is booked than they are rated at, and by how much.';
-
 -- Of periods: a client's follow each other, none is missing where there was service, and each says
 -- what became of it.
 create function _billing.check_periods()
@@ -60,13 +33,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       select from public.invoices i where i.client_id = p.client_id and i.kind = 'period'
         -- A draft within its grace is an invoice that is not issued yet.
         and i.period_start = p.period_start and i.status <> 'void')
-    and p.state in ('invoiced', 'skipped', 'voided')
-  union all
-  -- What is booked for a settled period is what it is rated at: nothing is billed twice or never.
-  select 'booked_is_rated', s.client_id::text, format('%s: %s %s', s.section_start,
-    abs(s.net_minor), case when s.net_minor > 0 then 'is missing' else 'too much is charged' end)
-  from _billing.misbooked_sections() s;
+    and p.state in ('invoiced', 'skipped', 'voided');
 $$;
 comment on function _billing.check_periods is
-  'Periods that overlap or are missing, without what they say they have, or booked below their
-   rating.';
+  'Periods that overlap or are missing, or without what they say they have.';

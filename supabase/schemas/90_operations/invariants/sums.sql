@@ -24,7 +24,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from (
     select e.client_id, e.currency, s.span, s.starts_on, e.amount_minor as entries, 0 as summed,
       1 as entry
-    from public.credit_entries e cross join lateral _billing.spans_of(e.effective_at) s
+    from public.credit_entries e
+    join public.credit_grants g on g.id = e.grant_id and g.kind <> 'promotional'
+    cross join lateral _billing.spans_of(e.effective_at) s
     union all
     select s.client_id, s.currency, s.span, s.starts_on, 0, s.amount_minor, 0
     from billing.credit_sums s

@@ -1,8 +1,10 @@
-import { formatDay, formatMoney, localeFormat } from "../../../../../shared/document/locale.ts";
-import type { LocaleFormat } from "../../../../../shared/document/locale.ts";
+import { formatDay, formatMoney } from "../../../../../shared/document/locale.ts";
+import { lineTextOf, type Reader, readerOf } from "../../../../../shared/document/reader.ts";
 import type { InvoiceDocument } from "../../../../../shared/document/schema.ts";
 import { cleanLines, cleanOptional, cleanText } from "../../../../../shared/document/text.ts";
 import { rangeText } from "../../../../../shared/document/view.ts";
+import { reasonText } from "../../../../../shared/words/line-words.ts";
+import { say, withoutIsolates, type WordKey } from "../../../../../shared/words/words.ts";
 import type { MailContent } from "./template.ts";
 
 /** What an invoice mail is made of, besides the document as issued. */
@@ -18,46 +20,39 @@ export interface InvoiceMailInput {
   readonly paymentPageUrl: string | null;
 }
 
-/** The mail that brings an invoice, with dates and amounts as the client's locale writes them. */
-export function invoiceMail(input: InvoiceMailInput): MailContent & { subject: string } {
-  const { number, amountDueMinor } = input;
-  const seller = cleanText(input.document.seller.name);
-  const settled = amountDueMinor <= 0;
+/** A mail with its subject. */
+type Mail = MailContent & { readonly subject: string };
+
+/** The mail that brings an invoice, in the document's words, with its dates and amounts. */
+export function invoiceMail(input: InvoiceMailInput): Mail {
+  const { document, number, amountDueMinor } = input;
+  const { words } = readerOf(document);
+  const values = { number, seller: cleanText(document.seller.name) };
   return {
     ...frame(input),
-    subject: `Invoice ${number} from ${seller}`,
-    title: `Invoice ${number}`,
+    subject: subjectOf(document, "invoiceSubject", values),
+    title: say(words, "invoiceTitle", values),
     paragraphs: [
-      greeting(input.document),
-      settled
-        ? "Your invoice is attached. There is nothing to pay: it is covered already."
-        : "Your invoice is attached. Thank you for working with us.",
+      greeting(document),
+      words.texts[amountDueMinor <= 0 ? "attachedSettled" : "attached"],
     ],
   };
 }
 
 /** The mail that reminds of an open invoice, `days` after its due day (negative: before). */
-export function reminderMail(
-  input: InvoiceMailInput,
-  days: number,
-): MailContent & { subject: string } {
+export function reminderMail(input: InvoiceMailInput, days: number): Mail {
   const { document, number } = input;
-  const due = dueText(document);
-  const sentence = days < 0
-    ? `This is a friendly reminder that invoice ${number} is due on ${due}.`
-    : days === 0
-    ? `Invoice ${number} is due today, ${due}.`
-    : `Invoice ${number} was due on ${due}. We have not received your payment yet.`;
+  const { words } = readerOf(document);
+  const values = { number, day: dueText(document) };
+  const when = days < 0 ? "soon" : days === 0 ? "today" : "overdue";
   return {
     ...frame(input),
-    subject: days <= 0
-      ? `Reminder: invoice ${number} is due ${days === 0 ? "today" : `on ${due}`}`
-      : `Overdue: invoice ${number} was due on ${due}`,
-    title: `Invoice ${number} is ${days < 0 ? "due soon" : days === 0 ? "due today" : "overdue"}`,
+    subject: subjectOf(document, `${when}Subject`, values),
+    title: say(words, `${when}Title`, values),
     paragraphs: [
       greeting(document),
-      sentence,
-      "If you have paid in the meantime, please disregard this mail.",
+      say(words, `${when}Text`, values),
+      words.texts.disregard,
     ],
   };
 }
@@ -66,22 +61,18 @@ export function reminderMail(
 export function failureMail(
   input: InvoiceMailInput,
   failure: "payment_failed" | "payment_action_required",
-): MailContent & { subject: string } {
+): Mail {
   const { document, number } = input;
-  const failed = failure === "payment_failed";
-  const subject = failed
-    ? `Payment failed: invoice ${number}`
-    : `Please confirm your payment of invoice ${number}`;
+  const { words } = readerOf(document);
+  const what = failure === "payment_failed" ? "failed" : "confirm";
   return {
     ...frame(input),
-    subject,
-    title: subject,
+    subject: subjectOf(document, `${what}Subject`, { number }),
+    title: say(words, `${what}Subject`, { number }),
     paragraphs: [
       greeting(document),
-      failed
-        ? `Your payment of invoice ${number} did not go through; the amount below is still open.`
-        : `Your bank wants you to confirm the payment of invoice ${number}.`,
-      "If you have paid in the meantime, please disregard this mail.",
+      say(words, `${what}Text`, { number }),
+      words.texts.disregard,
     ],
   };
 }
@@ -89,9 +80,13 @@ export function failureMail(
 /** The mail that brings a credit note. */
 export function creditNoteMail(
   { document, number }: Pick<InvoiceMailInput, "document" | "number">,
-): MailContent & { subject: string } {
-  const invoice = document.references.invoice_number ?? "your invoice";
+): Mail {
+  const reader = readerOf(document);
+  const { words } = reader;
+  const { texts } = words;
+  const invoice = document.references.invoice_number ?? texts.yourInvoice;
   const reason = cleanOptional(document.references.reason);
+  const values = { number, seller: cleanText(document.seller.name) };
   return {
     ...frame({
       document,
@@ -101,16 +96,18 @@ export function creditNoteMail(
       bankTransfer: [],
       paymentPageUrl: null,
     }),
-    subject: `Credit note ${number} from ${cleanText(document.seller.name)}`,
-    title: `Credit note ${number}`,
+    subject: subjectOf(document, "noteSubject", values),
+    title: say(words, "noteTitle", values),
     paragraphs: [
       greeting(document),
-      `The attached credit note belongs to invoice ${invoice}.`,
+      say(words, "noteText", { invoice }),
     ],
-    figure: { label: "Credited", value: money(document.totals.total_minor, document) },
+    figure: { label: texts.credited, value: money(document.totals.total_minor, document, reader) },
     facts: [
-      { label: "Invoice", value: invoice },
-      ...(reason === null ? [] : [{ label: "Reason", value: reason }]),
+      { label: texts.invoice, value: invoice },
+      ...(reason === null
+        ? []
+        : [{ label: texts.reason, value: reasonText(reason, lineTextOf(reader, document)) }]),
     ],
   };
 }
@@ -118,24 +115,25 @@ export function creditNoteMail(
 function frame(
   { document, amountDueMinor, paymentUrl, bankTransfer, paymentPageUrl }: InvoiceMailInput,
 ): Omit<MailContent, "title" | "paragraphs"> {
-  const format = localeFormat(document.locale);
+  const reader = readerOf(document);
+  const { words } = reader;
+  const { texts } = words;
   const { period, issued_on, due_on, totals } = document;
   const owed = amountDueMinor > 0;
   return {
+    words,
     brand: cleanText(document.seller.name),
     figure: {
-      label: owed ? "Amount due" : "Total",
-      value: money(owed ? amountDueMinor : totals.total_minor, document),
+      label: owed ? texts.amountDue : texts.total,
+      value: money(owed ? amountDueMinor : totals.total_minor, document, reader),
     },
-    button: owed && paymentUrl !== null
-      ? { label: "View and pay the invoice", url: paymentUrl }
-      : null,
+    button: owed && paymentUrl !== null ? { label: texts.viewAndPay, url: paymentUrl } : null,
     facts: [
-      ...(period === null ? [] : [{ label: "Period", value: rangeText(period, format) }]),
-      ...day("Issued", issued_on, format),
-      ...(owed ? day("Due", due_on, format) : []),
+      ...(period === null ? [] : [{ label: texts.period, value: rangeText(period, reader) }]),
+      ...day(texts.issued, issued_on, reader),
+      ...(owed ? day(texts.due, due_on, reader) : []),
       ...(owed && amountDueMinor !== totals.total_minor
-        ? [{ label: "Invoice total", value: money(totals.total_minor, document) }]
+        ? [{ label: texts.invoiceTotal, value: money(totals.total_minor, document, reader) }]
         : []),
     ],
     closing: [
@@ -143,28 +141,37 @@ function frame(
         ? [cleanLines(document.seller.payment_instructions).join("\n")]
         : []),
       ...(owed && bankTransfer.length > 0
-        ? [["To pay by bank transfer:", ...bankTransfer.map(cleanText)].join("\n")]
+        ? [[texts.byTransfer, ...bankTransfer.map(cleanText)].join("\n")]
         : []),
-      ...(paymentPageUrl === null ? [] : [`Manage how you pay: ${paymentPageUrl}`]),
+      ...(paymentPageUrl === null ? [] : [say(words, "managePaying", { url: paymentPageUrl })]),
       sellerLine(document),
     ],
   };
 }
 
-function greeting({ client }: InvoiceDocument): string {
-  return `Dear ${cleanText(client.name)},`;
+/** A subject is one line of plain text: readers of mail show it in a list of their own. */
+function subjectOf(
+  document: InvoiceDocument,
+  key: WordKey,
+  values: Readonly<Record<string, string>>,
+): string {
+  return withoutIsolates(say(readerOf(document).words, key, values));
+}
+
+function greeting(document: InvoiceDocument): string {
+  return say(readerOf(document).words, "dear", { name: cleanText(document.client.name) });
 }
 
 function dueText(document: InvoiceDocument): string {
-  return document.due_on === null ? "" : formatDay(document.due_on, localeFormat(document.locale));
+  return document.due_on === null ? "" : formatDay(document.due_on, readerOf(document).format);
 }
 
-function day(label: string, value: string | null, format: LocaleFormat) {
+function day(label: string, value: string | null, { format }: Reader) {
   return value === null ? [] : [{ label, value: formatDay(value, format) }];
 }
 
-function money(minor: number, document: InvoiceDocument): string {
-  return formatMoney(minor, document, localeFormat(document.locale));
+function money(minor: number, document: InvoiceDocument, { format }: Reader): string {
+  return formatMoney(minor, document, format);
 }
 
 function sellerLine({ seller }: InvoiceDocument): string {

@@ -1,0 +1,51 @@
+import type { Sql } from "postgres";
+import { z } from "zod";
+
+/** A node of a plan, as `auto_explain` writes it. */
+export interface PlanNode {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string | undefined;
+  readonly "Index Name"?: string | undefined;
+  readonly "Conflict Arbiter Indexes"?: readonly string[] | undefined;
+  readonly "Total Cost": number;
+  readonly "Actual Rows"?: number | undefined;
+  readonly "Actual Loops"?: number | undefined;
+  readonly "Rows Removed by Filter"?: number | undefined;
+  readonly "Rows Removed by Join Filter"?: number | undefined;
+  readonly Plans?: readonly PlanNode[] | undefined;
+}
+
+const PlanNode: z.ZodType<PlanNode> = z.lazy(() =>
+  z.object({
+    "Node Type": z.string(),
+    "Relation Name": z.string().optional(),
+    "Index Name": z.string().optional(),
+    "Conflict Arbiter Indexes": z.array(z.string()).optional(),
+    "Total Cost": z.number(),
+    "Actual Rows": z.number().optional(),
+    "Actual Loops": z.number().optional(),
+    "Rows Removed by Filter": z.number().optional(),
+    "Rows Removed by Join Filter": z.number().optional(),
+    Plans: z.array(PlanNode).optional(),
+  })
+);
+const Plan = z.object({ Plan: PlanNode });
+
+/**
+ * From now on the session of a superuser is sent the plan of each statement, also of those inside
+ * functions, as a notice; with `analyze` what each node has done too.
+ */
+export async function explainAll(sql: Sql, analyze: boolean): Promise<void> {
+  await sql`load 'auto_explain'`;
+  await sql`
+    select set_config('auto_explain.' || name, setting, false)
+    from (values ('log_min_duration', '0'), ('log_format', 'json'), ('log_nested_statements', 'on'),
+      ('log_level', 'notice'), ('log_analyze', ${analyze ? "on" : "off"}), ('log_timing', 'off'),
+      ('log_triggers', 'off')) s(name, setting)`;
+}
+
+/** The plan that a notice tells of; null where it tells of something else. */
+export function planIn(message: unknown): PlanNode | null {
+  const json = String(message).match(/plan:\s*(\{[\s\S]*\})\s*$/)?.[1];
+  return json === undefined ? null : Plan.parse(JSON.parse(json)).Plan;
+}

@@ -1,0 +1,163 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { anchorBefore, parseInstant } from "../../shared/rater/calendar.ts";
+import { parseDecimal } from "../../shared/rater/fraction.ts";
+import type { ChargedSection, CreditEvent, CreditGrant, SectionLine } from "./credit-events.ts";
+import { replayCredits } from "./credits.ts";
+
+const at = (day: string) => parseInstant(`${day} 12:00:00+00`);
+const midnight = (day: string) => parseInstant(`${day} 00:00:00+00`);
+const calendar = {
+  dayOf: (_client: string, instant: bigint) =>
+    new Date(Number(instant / 1000n)).toISOString().slice(0, 10),
+  periodOf: (_client: string, day: string) => anchorBefore(day, 1),
+};
+
+function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): CreditEvent {
+  const granted = at("2026-06-01");
+  const scope = { metrics: null, models: null, agents: null };
+  return {
+    do: "grant",
+    at: granted,
+    grant: {
+      id,
+      client: "A",
+      kind: "promotional",
+      currency: "USD",
+      amount,
+      priority: 50,
+      granted,
+      from: granted,
+      until: null,
+      ...scope,
+      continues: null,
+      bought: null,
+      ...change,
+    },
+  };
+}
+
+/** Lines of June on invoice `#1`: `web_searches 300`, `discount -100`, `credit a`. */
+function june(day: string, lines: readonly string[], section: Partial<ChargedSection> = {}) {
+  const event: CreditEvent = {
+    do: "sections",
+    at: at(day),
+    client: "A",
+    sections: [{
+      start: "2026-06-01",
+      currency: "USD",
+      taxes: [],
+      lines: lines.map((line): SectionLine => {
+        const [what = "", amount = ""] = line.split(" ");
+        const isKind = ["minimum", "one_off", "discount"].includes(what);
+        const blank = { invoice: "#1", id: null, model: null, agent: null, metric: null };
+        return what === "credit"
+          ? { ...blank, kind: "promotional_credit", amount: 0n, grant: amount, id: `of ${amount}` }
+          : {
+            ...blank,
+            kind: isKind ? what : "usage",
+            metric: isKind ? null : what,
+            amount: BigInt(amount),
+            grant: null,
+          };
+      }),
+      ...section,
+    }],
+  };
+  return event;
+}
+
+const moves = (...events: CreditEvent[]) =>
+  replayCredits(events, calendar).filter(({ kind }) => kind !== "grant" && kind !== "expiry")
+    .map(({ grant: id, kind, amount, line }) => [id, kind, amount, line ?? "-"].join(" "));
+
+Deno.test("credit takes what discounts leave, in its scope and in burn order", () => {
+  // 3.00 and 1.00 less 1.00: 2.25 and 0.75. "b" takes 2.25 of searches, "a" 0.75 of the minimum.
+  deepStrictEqual(
+    moves(
+      grant("a", 500n),
+      grant("b", 300n, { priority: 1, metrics: ["web_searches"] }),
+      june("2026-07-01", [
+        "web_searches 300",
+        "minimum 100",
+        "discount -100",
+        "credit a",
+        "credit b",
+      ]),
+    ),
+    ["b discount -225 of b", "a discount -75 of a"],
+  );
+});
+
+Deno.test("paid credit that comes first keeps its charges, with their tax", () => {
+  // 6.00 of paid credit are 5.00 and 20 % on them; 5.00 of 10.00 are left.
+  const taxes = [{ rate: parseDecimal("20"), appliesTo: null }];
+  deepStrictEqual(
+    moves(
+      grant("paid", 600n, { kind: "paid", priority: 1 }),
+      grant("a", 900n),
+      june("2026-07-01", ["web_searches 1000", "credit a"], { taxes }),
+    ),
+    ["a discount -500 of a"],
+  );
+});
+
+Deno.test("no more is taken than is charged in all, items included", () => {
+  deepStrictEqual(
+    moves(grant("a", 900n), june("2026-07-01", ["web_searches 500", "one_off -200", "credit a"])),
+    ["a discount -300 of a"],
+  );
+});
+
+Deno.test("later usage takes what is left; what was charged before takes none of a later grant", () => {
+  deepStrictEqual(
+    moves(
+      grant("a", 100n),
+      june("2026-07-01", ["web_searches 1000", "credit a"]),
+      { ...grant("b", 500n, { granted: at("2026-07-02"), from: at("2026-07-02") }) },
+      june("2026-08-01", ["web_searches 300", "credit b"]),
+    ),
+    ["a discount -100 of a", "b discount -300 of b"],
+  );
+});
+
+Deno.test("less usage gives back what it does not come to; expired, it expires as it comes", () => {
+  const until = midnight("2026-07-01");
+  const events = [
+    grant("a", 400n, { until }),
+    june("2026-07-01", ["web_searches 1000", "credit a"]),
+    june("2026-08-01", ["web_searches -800"]),
+  ];
+  deepStrictEqual(moves(...events), [
+    "a discount -400 of a",
+    "a release 400 of a",
+    "a discount_return 200 -",
+    "a reopening -200 -",
+  ]);
+  const last = replayCredits(events, calendar).at(-1);
+  deepStrictEqual(last?.at, at("2026-08-01"));
+});
+
+Deno.test("a void gives all back, and credit that expired before the period serves none of it", () => {
+  deepStrictEqual(
+    moves(
+      grant("old", 400n, { until: midnight("2026-06-01"), granted: at("2026-05-01") }),
+      grant("a", 400n),
+      june("2026-07-01", ["web_searches 100", "credit a"]),
+      {
+        do: "invoice",
+        at: at("2026-07-01"),
+        invoice: {
+          id: "#1",
+          client: "A",
+          currency: "USD",
+          total: 0n,
+          period: "2026-06-01",
+          lines: [],
+        },
+      },
+      { do: "void", at: at("2026-07-02"), invoice: "#1" },
+      june("2026-07-03", ["web_searches 100", "credit a"]),
+    ),
+    ["a discount -100 of a", "a discount_return 100 -", "a discount -100 of a"],
+  );
+});

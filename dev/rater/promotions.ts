@@ -1,0 +1,230 @@
+import type { Day } from "../../shared/rater/calendar.ts";
+import {
+  add,
+  divide,
+  type Fraction,
+  multiply,
+  subtract,
+  sum,
+  whole,
+  ZERO,
+} from "../../shared/rater/fraction.ts";
+import {
+  inScope,
+  type Part as DiscountedPart,
+  partsOf as discountedParts,
+} from "../../shared/rater/promotional.ts";
+import type {
+  ChargedSection,
+  ChargedSections,
+  CreditCalendar,
+  CreditGrant,
+  SectionLine,
+} from "./credit-events.ts";
+import { burnOrder } from "./credit-uses.ts";
+
+/** What becomes of a promotional grant: less than zero where it is used. */
+export interface PromotionalMove {
+  readonly grant: CreditGrant;
+  readonly amount: bigint;
+  readonly line: string | null;
+}
+
+interface Part extends DiscountedPart {
+  /** Percent of tax on top. */
+  readonly taxRate: Fraction;
+}
+
+/** A section with all that is booked for it. */
+interface Section {
+  readonly lines: SectionLine[];
+  /** What it uses of grants, by invoice. */
+  readonly uses: { readonly invoice: string; readonly grant: string; amount: bigint }[];
+}
+
+type Left = (grant: string) => bigint;
+type Grants = ReadonlyMap<string, CreditGrant>;
+
+const HUNDRED = whole(100);
+const ITEMS = "one_off";
+const CHARGES: readonly string[] = ["usage", "minimum"];
+
+/**
+ * Promotional credit as a discount before tax: a section keeps what it uses as far as its charges
+ * come to it, and uses more for what it charges beyond what was booked, in burn order.
+ */
+export class Promotions {
+  readonly #sections = new Map<string, Section>();
+  readonly #calendar: CreditCalendar;
+
+  constructor(calendar: CreditCalendar) {
+    this.#calendar = calendar;
+  }
+
+  charge(event: ChargedSections, grants: Grants, left: Left): PromotionalMove[] {
+    const taken = new Map<string, Fraction>();
+    return event.sections.toSorted((a, b) => a.start < b.start ? -1 : 1).flatMap((charged) =>
+      this.#chargeSection(event, charged, grants, { left, taken })
+    );
+  }
+
+  /** What an invoice has used comes back, and what it gave back is used again. */
+  void(invoice: string, grants: Grants): PromotionalMove[] {
+    const back = new Map<string, bigint>();
+    for (const section of this.#sections.values()) {
+      section.lines.splice(
+        0,
+        Infinity,
+        ...section.lines.filter((line) => line.invoice !== invoice),
+      );
+      for (const use of section.uses.filter((one) => one.invoice === invoice)) {
+        back.set(use.grant, (back.get(use.grant) ?? 0n) + use.amount);
+        use.amount = 0n;
+      }
+    }
+    return [...back].flatMap(([id, amount]) => {
+      const grant = grants.get(id);
+      return grant === undefined ? [] : [{ grant, amount, line: null }];
+    });
+  }
+
+  #chargeSection(
+    { client, at }: ChargedSections,
+    charged: ChargedSection,
+    grants: Grants,
+    credit: { readonly left: Left; readonly taken: Map<string, Fraction> },
+  ): PromotionalMove[] {
+    const section = this.#section(`${client} ${charged.start}`);
+    const before = chargedIn(section.lines);
+    section.lines.push(...charged.lines);
+    const room = atLeastZero(chargedIn(section.lines));
+    const growth = atLeastZero(chargedIn(section.lines) - before);
+    const parts = partsOf(section.lines, charged);
+    const known = [...grants.values()].filter((grant) =>
+      grant.client === client && grant.currency === charged.currency && grant.granted <= at &&
+      grant.from <= at
+    ).sort(burnOrder);
+    const had = sumBy(section.uses);
+    const uses = new Map<string, bigint>();
+    for (const grant of known) {
+      const most = smallest(had.get(grant.id) ?? 0n, room - total(uses));
+      uses.set(grant.id, take(parts, grant, whole(most), most).amount);
+    }
+    let grown = 0n;
+    let reduced = total(uses);
+    for (const grant of known.filter((one) => this.#mayServe(one, charged.start))) {
+      const most = smallest(growth - grown, room - reduced);
+      const used = credit.taken.get(grant.id) ?? ZERO;
+      const { amount, worth } = take(
+        parts,
+        grant,
+        subtract(whole(credit.left(grant.id)), used),
+        most,
+      );
+      credit.taken.set(grant.id, add(used, worth));
+      grown += amount;
+      reduced += amount;
+      if (isPromotional(grant)) uses.set(grant.id, (uses.get(grant.id) ?? 0n) + amount);
+    }
+    return book(section, charged.lines, had, uses, grants);
+  }
+
+  /** It may be used at some instant from the beginning of the section. */
+  #mayServe({ client, until }: CreditGrant, start: Day): boolean {
+    return until === null || this.#calendar.dayOf(client, until - 1n) >= start;
+  }
+
+  #section(key: string): Section {
+    const known = this.#sections.get(key) ?? { lines: [], uses: [] };
+    this.#sections.set(key, known);
+    return known;
+  }
+}
+
+/** The difference of what was used and what is, by the lines that come to it. */
+function book(
+  section: Section,
+  lines: readonly SectionLine[],
+  had: ReadonlyMap<string, bigint>,
+  uses: ReadonlyMap<string, bigint>,
+  grants: Grants,
+): PromotionalMove[] {
+  return [...new Set([...had.keys(), ...uses.keys()])].flatMap((id) => {
+    const grant = grants.get(id);
+    const more = (uses.get(id) ?? 0n) - (had.get(id) ?? 0n);
+    if (grant === undefined || more === 0n) return [];
+    const said = lines.filter((one) => one.kind === "promotional_credit" && one.grant === id);
+    const isWhole = said.reduce((amount, line) => amount + line.amount, 0n) === -more;
+    const parts = isWhole ? said : [{ invoice: "", id: null, ...said[0], amount: -more }];
+    return parts.map((line) => {
+      section.uses.push({ invoice: line.invoice, grant: id, amount: -line.amount });
+      return { grant, amount: line.amount, line: line.id };
+    });
+  });
+}
+
+/** What is charged before promotional credit and tax. */
+function chargedIn(lines: readonly SectionLine[]): bigint {
+  return lines.filter(({ kind }) => [...CHARGES, ITEMS, "discount"].includes(kind))
+    .reduce((amount, line) => amount + line.amount, 0n);
+}
+
+/** Charges by metric, model and agent, less their discount, with the tax on top of each. */
+function partsOf(lines: readonly SectionLine[], { taxes }: ChargedSection): Part[] {
+  const charges = lines.filter(({ kind }) => CHARGES.includes(kind))
+    .map((line) => ({ ...line, amountMinor: line.amount }));
+  const discount = lines.filter(({ kind }) => kind === "discount")
+    .reduce((amount, line) => amount + line.amount, 0n);
+  return discountedParts(charges, discount).map((part) => {
+    const subject = part.metric ?? part.kind;
+    const held = taxes.filter(({ appliesTo }) => appliesTo === null || appliesTo.includes(subject));
+    return { ...part, taxRate: sum(held.map(({ rate }) => rate)) };
+  });
+}
+
+/**
+ * Takes what a grant is worth off the parts in its scope. A grant that pays is worth less here: it
+ * pays the tax of what it takes, too.
+ */
+function take(
+  parts: readonly Part[],
+  grant: CreditGrant,
+  has: Fraction,
+  most: bigint,
+): { readonly amount: bigint; readonly worth: Fraction } {
+  let amount = 0n;
+  let worth = ZERO;
+  for (const part of parts) {
+    if (!inScope(grant, part)) continue;
+    const rate = isPromotional(grant) ? whole(1) : divide(add(HUNDRED, part.taxRate), HUNDRED);
+    const left = divide(subtract(has, worth), rate);
+    const taken = smallest(part.open, most - amount, left.n > 0n ? left.n / left.d : 0n);
+    if (taken <= 0n) continue;
+    part.open -= taken;
+    amount += taken;
+    worth = add(worth, multiply(whole(taken), rate));
+  }
+  return { amount, worth };
+}
+
+function isPromotional({ kind }: CreditGrant): boolean {
+  return kind === "promotional";
+}
+
+function sumBy(uses: Section["uses"]): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { grant, amount } of uses) sums.set(grant, (sums.get(grant) ?? 0n) + amount);
+  return sums;
+}
+
+function total(uses: ReadonlyMap<string, bigint>): bigint {
+  return [...uses.values()].reduce((amount, use) => amount + use, 0n);
+}
+
+function smallest(...amounts: readonly bigint[]): bigint {
+  return amounts.reduce((least, amount) => amount < least ? amount : least);
+}
+
+function atLeastZero(amount: bigint): bigint {
+  return amount > 0n ? amount : 0n;
+}

@@ -1,0 +1,65 @@
+/**
+ * The laws of worlds notice mistakes: each is planted, and a world of a few moves breaks the law
+ * that it is known to break, and not without it. Random worlds find them too, by
+ * `npm run worlds -- --fault all`, which takes longer.
+ */
+import assert from "node:assert/strict";
+import { transactions } from "../cases/rolled-back.ts";
+import { FAULTS, plantInto } from "../worlds/faults.ts";
+import { live } from "../worlds/history.ts";
+import type { Kind, Move, World } from "../worlds/moves.ts";
+
+/** A run so many days after the one before. */
+const later = (days: 31 | 17 | 9 | 2) => move("run", { 31: 0, 17: 2, 9: 3, 2: 4 }[days]);
+/** 2,800 web searches and 400 tokens, so many days ago. */
+const searches = (daysAgo: number) => move("late", daysAgo, 5, 399);
+
+const worlds: Record<string, World> = {
+  // Late searches of June are more than its minimum, which is taken back; an item waits besides.
+  M1: world(5000, [
+    later(31),
+    ...[searches(20), searches(21), searches(22)],
+    move("item", 0, 69),
+    later(31),
+  ]),
+  // A million tokens read from a cache within an input of none, taken back.
+  M2: world(0, [move("log", 0, 1, 398), later(31), move("retract"), later(2)]),
+  // From the 1st to the 15th of July.
+  M3: world(6000, [later(31), move("anchor", 1), later(17)]),
+  // June is corrected once July is invoiced.
+  M4: world(0, [searches(0), later(31), searches(0), later(31), move("retract"), later(2)]),
+  C2: world(6000, [later(31), move("cancel"), later(31), later(31), move("subscribe"), later(31)]),
+  C3: world(6000, [later(31), move("end", 2), later(31), later(31), move("return"), later(31)]),
+  forgotten: world(0, [later(17), searches(5), move("cancel"), later(31)]),
+};
+
+Deno.test("each mistake that worlds are lived with breaks its law", async (t) => {
+  assert.deepEqual(Object.keys(worlds), Object.keys(FAULTS));
+  await using database = transactions();
+  for (const [name, fault] of Object.entries(FAULTS)) {
+    await t.step(`${name}: ${fault.name}`, async () => {
+      const known = worlds[name];
+      assert(known !== undefined);
+      const asks = (law: string) => law === fault.check;
+      const [without, planted] = [
+        await database.rolledBack((sql) => live(sql, known, asks)),
+        await database.rolledBack(async (sql) => {
+          await plantInto(sql, fault);
+          return await live(sql, known, asks);
+        }),
+      ];
+      assert.deepEqual(without.failure, null);
+      assert.equal(planted.failure?.law, fault.check);
+    });
+  }
+});
+
+function world(minimum_minor: number, moves: readonly Move[]): World {
+  const client = { started_on: "2026-06-01", time_zone: "UTC", billing_anchor_day: 1 };
+  const config = { currency: "USD", minimum_minor, grace_hours: 0 };
+  return { clients: [{ client, config, prices: [], calls: [] }], moves };
+}
+
+function move(kind: Kind, a = 0, b = 0, c = 0): Move {
+  return { kind, who: 0, a, b, c };
+}

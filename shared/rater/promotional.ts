@@ -1,0 +1,94 @@
+import { roundHalfAway } from "./fraction.ts";
+
+/** A charge, or a sum of some of one metric, model and agent. */
+export interface Charge {
+  readonly kind: string;
+  readonly metric: string | null;
+  readonly model: string | null;
+  readonly agent: string | null;
+  readonly amountMinor: bigint;
+}
+
+/** Charges of one metric, model and agent, after their part of the discount. */
+export interface Part extends Charge {
+  /** What promotional credit may still take; never below zero. */
+  open: bigint;
+}
+
+/** What a grant of promotional credit is for, and how much of it there is. */
+export interface PromotionalCredit extends Scope {
+  readonly amountMinor: bigint;
+}
+
+interface Scope {
+  readonly metrics: readonly string[] | null;
+  readonly models: readonly string[] | null;
+  readonly agents: readonly string[] | null;
+}
+
+export function inScope(
+  grant: Scope,
+  charge: Pick<Charge, "metric" | "model" | "agent">,
+): boolean {
+  const holds = (scope: readonly string[] | null, value: string | null) =>
+    scope === null || (value !== null && scope.includes(value));
+  return holds(grant.metrics, charge.metric) && holds(grant.models, charge.model) &&
+    holds(grant.agents, charge.agent);
+}
+
+/**
+ * Usage and minimum by metric, model and agent, in this order. A discount (zero or negative) is
+ * shared in whole minor units: shares that are summed one by one come to it.
+ */
+export function partsOf(charges: readonly Charge[], discountMinor: bigint): Part[] {
+  const key = ({ metric, model, agent }: Charge) => JSON.stringify([metric, model, agent]);
+  const groups = [...Map.groupBy(charges, key).values()].flatMap(([first, ...others]) =>
+    first === undefined ? [] : [{
+      ...first,
+      amountMinor: others.reduce((sum, other) => sum + other.amountMinor, first.amountMinor),
+    }]
+  ).sort(bySubject);
+  const charged = groups.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
+  const share = (amount: bigint) =>
+    charged > 0n ? roundHalfAway({ n: discountMinor * amount, d: charged }) : 0n;
+  let until = 0n;
+  return groups.map(({ kind, metric, model, agent, amountMinor }) => {
+    const before = share(until);
+    until += amountMinor;
+    const left = amountMinor + share(until) - before;
+    return { kind, metric, model, agent, amountMinor: left, open: left > 0n ? left : 0n };
+  });
+}
+
+/** By metric, model and agent; charges without one come last. */
+function bySubject(a: Charge, b: Charge): number {
+  return order(a.metric, b.metric) || order(a.model, b.model) || order(a.agent, b.agent);
+}
+
+function order(a: string | null, b: string | null): number {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return a < b ? -1 : 1;
+}
+
+/** Takes credits, in burn order, off parts; no more than `room` in all. Returns what each takes. */
+export function takeCredits(
+  parts: readonly Part[],
+  credits: readonly PromotionalCredit[],
+  room: bigint,
+): bigint[] {
+  let left = room > 0n ? room : 0n;
+  return credits.map((credit) => {
+    let taken = 0n;
+    for (const part of parts.filter((one) => inScope(credit, one))) {
+      const more = [part.open, left, credit.amountMinor - taken]
+        .reduce((least, amount) => amount < least ? amount : least);
+      if (more <= 0n) continue;
+      part.open -= more;
+      left -= more;
+      taken += more;
+    }
+    return taken;
+  });
+}

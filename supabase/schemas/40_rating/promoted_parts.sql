@@ -1,0 +1,85 @@
+-- Promotional credit: a discount before tax, of each grant that a period may use. ADR 59 says why.
+
+-- Targets of clients that have such grants: mostly none, and then nothing else is asked.
+create function _billing.promoted_targets(targets billing.rating_target[])
+returns billing.rating_target[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return array(
+    select t from unnest(targets) t where exists (
+      select from public.credit_grants g
+      where g.client_id = t.client_id and g.kind = 'promotional' offset 0));
+end $$;
+comment on function _billing.promoted_targets is
+  'Those of the targets whose clients have promotional credit, used or not.';
+
+-- A share of an amount in whole units, half away from zero; shares of parts that are summed one by
+-- one come to the amount. `whole` is more than zero.
+create function _billing.share_of(amount numeric, part numeric, whole numeric)
+returns numeric language sql immutable
+return sign(amount * part) * div(2 * abs(amount * part) + whole, 2 * whole);
+comment on function _billing.share_of is 'What a part of a whole bears of an amount, rounded.';
+
+-- What a section charges by metric, model and agent, with what its discount takes off each: whole
+-- minor units, so that no part is ever reduced below zero.
+create type _billing.promoted_part as (client_id uuid, section_start date, place bigint,
+  subject text, metric text, model text, agent text, tax_rate numeric, amount_minor numeric,
+  discount_minor numeric);
+
+create function _billing.promoted_parts(charges _billing.rated_line[],
+  terms _billing.section_terms[])
+returns setof _billing.promoted_part
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  with part as (
+    select c.client_id, c.section_start, coalesce(c.metric, c.kind) as subject, c.metric, c.model,
+      c.agent, sum(c.amount_minor) as amount
+    from unnest(charges) c where c.kind in ('usage', 'minimum')
+    group by 1, 2, 3, 4, 5, 6
+  ), placed as (
+    select p.*, row_number() over w as place, sum(p.amount) over w as upto
+    from part p
+    window w as (partition by p.client_id, p.section_start order by p.metric collate "C" nulls last,
+      p.model collate "C", p.agent collate "C")
+  )
+  select p.client_id, p.section_start, p.place, p.subject, p.metric, p.model, p.agent,
+    coalesce((select sum(t.rate) from _billing.taxes_of(terms) t
+      where t.client_id = p.client_id and t.section = p.section_start
+        and t.behavior = 'exclusive' and (t.applies_to is null or t.applies_to ? p.subject)), 0),
+    p.amount, case when d.client_id is null then 0
+      else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
+        - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor) end
+  from placed p
+  left join _billing.discounts_of(charges, terms) d
+    on d.client_id = p.client_id and d.section = p.section_start;
+$$;
+comment on function _billing.promoted_parts is
+  'What sections charge by metric, model and agent, each with its part of the discount.';
+
+-- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
+-- of it that is not booked yet: for charges that are booked no other credit is used.
+create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
+  turn bigint, currency text, exponent smallint, begins_at timestamptz, room_minor numeric,
+  growth_minor numeric);
+
+create function _billing.promoted_sections(targets billing.rating_target[],
+  charges _billing.rated_line[], terms _billing.section_terms[], booked _billing.rated_line[])
+returns setof _billing.promoted_section
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select t.client_id, t.period_start, t.period_end,
+    row_number() over (partition by t.client_id order by t.period_start), t.currency, t.exponent,
+    _billing.day_start(t.client_id, t.period_start),
+    greatest(x.charged, 0), greatest(x.charged - x.booked, 0)
+  from billing.period_terms(targets) t
+  left join _billing.discounts_of(charges, terms) d
+    on d.client_id = t.client_id and d.section = t.period_start
+  cross join lateral (
+    select coalesce((select sum(c.amount_minor) from unnest(charges) c
+        where c.client_id = t.client_id and c.section_start = t.period_start
+          and c.kind in ('usage', 'minimum', 'one_off')), 0)
+        - coalesce(round(d.precise), 0) as charged,
+      coalesce((select sum(b.amount_minor) from unnest(booked) b
+        where b.client_id = t.client_id and b.section_start = t.period_start
+          and b.kind in ('usage', 'minimum', 'one_off', 'discount')), 0) as booked
+  ) x;
+$$;
+comment on function _billing.promoted_sections is
+  'What sections charge before promotional credit, and what of it is not booked yet.';

@@ -1,0 +1,70 @@
+-- What promotional credit becomes when lines of it are issued, credited and void.
+
+-- Books what lines of drafts use of their grants, or give back, as they are issued.
+create function _billing.use_promotional_credit(invoice_ids uuid[], as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  movements constant _billing.credit_movement[] := array(
+    select (_billing.grant_of(l.rating_key), case when l.amount_minor < 0 then 'discount'
+        else 'discount_return' end, l.amount_minor, as_of, l.invoice_id, l.id,
+      null)::_billing.credit_movement
+    from public.invoice_lines l
+    where l.invoice_id = any (invoice_ids) and l.kind = 'promotional_credit'
+      and l.amount_minor <> 0);
+begin
+  if movements <> '{}' then
+    perform _billing.move_credit(movements);
+  end if;
+end $$;
+comment on function _billing.use_promotional_credit is
+  'Books what invoices that are issued use of promotional credit.';
+
+-- Books what a credit note gives back of it. A note's lines are positive where they give.
+create function _billing.return_promotional_credit(note_id uuid, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  movements constant _billing.credit_movement[] := array(
+    select (_billing.grant_of(l.rating_key), case when l.amount_minor > 0 then 'discount'
+        else 'discount_return' end, -l.amount_minor, as_of, n.invoice_id, null,
+      n.id)::_billing.credit_movement
+    from public.credit_notes n
+    join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
+    where n.id = note_id and l.amount_minor <> 0);
+begin
+  if movements <> '{}' then
+    perform _billing.move_credit(movements);
+  end if;
+end $$;
+comment on function _billing.return_promotional_credit is
+  'Books what a credit note gives back of promotional credit.';
+
+-- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant
+-- may be used meanwhile: then the invoice stands.
+create function _billing.void_promotional_credit(invoice public.invoices, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  movements constant _billing.credit_movement[] := array(
+    select (e.grant_id, case when sum(e.amount_minor) > 0 then 'discount'
+        else 'discount_return' end, -sum(e.amount_minor), as_of, invoice.id, null,
+      null)::_billing.credit_movement
+    from public.credit_entries e
+    where e.invoice_id = invoice.id and e.kind in ('discount', 'discount_return')
+    group by e.grant_id having sum(e.amount_minor) <> 0);
+  used uuid;
+begin
+  if movements = '{}' then
+    return;
+  end if;
+  select m.grant_id into used
+  from unnest(movements) m
+  join _billing.left_of_grants(array[invoice.client_id], as_of) l on l.grant_id = m.grant_id
+  where l.left_minor + m.amount_minor < 0;
+  if used is not null then
+    perform billing.raise_error('illegal_transition', format(
+      'invoice %s gave credit back to grant %s that is used meanwhile; it cannot be voided',
+      invoice.number, used), 'void the invoices that have used it first');
+  end if;
+  perform _billing.move_credit(movements);
+end $$;
+comment on function _billing.void_promotional_credit is
+  'Books what a void invoice had used of promotional credit back to its grants.';
