@@ -5065,7 +5065,7 @@ declare
     where (g ->> 'version')::integer > 1);
   w record;
   standing public.agent_usage_logs;
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   for w in select r.id, r.said from _billing.read_windows(source, later) r
     where later is not null and r.fault is null
@@ -5086,7 +5086,7 @@ comment on function _billing.lowered_logs is
 create function _billing.lowered_by(source billing.usage_sources, windows jsonb)
 returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   return _billing.lowered_logs(source, windows);
 exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
@@ -5328,8 +5328,8 @@ declare
   held billing.held_windows;
   problem text;
   advice text;
-  kept jsonb := '[]';
-  problems text[] := '{}';
+  kept jsonb := jsonb_build_array();
+  problems text[] := array[]::text[];
   changed_from timestamptz;
   released bigint := 0;
 begin
@@ -20882,7 +20882,7 @@ returns integer language plpgsql security definer set search_path = pg_catalog, 
 declare
   event_id text;
   due text[];
-  tried text[] := '{}';
+  tried text[] := array[]::text[];
 begin
   loop
     due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
@@ -20908,7 +20908,7 @@ language plpgsql as $$
 declare
   event_id text;
   due text[];
-  tried text[] := '{}';
+  tried text[] := array[]::text[];
 begin
   loop
     due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);

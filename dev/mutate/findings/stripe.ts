@@ -238,8 +238,9 @@ export const STRIPE: readonly Planted[] = [
   {
     finding: "S19",
     fault: "the docs do not say what to do about refunds that differ",
-    edits: [["docs/stripe-setup.md", "| `refunded` ", "| `refund` "]],
-    test: "unit reconcile-stripe/event-types: docs/stripe-setup.md says what to do about each",
+    edits: [["docs/stripe-differences.md", "| `refunded` ", "| `refund` "]],
+    test:
+      "unit reconcile-stripe/event-types: docs/stripe-differences.md says what to do about each",
   },
   {
     finding: "S19",

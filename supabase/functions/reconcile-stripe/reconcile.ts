@@ -73,6 +73,7 @@ export async function reconcile(
     },
   };
   const start = Math.max(0, STEPS.findIndex(([name]) => name === run.step));
+  const { told } = report;
   let position = start;
   let { cursor } = run;
   for (let step = STEPS[position]; step !== undefined; step = STEPS[position]) {
@@ -94,7 +95,7 @@ export async function reconcile(
       }
     }
     if (isLimited) {
-      const hasMoved = position !== start || cursor !== run.cursor;
+      const hasMoved = position !== start || cursor !== run.cursor || report.told > told;
       report.rate_limits = hasMoved ? 0 : report.rate_limits + 1;
     }
     await store.saveReconciliation(

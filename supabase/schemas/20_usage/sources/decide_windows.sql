@@ -43,8 +43,8 @@ declare
   held billing.held_windows;
   problem text;
   advice text;
-  kept jsonb := '[]';
-  problems text[] := '{}';
+  kept jsonb := jsonb_build_array();
+  problems text[] := array[]::text[];
   changed_from timestamptz;
   released bigint := 0;
 begin

@@ -80,7 +80,7 @@ declare
     where (g ->> 'version')::integer > 1);
   w record;
   standing public.agent_usage_logs;
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   for w in select r.id, r.said from _billing.read_windows(source, later) r
     where later is not null and r.fault is null
@@ -101,7 +101,7 @@ comment on function _billing.lowered_logs is
 create function _billing.lowered_by(source billing.usage_sources, windows jsonb)
 returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  lowered uuid[] := '{}';
+  lowered uuid[] := array[]::uuid[];
 begin
   return _billing.lowered_logs(source, windows);
 exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'

@@ -198,7 +198,7 @@ returns integer language plpgsql security definer set search_path = pg_catalog, 
 declare
   event_id text;
   due text[];
-  tried text[] := '{}';
+  tried text[] := array[]::text[];
 begin
   loop
     due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
@@ -224,7 +224,7 @@ language plpgsql as $$
 declare
   event_id text;
   due text[];
-  tried text[] := '{}';
+  tried text[] := array[]::text[];
 begin
   loop
     due := _billing.due_stripe_events(limit_to - cardinality(tried), tried);
