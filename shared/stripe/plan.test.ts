@@ -165,6 +165,13 @@ Deno.test("more than 250 lines are summed by description, then by kind, tax and 
   assert.deepEqual(amounts({ invoice: due, lines: distinct }), [3000, -500, 500]);
 });
 
+Deno.test("a text that Stripe does not take whole is cut between two characters", () => {
+  const long = { ...line(1, 5000), description: `${"x".repeat(499)}😀 and more` };
+  const plan = planInvoice(facts({ lines: [long] }), NOW);
+  const sent = plan.kind === "collect" ? plan.lines.map(({ description }) => description) : [];
+  assert.deepEqual(sent, ["x".repeat(499)]);
+});
+
 Deno.test("a void, paid or not due invoice is left out, a draft is refused", () => {
   const kind = (invoice: object) => planInvoice(facts({ invoice }), NOW).kind;
   assert.equal(kind({ status: "void" }), "skip");

@@ -181,6 +181,11 @@ const KIND_NAMES: Readonly<Record<OwnLine["kind"], string>> = {
   tax: "Tax",
 };
 
+/** The beginning of a text that ends with a whole character: half of one cannot be sent. */
+function cut(text: string, most: number): string {
+  return text.slice(0, most).replace(/[\uD800-\uDBFF]$/, "");
+}
+
 function plannedLines(
   { invoice, lines, held }: InvoiceFacts,
   leftOver: number,
@@ -188,7 +193,7 @@ function plannedLines(
 ): PlannedLine[] {
   const line = (key: string, description: string, minor: number): PlannedLine => ({
     key,
-    description: description.slice(0, 500),
+    description: cut(description, 500),
     amount: toStripeAmount(minor, invoice.currency),
   });
   const earlier = invoice.credited_minor + invoice.paid_minor;

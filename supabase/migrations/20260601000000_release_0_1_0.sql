@@ -270,6 +270,46 @@ return regexp_replace(billing.plain_text(value), '\n+', ' ', 'g');
 comment on function billing.plain_line is 'A text, plain and on one line.';
 grant execute on function billing.plain_line(text) to service_role;
 
+-- 00_foundation/argument_texts.sql
+
+-- Texts that people give with an act and that are written down: notes, reasons, references. The
+-- HTTP API refuses the same; these bounds hold for callers by SQL as well. Texts of Stripe and of
+-- failures are cut instead: nobody is there who could send another one.
+
+create function _billing.check_text(name text, value text, most integer,
+  one_line boolean default false)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Of several lines; tabs are taken too.
+  plain constant text := translate(value, case when one_line then '' else E'\t\r' end, '');
+begin
+  if length(value) > most then
+    perform billing.raise_error('invalid_argument',
+      format('%s has %s characters, more than %s', name, length(value), most), 'shorten it');
+  elsif plain <> (case when one_line then billing.plain_line(plain)
+      else billing.plain_text(plain) end) then
+    perform billing.raise_error('invalid_argument',
+      format('%s holds a control or direction character', name),
+      case when one_line then 'send one line of plain text'
+        else 'send plain text; line breaks and tabs are taken' end);
+  end if;
+end $$;
+comment on function _billing.check_text is
+  'Refuses a text that is longer than this, or not plain; null is taken.';
+
+create function _billing.require_reason(act text, name text, value text,
+  most integer default 500)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if btrim(coalesce(value, '')) = '' then
+    perform billing.raise_error('invalid_argument', format('%s needs a reason', act),
+      format('give %s: why, in up to %s characters', name, most));
+  end if;
+  perform _billing.check_text(name, value, most);
+end $$;
+comment on function _billing.require_reason is
+  'Refuses an act without a reason, or with one that is too long or not plain.';
+
 -- 00_foundation/lists.sql
 
 -- Texts of lists.
@@ -1148,8 +1188,10 @@ create function billing.end_service(client_id uuid, on_day date, reason text def
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
-  client constant public.clients := _billing.hold_client(end_service.client_id);
+  client public.clients;
 begin
+  perform _billing.check_text('reason', reason, 500);
+  client := _billing.hold_client(end_service.client_id);
   perform _billing.stop_intervals(client.id, on_day, reason);
   update public.clients c
   set ended_on = greatest(c.started_on, least(c.ended_on, on_day))
@@ -1163,8 +1205,10 @@ create function billing.start_service(client_id uuid, on_day date, reason text d
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  client constant public.clients := _billing.hold_client(start_service.client_id);
+  client public.clients;
 begin
+  perform _billing.check_text('reason', reason, 500);
+  client := _billing.hold_client(start_service.client_id);
   perform _billing.begin_interval(client.id, on_day, 'infinity', reason);
   update public.clients c
   set started_on = least(c.started_on, on_day), ended_on = null, status = 'active'
@@ -2318,7 +2362,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update _billing.agent_keys k
   set revoked_at = coalesce(k.revoked_at, clock_timestamp()),
-    revoked_because = coalesce(k.revoked_because, left(reason, 500))
+    revoked_because = coalesce(k.revoked_because, left(billing.plain_text(reason), 500))
   where k.id = key;
   if not found then
     perform billing.raise_error('unknown_agent_key', format('there is no agent key %s', key));
@@ -4165,6 +4209,7 @@ declare
   wrong text;
 begin
   perform billing.require_second_factor();
+  perform _billing.require_reason('a correction', 'reason', reason);
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
   where k.key <> all (counts || '{counting}'::text[]) or case k.key
@@ -4175,9 +4220,6 @@ begin
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
       'a corrected value is a number of 0 or more for any of ' || array_to_string(counts, ', ')
       || '; other_features is an object of them; counting is inclusive, exclusive or null');
-  end if;
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a correction needs a reason');
   end if;
   perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
   standing := _billing.standing_log(log_id);
@@ -4207,9 +4249,7 @@ declare
   standing public.agent_usage_logs;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
-  end if;
+  perform _billing.require_reason('a retraction', 'reason', reason);
   perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
   standing := _billing.standing_log(log_id);
   if standing.id is null then
@@ -4229,7 +4269,9 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- agent, or malice, is not a month's usage in a row. attributed_logs and log_groups judge each row;
 -- a row beyond it waits in quarantine as `too_many_units`.
 
--- Whether a row of a log is beyond a limit, whatever it is counted as.
+-- Whether a row of a log is beyond a limit, whatever it is counted as. A database whose rows were
+-- counted by a wider rule (1,000 limits for any row of several calls) would lose those rows at a
+-- rebuild and credit them; none has been released with it.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
@@ -4448,9 +4490,7 @@ declare
   dismissed bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a dismissal', 'why', why);
   if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
     perform billing.raise_error('invalid_argument', 'no filter names the rows to dismiss',
       'give log_ids, or any of reason, agent, model and before');
@@ -4616,14 +4656,12 @@ $$;
 comment on function _billing.acts_for_all_sources is
   'Whether the caller is the secret key or the owner; a login of a source is neither.';
 
--- The source that a caller names, locked: one push or comparison of a source at a time. Of two
--- versions at once the second sees the first, and no push falls within a comparison.
-create function _billing.lock_source(source text)
+create function _billing.known_source(source text)
 returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known billing.usage_sources;
 begin
-  select * into known from billing.usage_sources s where s.id = source for share;
+  select * into known from billing.usage_sources s where s.id = source;
   if known.id is null then
     perform billing.raise_error('unknown_source', format('there is no source %s', source),
       'insert it into billing.usage_sources');
@@ -4633,6 +4671,21 @@ begin
       format('source %s is not one of login %s', source, session_user),
       'an operator sets billing.usage_sources.login');
   end if;
+  return known;
+end $$;
+comment on function _billing.known_source is
+  'The source that a caller names; refuses a login of another source.';
+
+-- The source that a caller names, locked: one push or comparison of a source at a time. Of two
+-- versions at once the second sees the first, and no push falls within a comparison. The lock of
+-- a client is taken before (ADR 20).
+create function _billing.lock_source(source text)
+returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.usage_sources;
+begin
+  perform from billing.usage_sources s where s.id = source for share;
+  known := _billing.known_source(source);
   insert into billing.usage_source_states (source_id) values (source)
   on conflict on constraint usage_source_states_pkey do nothing;
   perform from billing.usage_source_states s where s.source_id = source for update;
@@ -4930,6 +4983,18 @@ comment on function _billing.is_settled_log is
 
 -- 20_usage/sources/restate_window.sql
 
+-- The columns in which a statement differs from a held one of the same version, or null. Of no
+-- calls a version takes all back, whatever else it says.
+create function _billing.waiting_differences(said public.agent_usage_logs, counts jsonb)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when (said.calls > 0) <> ((counts ->> 'calls')::bigint > 0) then 'calls'
+    when said.calls > 0
+      then _billing.window_differences(said, _billing.with_counts(said, counts)) end
+  where counts is not null;
+$$;
+comment on function _billing.waiting_differences is
+  'Columns in which a statement of a window differs from the held one; null when in none.';
+
 -- What becomes of a window that is not stored anew: it is there already, or there is nothing to
 -- store. `detail` names the columns that differ, or the version that counts.
 create function _billing.judge_window(log_id uuid, said public.agent_usage_logs, version integer,
@@ -4941,9 +5006,15 @@ declare
   known constant integer := coalesce(
     (select v.version from _billing.window_versions v where v.log_id = log_id),
     case when stored then 1 else 0 end);
+  waiting constant jsonb := (select h.counts from billing.held_windows h
+    where h.log_id = log_id and h.version = version);
   standing public.agent_usage_logs;
 begin
-  if version < known then
+  -- A version that is held is known as well.
+  detail := _billing.waiting_differences(said, waiting);
+  if detail is not null then
+    result := 'conflict';
+  elsif version < known then
     result := 'superseded';
     detail := format('version %s counts', known);
   elsif stored then
@@ -5011,8 +5082,29 @@ end $$;
 comment on function _billing.lowered_logs is
   'Log rows that windows would lower, of periods that are not settled.';
 
+-- The same of a batch in which values may be unreadable: those lower nothing.
+create function _billing.lowered_by(source billing.usage_sources, windows jsonb)
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  lowered uuid[] := array[]::uuid[];
+begin
+  return _billing.lowered_logs(source, windows);
+exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+    or sqlstate 'PT404' or sqlstate 'PT409' then
+  for place in 0 .. jsonb_array_length(windows) - 1 loop
+    begin
+      lowered := lowered || _billing.lowered_logs(source, jsonb_build_array(windows -> place));
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+        or sqlstate 'PT404' or sqlstate 'PT409' then null;
+    end;
+  end loop;
+  return lowered;
+end $$;
+comment on function _billing.lowered_by is
+  'Log rows that readable windows of a batch would lower, of periods that are not settled.';
+
 -- Waits for writers of the books of all clients that a push may lower, in their order, before
--- anything of a window is locked. Settled windows are held without waiting.
+-- their source and anything of a window is locked. Settled windows are held without waiting.
 create function _billing.lock_lowered(lowered uuid[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -5095,7 +5187,6 @@ declare
   changed_from timestamptz;
   w record;
 begin
-  perform _billing.lock_lowered(_billing.lowered_logs(source, windows));
   with chosen as materialized (
     select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
     where r.fault is null order by r.id, r.version desc, r.index
@@ -5150,7 +5241,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
-  lowered uuid[] := array[]::uuid[];
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -5161,6 +5251,8 @@ begin
       format('%s windows are more than 1000', jsonb_array_length(windows)),
       'push 1000 windows at a time');
   end if;
+  -- Clients before the source: a push that waits for a run keeps no other of its source waiting.
+  perform _billing.lock_lowered(_billing.lowered_by(_billing.known_source(source), windows));
   known := _billing.lock_source(source);
   update billing.usage_source_states s set pushed_at = clock_timestamp()
   where s.source_id = source;
@@ -5169,15 +5261,7 @@ begin
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
       or sqlstate 'PT404' or sqlstate 'PT409' then
     -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
-    -- stops no other. Locks are taken before, in the order of clients.
-    for place in 0 .. jsonb_array_length(windows) - 1 loop
-      begin
-        lowered := lowered || _billing.lowered_logs(known, jsonb_build_array(windows -> place));
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
-          or sqlstate 'PT404' or sqlstate 'PT409' then null;
-      end;
-    end loop;
-    perform _billing.lock_lowered(lowered);
+    -- stops no other.
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail
@@ -5201,58 +5285,86 @@ grant execute on function billing.push_windows(text, jsonb) to service_role, bil
 
 -- Decisions on held windows: by their ids, or of a source all.
 
--- Corrects or takes back what these windows say, as the push would have. Returns how many. A
--- correction that was made meanwhile knew something else: it is not overwritten.
+-- Corrects or takes back what one window says, as the push would have. A correction that was made
+-- meanwhile knew something else: it is not overwritten. Returns the time of the window.
+create function _billing.release_window(held billing.held_windows, why text)
+returns timestamptz language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  standing public.agent_usage_logs;
+  said public.agent_usage_logs;
+  reason constant text := format('version %s of source %s, released: %s', held.version,
+    held.source_id, why);
+begin
+  perform pg_advisory_xact_lock(hashtextextended('log ' || held.log_id, 0));
+  standing := _billing.standing_log(held.log_id);
+  if standing.id is distinct from held.standing_id then
+    perform billing.raise_error('invalid_correction',
+      format('log %s has been corrected since version %s of its window was held', held.log_id,
+        held.version),
+      'drop the version by billing.refuse_windows, or have it pushed again: it is judged anew');
+  end if;
+  delete from billing.held_windows h where h.log_id = held.log_id;
+  said := _billing.with_counts(standing, held.counts);
+  if said.calls > 0 then
+    perform _billing.restate_log(held.log_id, standing, said, reason);
+  else
+    perform _billing.negate_log(held.log_id, standing, reason, true);
+  end if;
+  insert into _billing.window_versions as v (log_id, version)
+  values (held.log_id, held.version)
+  on conflict on constraint window_versions_pkey do update set version = excluded.version
+  where v.version < excluded.version;
+  return standing."timestamp";
+end $$;
+comment on function _billing.release_window is
+  'Lets one held window correct what has been invoiced; refuses where the log says otherwise now.';
+
+-- A window that cannot be released stops no other: it stays held and is named, with what to do.
+-- Where none can be, that is an error.
 create function billing.release_windows(source text, why text, log_ids uuid[] default null)
-returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+returns jsonb language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may decide on what is held, and store no correction of their own.
 declare
   held billing.held_windows;
-  standing public.agent_usage_logs;
-  said public.agent_usage_logs;
-  reason text;
+  problem text;
+  advice text;
+  kept jsonb := jsonb_build_array();
+  problems text[] := array[]::text[];
   changed_from timestamptz;
   released bigint := 0;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a release needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a release', 'why', why);
   perform _billing.lock_source(source);
   for held in
-    delete from billing.held_windows h
+    select h.* from billing.held_windows h
     where h.source_id = source and (log_ids is null or h.log_id = any (log_ids))
-    returning h.*
+    order by h.log_id for update
   loop
-    perform pg_advisory_xact_lock(hashtextextended('log ' || held.log_id, 0));
-    standing := _billing.standing_log(held.log_id);
-    if standing.id is distinct from held.standing_id then
-      perform billing.raise_error('invalid_correction',
-        format('log %s has been corrected since version %s of its window was held', held.log_id,
-          held.version),
-        'drop the version by billing.refuse_windows, or have it pushed again: it is judged anew');
-    end if;
-    reason := format('version %s of source %s, released: %s', held.version, source, why);
-    said := _billing.with_counts(standing, held.counts);
-    if said.calls > 0 then
-      perform _billing.restate_log(held.log_id, standing, said, reason);
-    else
-      perform _billing.negate_log(held.log_id, standing, reason, true);
-    end if;
-    insert into _billing.window_versions as v (log_id, version)
-    values (held.log_id, held.version)
-    on conflict on constraint window_versions_pkey do update set version = excluded.version
-    where v.version < excluded.version;
-    changed_from := least(changed_from, standing."timestamp");
-    released := released + 1;
+    begin
+      changed_from := least(changed_from, _billing.release_window(held, why));
+      released := released + 1;
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+        or sqlstate 'PT404' or sqlstate 'PT409' then
+      get stacked diagnostics problem = message_text, advice = pg_exception_hint;
+      problems := problems || problem;
+      kept := kept || jsonb_build_object('log_id', held.log_id, 'version', held.version,
+        'problem', problem, 'hint', advice);
+    end;
   end loop;
+  if released = 0 and kept <> '[]' then
+    perform billing.raise_error('invalid_correction', _billing.first_few(problems, 10, '; '),
+      'drop the versions by billing.refuse_windows, or have them pushed again: they are judged '
+        || 'anew');
+  end if;
   update billing.usage_source_states s set equal_until = greatest(changed_from, s.equal_from)
   where s.source_id = source and s.equal_until > changed_from;
-  return released;
+  return jsonb_build_object('released', released, 'kept', kept);
 end $$;
 comment on function billing.release_windows is
   'Lets held windows of a source correct what has been invoiced, all or those of some ids, and says
-   why; returns how many.';
+   why; returns how many (released), and those that stay held (kept), each with the problem and what
+   to do.';
 grant execute on function billing.release_windows(text, text, uuid[]) to service_role;
 
 -- The version stands as known: pushed again it is a conflict. Its counts are kept: a source that
@@ -7530,7 +7642,8 @@ comment on function _billing.grant_of is
 create table public.invoice_items (
   id uuid primary key default gen_random_uuid(),
   client_id uuid not null references public.clients (id),
-  description text not null constraint invoice_items_described check (btrim(description) <> ''),
+  description text not null constraint invoice_items_described check (
+    btrim(description) <> '' and length(description) <= 500),
   quantity numeric not null default 1,
   unit_amount numeric not null,
   currency text not null references public.currencies (code),
@@ -7980,6 +8093,9 @@ comment on column public.top_ups.problem is 'Why it has no invoice yet, or why i
 -- However many see the low balance at once: one recharge of a client is under way.
 create unique index top_ups_one_recharge on public.top_ups (client_id)
   where origin = 'low_balance' and state in ('wanted', 'invoiced');
+-- Counted at each request, however many a client has paid.
+create index top_ups_open_requests on public.top_ups (client_id)
+  where origin = 'request' and state in ('wanted', 'invoiced');
 create index top_ups_client_id on public.top_ups (client_id, requested_at);
 create index top_ups_currency on public.top_ups (currency);
 create trigger refuse_truncate before truncate on public.top_ups
@@ -10749,9 +10865,7 @@ declare
   dismissed bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a dismissal', 'why', why);
   -- A rollup that is under way decides before.
   perform from billing.usage_watermark for update;
   perform _billing.rollup();
@@ -11530,9 +11644,7 @@ declare
   proposal public.price_proposals;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a decision needs a reason');
-  end if;
+  perform _billing.require_reason('a decision', 'reason', reason, 1000);
   select p.* into proposal from public.price_proposals p where p.id = proposal_id for update;
   if proposal.id is null then
     perform billing.raise_error('unknown_proposal',
@@ -12915,6 +13027,9 @@ declare
   problem text;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('method', method, 50, true);
+  perform _billing.check_text('reference', reference, 200, true);
+  perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[grant_credit.client_id]);
   made.id := _billing.granted_before(client_id, amount_minor, kind, reference);
   if made.id is not null then
@@ -13201,15 +13316,13 @@ declare
   given bigint;
 begin
   perform billing.require_second_factor();
+  perform _billing.require_reason('a credit note', 'reason', issue_credit_note.reason);
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
   invoice := _billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then
     perform billing.raise_error('illegal_transition',
       format('invoice %s is %s; only an issued invoice can be credited',
         coalesce(invoice.number, invoice.id::text), invoice.status));
-  end if;
-  if btrim(coalesce(issue_credit_note.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
   given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
     select coalesce(sum(c.total_minor), 0) from public.credit_notes c
@@ -13720,6 +13833,9 @@ declare
   excess bigint;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('method', method, 50, true);
+  -- Ids of Stripe, and keys that are made of them, are shorter.
+  perform _billing.check_text('reference', reference, 500, true);
   perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
   invoice := _billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p
@@ -14305,9 +14421,7 @@ declare
   invoice public.invoices;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(release_invoice.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
-  end if;
+  perform _billing.require_reason('releasing a draft', 'reason', release_invoice.reason);
   perform _billing.lock_clients(_billing.clients_of(release_invoice.invoice_id));
   invoice := _billing.get_invoice(release_invoice.invoice_id);
   if release_invoice.up_to_minor < invoice.total_minor then
@@ -14764,6 +14878,8 @@ declare
   made uuid;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('reference', reference, 200, true);
+  perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[request_top_up.client_id]);
   if not exists (select from public.clients c where c.id = request_top_up.client_id) then
     perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
@@ -14911,9 +15027,7 @@ declare
   kept bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(void_invoice.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'voiding needs a reason');
-  end if;
+  perform _billing.require_reason('voiding', 'reason', void_invoice.reason);
   perform _billing.lock_clients(_billing.clients_of(void_invoice.invoice_id));
   invoice := _billing.get_invoice(void_invoice.invoice_id);
   if invoice.kind = 'one_off' and invoice.status = 'draft' then
@@ -17286,6 +17400,44 @@ $$;
 comment on function _billing.is_told is
   'Whether a notice of these names was queued this month, or one of its kind today.';
 
+-- Whether operators were told of this percentage of this amount, or of the client's budget three
+-- times today: payers set budgets, and no number of amounts makes more notices. The amount that
+-- stands is told of the next day.
+create function _billing.is_budget_told(client_id uuid, told text, as_of timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(bool_or(starts_with(d.dedupe_key, told || ':')), false)
+    -- Each notice has one delivery of this kind.
+    or count(*) filter (where d.kind = 'hermes' and split_part(d.dedupe_key, ':', 6)
+      = (as_of at time zone 'UTC')::date::text) >= 3
+  from public.deliveries d
+  where d.event = 'notice' and d.client_id = is_budget_told.client_id
+    and starts_with(d.dedupe_key, format('budget:%s:', is_budget_told.client_id));
+$$;
+comment on function _billing.is_budget_told is
+  'Whether an alert of a budget was queued, or three of its client''s budget today.';
+
+-- Of another amount it is told anew. The key ends with the day (UTC).
+create function _billing.budget_alerts(as_of timestamptz)
+returns table (key text, priority text, subject text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select k.told || ':' || (as_of at time zone 'UTC')::date,
+    case when x.reached >= 100 then 'high' else 'normal' end,
+    format('%s has used %s %% of its budget', b.client, x.reached),
+    format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
+      billing.money_text(b.spent_minor, b.currency),
+      billing.money_text(b.budget_minor, b.currency), b.period_start,
+      b.spent_minor * 100 / b.budget_minor), b.client_id
+  from billing.budget_use(as_of) b
+  cross join lateral (select max(t) as reached from unnest(b.thresholds) t
+    where b.spent_minor * 100 >= b.budget_minor * t) x
+  cross join lateral (select format('budget:%s:%s:%s:%s', b.client_id, b.period_start,
+    b.budget_minor, x.reached) as told) k
+  where x.reached is not null and not _billing.is_budget_told(b.client_id, k.told, as_of);
+$$;
+comment on function _billing.budget_alerts is
+  'Budgets that have reached a threshold: once per threshold, amount and period, three a day at most
+   of a client.';
+
 -- Rows that wait for room beneath the limit of keys.
 create function _billing.key_limit_notice()
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -17348,19 +17500,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
-    -- Of another amount it is told anew.
-    select format('budget:%s:%s:%s:%s', b.client_id, b.period_start, b.budget_minor, x.reached)
-        as key,
-      case when x.reached >= 100 then 'high' else 'normal' end as priority,
-      format('%s has used %s %% of its budget', b.client, x.reached) as subject,
-      format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
-        billing.money_text(b.spent_minor, b.currency),
-        billing.money_text(b.budget_minor, b.currency), b.period_start,
-        b.spent_minor * 100 / b.budget_minor) as message, b.client_id
-    from billing.budget_use(as_of) b
-    cross join lateral (select max(t) as reached from unnest(b.thresholds) t
-      where b.spent_minor * 100 >= b.budget_minor * t) x
-    where x.reached is not null
+    select b.key, b.priority, b.subject, b.message, b.client_id
+    from _billing.budget_alerts(as_of) b
     union all
     select format('spend_jump:%s:%s', j.client_id, j.usage_day), 'high',
       format('Usage of %s has jumped', j.client),
@@ -17377,7 +17518,7 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
 $$;
 comment on function billing.queue_usage_alerts is
   'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold, amount
-   and period.';
+   and period, and of a client''s budget three times a day at most.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;
 
 -- 60_delivery/jobs.sql
@@ -20423,6 +20564,7 @@ returns uuid language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   item uuid;
 begin
+  perform _billing.check_text('description', description, 500);
   perform _billing.lock_clients(array[charge_base_fee.client_id]);
   if exists (select from public.stripe_subscriptions s
     where s.client_id = charge_base_fee.client_id and s.base_fee_minor > 0
@@ -24673,9 +24815,7 @@ declare
   counts jsonb;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'an erasure needs a reason');
-  end if;
+  perform _billing.require_reason('an erasure', 'reason', reason);
   perform _billing.lock_clients(array[erase_personal_data.client_id]);
   select * into client from public.clients c where c.id = erase_personal_data.client_id for update;
   if client.id is null then

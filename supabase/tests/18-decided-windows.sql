@@ -1,7 +1,7 @@
 -- What a decision on held windows leaves: refused, a version is evidence and holds nothing up;
 -- released, it overwrites no correction that was made since it was held.
 begin;
-select plan(33);
+select plan(39);
 update public.billing_settings set operator_emails = '{ops@example.test}';
 
 insert into public.clients (id, name, external_id, started_on)
@@ -97,7 +97,7 @@ select is(pg_temp.push(3, 2, 700), 'held less than what has been invoiced: an op
 select is(pg_temp.push(3, 3, 600), 'held less than what has been invoiced: an operator decides',
   'as is a later one');
 select is(pg_temp.push(3, 2, 850), 'corrected input_tokens', 'an earlier one says more, late');
-select is(billing.release_windows('plane', 'right'), 1::bigint,
+select is(billing.release_windows('plane', 'right'), '{"released": 1, "kept": []}',
   'a correction by its own source, stated before, is no reason to refuse');
 select is((select sum(input_tokens) from public.agent_usage_logs), 2600::numeric, 'it counts');
 select pg_temp.push(3, 4, 500);
@@ -105,5 +105,27 @@ select billing.retract_log(pg_temp.id(3), 'all wrong');
 select throws_ok($$select billing.release_windows('plane', 'right')$$, 'PT409', null,
   'nor is a retracted log brought back');
 select is(billing.refuse_windows('plane'), 1::bigint, 'it can be refused');
+
+-- One of several was corrected: the others are released.
+select pg_temp.push(1, 4, 950);
+select is(pg_temp.push(minute, 1, 1000), 'inserted', 'late windows of June')
+from generate_series(4, 5) minute;
+select billing.run_monthly('2026-07-03 09:00+00');
+select pg_temp.push(4, 2, 600), pg_temp.push(5, 2, 500);
+select billing.correct_log(pg_temp.id(4), '{"input_tokens": 800}', 'looked into it');
+select is(billing.release_windows('plane', 'right'), jsonb_build_object('released', 2,
+    'kept', jsonb_build_array(jsonb_build_object('log_id', pg_temp.id(4), 'version', 2,
+      'problem', format('log %s has been corrected since version 2 of its window was held',
+        pg_temp.id(4)),
+      'hint', 'drop the version by billing.refuse_windows, or have it pushed again: it is judged '
+        || 'anew'))), '_billing.release_window: one that was corrected stays alone, and is named');
+select is((select string_agg(sum::text, ' ' order by minute) from (
+    select to_char(l."timestamp" at time zone 'UTC', 'MI') as minute, sum(l.input_tokens)
+    from public.agent_usage_logs l group by 1) s where minute in ('01', '04', '05')),
+  '950 800 500', 'with what they say');
+select results_eq('select log_id, version from billing.held_windows',
+  $$values (pg_temp.id(4), 2)$$, 'it waits');
+select is(billing.release_windows('plane', 'right', array[pg_temp.id(5)]),
+  '{"released": 0, "kept": []}', 'nothing waits of another');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The steps of a source's windows, each by itself.
 begin;
-select plan(37);
+select plan(42);
 
 insert into billing.usage_sources (id) values ('plane');
 insert into billing.usage_source_agents (agent, source_id) values ('FAR', 'plane');
@@ -131,6 +131,15 @@ select pg_temp.note('2026-06-05 00:00+00', '2026-06-08 00:00+00', 7);
 select is(pg_temp.differing(), '7 05-08', 'compared again, the last count is right');
 select pg_temp.note('2026-06-01 00:00+00', '2026-06-09 00:00+00');
 select is(pg_temp.differing(), '0 ', 'once all was found equal, none is left');
+select is((_billing.known_source('plane')).id, 'plane', 'a source is known by its id');
+select throws_ok($$select _billing.known_source('none')$$, 'PT404', 'there is no source none',
+  'another is not');
+select is(_billing.lowered_by(pg_temp.source(), '[{"version": "x"}, 7]'), '{}',
+  'unreadable windows lower nothing');
+select is(_billing.waiting_differences(pg_temp.row(), null), null,
+  'no version waits: no difference');
+select is(_billing.waiting_differences(pg_temp.row('{"calls": 0, "input_tokens": 5}'),
+  _billing.window_counts(pg_temp.row('{"calls": 0}'))), null, 'taken back is taken back');
 select is((_billing.lock_source('plane')).id, 'plane', 'a push or comparison locks its source');
 select isnt(s.xmax::text, '0', 'until it ends') from billing.usage_source_states s;
 

@@ -72,7 +72,7 @@ select is(pg_temp.clients('select 1'), null, 'a statement without locks shows no
 -- Every function that writes the books of a client takes its lock first, even where nothing is to
 -- be written: so that it reads what nobody is about to change. The client's alone.
 create temporary table asked as select * from (values
-  ($$select billing.issue_credit_note('%s', '', 100, false)$$),
+  ($$select billing.issue_credit_note('%s', 'why', 100, false)$$),
   ($$select billing.record_payment('%s', 0)$$),
   ($$select billing.mark_uncollectible('%s')$$),
   ($$update public.invoice_items set section_start = '2026-07-01';

@@ -1,7 +1,7 @@
 -- One-off items go on the invoice of their day's month, or on one of their own; a preview is the
 -- invoice, to the cent.
 begin;
-select plan(11);
+select plan(13);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -46,5 +46,11 @@ select billing.run_monthly('2026-08-01 00:00+00');
 select is((select subtotal_minor from public.invoices where period_start = '2026-07-01'),
   5000::bigint, 'then July does not charge it again');
 
+prepare item as insert into public.invoice_items (client_id, description, unit_amount, currency,
+  item_day)
+values ('00000000-0000-0000-0000-00000000000a', repeat('x', $1), 1, 'USD', '2026-07-01');
+select throws_ok('execute item(501)', '23514', null,
+  'a description of more than 500 characters is on no invoice');
+select lives_ok('execute item(500)', 'one of 500 may be');
 select * from finish();
 rollback;

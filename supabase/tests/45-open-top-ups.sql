@@ -1,6 +1,6 @@
 -- Top-ups that a client may have asked for and not paid: ten.
 begin;
-select plan(9);
+select plan(10);
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000004521', 'Buyer', '2026-05-01'),
   ('00000000-0000-4000-8000-000000004522', 'Other', '2026-05-01');
@@ -37,5 +37,25 @@ prepare next as select pg_temp.ask(12);
 select throws_ok('next', 'PT409', null, 'and no more than that');
 select billing.void_invoice(pg_temp.invoice(2), 'not wanted', '2026-06-02');
 select lives_ok('next', 'until one is void');
+-- What is counted at each top-up is found without the history.
+insert into public.top_ups (client_id, origin, state, currency, amount_minor, requested_at,
+  invoice_id)
+select pg_temp.client(), 'request', 'wanted', 'USD', 500, '2026-06-01', null
+from generate_series(1, 3000);
+update public.top_ups set state = 'void', origin = 'low_balance', balance_minor = 0,
+  threshold_minor = 100
+where state = 'wanted' and reference is null and origin = 'request';
+analyze public.top_ups;
+create function pg_temp.plan_of(statement text) returns text language plpgsql as $$
+declare
+  line text;
+  lines text := '';
+begin
+  for line in execute 'explain ' || statement loop lines := lines || line || E'\n'; end loop;
+  return lines;
+end $$;
+select matches(pg_temp.plan_of(format($$select count(*) from public.top_ups t
+    where t.client_id = %L and t.origin = 'request' and t.state in ('wanted', 'invoiced')$$,
+    pg_temp.client())), 'using top_ups_open_requests', 'open top-ups have an index of their own');
 select * from finish();
 rollback;

@@ -106,6 +106,25 @@ Deno.test("more that is pushed, and what is settled, waits for no run", () =>
     });
   }));
 
+Deno.test("a push that waits for a run keeps no other push of its source", () =>
+  withWindows(async (one, other, connect) => {
+    const third = connect();
+    const pid = await pidOf(other);
+    let pushed: Promise<string | undefined> = Promise.resolve(undefined);
+    await one.begin(async (run) => {
+      await run`select billing.run_monthly('2026-07-01 09:00Z')`;
+      pushed = push(other, 1, 2, 100);
+      await eventually(async () => strictEqual(await waits(run, pid), true));
+      await third.begin(async (meanwhile) => {
+        await meanwhile`set local lock_timeout = '5s'`;
+        strictEqual(await push(meanwhile, 2, 2, 1100), "corrected");
+        await meanwhile`
+          select billing.compare_windows('plane', '[]', '2026-07-01', '2026-07-02')`;
+      });
+    });
+    strictEqual(await pushed, "held");
+  }));
+
 Deno.test("a push that lowers lets no run invoice its client until it has ended", () =>
   withWindows(async (one, other) => {
     await one.begin(async (source) => {

@@ -25,8 +25,10 @@ create function billing.end_service(client_id uuid, on_day date, reason text def
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: service_intervals is written by nobody but billing's own functions.
 declare
-  client constant public.clients := _billing.hold_client(end_service.client_id);
+  client public.clients;
 begin
+  perform _billing.check_text('reason', reason, 500);
+  client := _billing.hold_client(end_service.client_id);
   perform _billing.stop_intervals(client.id, on_day, reason);
   update public.clients c
   set ended_on = greatest(c.started_on, least(c.ended_on, on_day))
@@ -40,8 +42,10 @@ create function billing.start_service(client_id uuid, on_day date, reason text d
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 declare
-  client constant public.clients := _billing.hold_client(start_service.client_id);
+  client public.clients;
 begin
+  perform _billing.check_text('reason', reason, 500);
+  client := _billing.hold_client(start_service.client_id);
   perform _billing.begin_interval(client.id, on_day, 'infinity', reason);
   update public.clients c
   set started_on = least(c.started_on, on_day), ended_on = null, status = 'active'

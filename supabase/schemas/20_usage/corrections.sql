@@ -18,6 +18,7 @@ declare
   wrong text;
 begin
   perform billing.require_second_factor();
+  perform _billing.require_reason('a correction', 'reason', reason);
   select string_agg(k.key, ', ' order by k.key) into wrong
   from jsonb_each(corrected) k
   where k.key <> all (counts || '{counting}'::text[]) or case k.key
@@ -28,9 +29,6 @@ begin
     perform billing.raise_error('invalid_argument', format('cannot correct: %s', wrong),
       'a corrected value is a number of 0 or more for any of ' || array_to_string(counts, ', ')
       || '; other_features is an object of them; counting is inclusive, exclusive or null');
-  end if;
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a correction needs a reason');
   end if;
   perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
   standing := _billing.standing_log(log_id);
@@ -60,9 +58,7 @@ declare
   standing public.agent_usage_logs;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a retraction needs a reason');
-  end if;
+  perform _billing.require_reason('a retraction', 'reason', reason);
   perform pg_advisory_xact_lock(hashtextextended('log ' || log_id, 0));
   standing := _billing.standing_log(log_id);
   if standing.id is null then

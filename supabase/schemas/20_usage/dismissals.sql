@@ -37,9 +37,7 @@ declare
   dismissed bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a dismissal', 'why', why);
   if num_nonnulls(log_ids, reason, agent, model, before) = 0 then
     perform billing.raise_error('invalid_argument', 'no filter names the rows to dismiss',
       'give log_ids, or any of reason, agent, model and before');

@@ -2,7 +2,9 @@
 -- agent, or malice, is not a month's usage in a row. attributed_logs and log_groups judge each row;
 -- a row beyond it waits in quarantine as `too_many_units`.
 
--- Whether a row of a log is beyond a limit, whatever it is counted as.
+-- Whether a row of a log is beyond a limit, whatever it is counted as. A database whose rows were
+-- counted by a wider rule (1,000 limits for any row of several calls) would lose those rows at a
+-- rebuild and credit them; none has been released with it.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
 returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),

@@ -3,7 +3,8 @@
 create table public.invoice_items (
   id uuid primary key default gen_random_uuid(),
   client_id uuid not null references public.clients (id),
-  description text not null constraint invoice_items_described check (btrim(description) <> ''),
+  description text not null constraint invoice_items_described check (
+    btrim(description) <> '' and length(description) <= 500),
   quantity numeric not null default 1,
   unit_amount numeric not null,
   currency text not null references public.currencies (code),

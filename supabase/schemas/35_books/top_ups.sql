@@ -44,6 +44,9 @@ comment on column public.top_ups.problem is 'Why it has no invoice yet, or why i
 -- However many see the low balance at once: one recharge of a client is under way.
 create unique index top_ups_one_recharge on public.top_ups (client_id)
   where origin = 'low_balance' and state in ('wanted', 'invoiced');
+-- Counted at each request, however many a client has paid.
+create index top_ups_open_requests on public.top_ups (client_id)
+  where origin = 'request' and state in ('wanted', 'invoiced');
 create index top_ups_client_id on public.top_ups (client_id, requested_at);
 create index top_ups_currency on public.top_ups (currency);
 create trigger refuse_truncate before truncate on public.top_ups

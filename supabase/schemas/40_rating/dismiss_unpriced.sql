@@ -12,9 +12,7 @@ declare
   dismissed bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(why, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a dismissal needs a reason (why)');
-  end if;
+  perform _billing.require_reason('a dismissal', 'why', why);
   -- A rollup that is under way decides before.
   perform from billing.usage_watermark for update;
   perform _billing.rollup();

@@ -11,6 +11,9 @@ declare
   excess bigint;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('method', method, 50, true);
+  -- Ids of Stripe, and keys that are made of them, are shorter.
+  perform _billing.check_text('reference', reference, 500, true);
   perform _billing.lock_clients(_billing.clients_of(record_payment.invoice_id));
   invoice := _billing.get_invoice(record_payment.invoice_id);
   select p.id, p.invoice_id into payment_id, paid_invoice from public.payments p

@@ -12,9 +12,7 @@ declare
   kept bigint;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(void_invoice.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'voiding needs a reason');
-  end if;
+  perform _billing.require_reason('voiding', 'reason', void_invoice.reason);
   perform _billing.lock_clients(_billing.clients_of(void_invoice.invoice_id));
   invoice := _billing.get_invoice(void_invoice.invoice_id);
   if invoice.kind = 'one_off' and invoice.status = 'draft' then

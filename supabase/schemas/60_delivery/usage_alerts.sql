@@ -145,6 +145,44 @@ $$;
 comment on function _billing.is_told is
   'Whether a notice of these names was queued this month, or one of its kind today.';
 
+-- Whether operators were told of this percentage of this amount, or of the client's budget three
+-- times today: payers set budgets, and no number of amounts makes more notices. The amount that
+-- stands is told of the next day.
+create function _billing.is_budget_told(client_id uuid, told text, as_of timestamptz)
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(bool_or(starts_with(d.dedupe_key, told || ':')), false)
+    -- Each notice has one delivery of this kind.
+    or count(*) filter (where d.kind = 'hermes' and split_part(d.dedupe_key, ':', 6)
+      = (as_of at time zone 'UTC')::date::text) >= 3
+  from public.deliveries d
+  where d.event = 'notice' and d.client_id = is_budget_told.client_id
+    and starts_with(d.dedupe_key, format('budget:%s:', is_budget_told.client_id));
+$$;
+comment on function _billing.is_budget_told is
+  'Whether an alert of a budget was queued, or three of its client''s budget today.';
+
+-- Of another amount it is told anew. The key ends with the day (UTC).
+create function _billing.budget_alerts(as_of timestamptz)
+returns table (key text, priority text, subject text, message text, client_id uuid)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select k.told || ':' || (as_of at time zone 'UTC')::date,
+    case when x.reached >= 100 then 'high' else 'normal' end,
+    format('%s has used %s %% of its budget', b.client, x.reached),
+    format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
+      billing.money_text(b.spent_minor, b.currency),
+      billing.money_text(b.budget_minor, b.currency), b.period_start,
+      b.spent_minor * 100 / b.budget_minor), b.client_id
+  from billing.budget_use(as_of) b
+  cross join lateral (select max(t) as reached from unnest(b.thresholds) t
+    where b.spent_minor * 100 >= b.budget_minor * t) x
+  cross join lateral (select format('budget:%s:%s:%s:%s', b.client_id, b.period_start,
+    b.budget_minor, x.reached) as told) k
+  where x.reached is not null and not _billing.is_budget_told(b.client_id, k.told, as_of);
+$$;
+comment on function _billing.budget_alerts is
+  'Budgets that have reached a threshold: once per threshold, amount and period, three a day at most
+   of a client.';
+
 -- Rows that wait for room beneath the limit of keys.
 create function _billing.key_limit_notice()
 returns text language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -207,19 +245,8 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
   select _billing.tell_of_caps(as_of) + coalesce(sum(billing.queue_operator_alert(
     a.key, a.priority, a.subject, a.message, a.client_id)), 0)::bigint
   from (
-    -- Of another amount it is told anew.
-    select format('budget:%s:%s:%s:%s', b.client_id, b.period_start, b.budget_minor, x.reached)
-        as key,
-      case when x.reached >= 100 then 'high' else 'normal' end as priority,
-      format('%s has used %s %% of its budget', b.client, x.reached) as subject,
-      format('%s has used %s of its budget of %s in the period from %s (%s %%).', b.client,
-        billing.money_text(b.spent_minor, b.currency),
-        billing.money_text(b.budget_minor, b.currency), b.period_start,
-        b.spent_minor * 100 / b.budget_minor) as message, b.client_id
-    from billing.budget_use(as_of) b
-    cross join lateral (select max(t) as reached from unnest(b.thresholds) t
-      where b.spent_minor * 100 >= b.budget_minor * t) x
-    where x.reached is not null
+    select b.key, b.priority, b.subject, b.message, b.client_id
+    from _billing.budget_alerts(as_of) b
     union all
     select format('spend_jump:%s:%s', j.client_id, j.usage_day), 'high',
       format('Usage of %s has jumped', j.client),
@@ -236,5 +263,5 @@ returns bigint language sql security definer set search_path = pg_catalog, pg_te
 $$;
 comment on function billing.queue_usage_alerts is
   'Tells operators of budgets, caps, jumps, unpriced and unowned usage; once per threshold, amount
-   and period.';
+   and period, and of a client''s budget three times a day at most.';
 grant execute on function billing.queue_usage_alerts(timestamptz) to service_role;

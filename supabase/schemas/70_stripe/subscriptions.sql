@@ -178,6 +178,7 @@ returns uuid language plpgsql security definer set search_path = pg_catalog, pg_
 declare
   item uuid;
 begin
+  perform _billing.check_text('description', description, 500);
   perform _billing.lock_clients(array[charge_base_fee.client_id]);
   if exists (select from public.stripe_subscriptions s
     where s.client_id = charge_base_fee.client_id and s.base_fee_minor > 0

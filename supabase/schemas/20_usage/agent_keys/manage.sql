@@ -111,7 +111,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update _billing.agent_keys k
   set revoked_at = coalesce(k.revoked_at, clock_timestamp()),
-    revoked_because = coalesce(k.revoked_because, left(reason, 500))
+    revoked_because = coalesce(k.revoked_because, left(billing.plain_text(reason), 500))
   where k.id = key;
   if not found then
     perform billing.raise_error('unknown_agent_key', format('there is no agent key %s', key));

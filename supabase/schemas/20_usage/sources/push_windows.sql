@@ -11,7 +11,6 @@ declare
   changed_from timestamptz;
   w record;
 begin
-  perform _billing.lock_lowered(_billing.lowered_logs(source, windows));
   with chosen as materialized (
     select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
     where r.fault is null order by r.id, r.version desc, r.index
@@ -66,7 +65,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the role of a source may push its windows and write nothing else.
 declare
   known billing.usage_sources;
-  lowered uuid[] := array[]::uuid[];
 begin
   if jsonb_typeof(windows) is distinct from 'array' then
     perform billing.raise_error('invalid_argument', 'windows is not an array', 'send an array');
@@ -77,6 +75,8 @@ begin
       format('%s windows are more than 1000', jsonb_array_length(windows)),
       'push 1000 windows at a time');
   end if;
+  -- Clients before the source: a push that waits for a run keeps no other of its source waiting.
+  perform _billing.lock_lowered(_billing.lowered_by(_billing.known_source(source), windows));
   known := _billing.lock_source(source);
   update billing.usage_source_states s set pushed_at = clock_timestamp()
   where s.source_id = source;
@@ -85,15 +85,7 @@ begin
   exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
       or sqlstate 'PT404' or sqlstate 'PT409' then
     -- Rare: a value that the log does not take, or not as a correction. One by one, then: it
-    -- stops no other. Locks are taken before, in the order of clients.
-    for place in 0 .. jsonb_array_length(windows) - 1 loop
-      begin
-        lowered := lowered || _billing.lowered_logs(known, jsonb_build_array(windows -> place));
-      exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
-          or sqlstate 'PT404' or sqlstate 'PT409' then null;
-      end;
-    end loop;
-    perform _billing.lock_lowered(lowered);
+    -- stops no other.
     for place in 0 .. jsonb_array_length(windows) - 1 loop
       begin
         return query select place, w.result, w.id, w.detail

@@ -1,3 +1,15 @@
+-- The columns in which a statement differs from a held one of the same version, or null. Of no
+-- calls a version takes all back, whatever else it says.
+create function _billing.waiting_differences(said public.agent_usage_logs, counts jsonb)
+returns text language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when (said.calls > 0) <> ((counts ->> 'calls')::bigint > 0) then 'calls'
+    when said.calls > 0
+      then _billing.window_differences(said, _billing.with_counts(said, counts)) end
+  where counts is not null;
+$$;
+comment on function _billing.waiting_differences is
+  'Columns in which a statement of a window differs from the held one; null when in none.';
+
 -- What becomes of a window that is not stored anew: it is there already, or there is nothing to
 -- store. `detail` names the columns that differ, or the version that counts.
 create function _billing.judge_window(log_id uuid, said public.agent_usage_logs, version integer,
@@ -9,9 +21,15 @@ declare
   known constant integer := coalesce(
     (select v.version from _billing.window_versions v where v.log_id = log_id),
     case when stored then 1 else 0 end);
+  waiting constant jsonb := (select h.counts from billing.held_windows h
+    where h.log_id = log_id and h.version = version);
   standing public.agent_usage_logs;
 begin
-  if version < known then
+  -- A version that is held is known as well.
+  detail := _billing.waiting_differences(said, waiting);
+  if detail is not null then
+    result := 'conflict';
+  elsif version < known then
     result := 'superseded';
     detail := format('version %s counts', known);
   elsif stored then
@@ -79,8 +97,29 @@ end $$;
 comment on function _billing.lowered_logs is
   'Log rows that windows would lower, of periods that are not settled.';
 
+-- The same of a batch in which values may be unreadable: those lower nothing.
+create function _billing.lowered_by(source billing.usage_sources, windows jsonb)
+returns uuid[] language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  lowered uuid[] := array[]::uuid[];
+begin
+  return _billing.lowered_logs(source, windows);
+exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+    or sqlstate 'PT404' or sqlstate 'PT409' then
+  for place in 0 .. jsonb_array_length(windows) - 1 loop
+    begin
+      lowered := lowered || _billing.lowered_logs(source, jsonb_build_array(windows -> place));
+    exception when data_exception or integrity_constraint_violation or sqlstate 'PT400'
+        or sqlstate 'PT404' or sqlstate 'PT409' then null;
+    end;
+  end loop;
+  return lowered;
+end $$;
+comment on function _billing.lowered_by is
+  'Log rows that readable windows of a batch would lower, of periods that are not settled.';
+
 -- Waits for writers of the books of all clients that a push may lower, in their order, before
--- anything of a window is locked. Settled windows are held without waiting.
+-- their source and anything of a window is locked. Settled windows are held without waiting.
 create function _billing.lock_lowered(lowered uuid[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

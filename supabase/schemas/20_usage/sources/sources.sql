@@ -76,14 +76,12 @@ $$;
 comment on function _billing.acts_for_all_sources is
   'Whether the caller is the secret key or the owner; a login of a source is neither.';
 
--- The source that a caller names, locked: one push or comparison of a source at a time. Of two
--- versions at once the second sees the first, and no push falls within a comparison.
-create function _billing.lock_source(source text)
+create function _billing.known_source(source text)
 returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   known billing.usage_sources;
 begin
-  select * into known from billing.usage_sources s where s.id = source for share;
+  select * into known from billing.usage_sources s where s.id = source;
   if known.id is null then
     perform billing.raise_error('unknown_source', format('there is no source %s', source),
       'insert it into billing.usage_sources');
@@ -93,6 +91,21 @@ begin
       format('source %s is not one of login %s', source, session_user),
       'an operator sets billing.usage_sources.login');
   end if;
+  return known;
+end $$;
+comment on function _billing.known_source is
+  'The source that a caller names; refuses a login of another source.';
+
+-- The source that a caller names, locked: one push or comparison of a source at a time. Of two
+-- versions at once the second sees the first, and no push falls within a comparison. The lock of
+-- a client is taken before (ADR 20).
+create function _billing.lock_source(source text)
+returns billing.usage_sources language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  known billing.usage_sources;
+begin
+  perform from billing.usage_sources s where s.id = source for share;
+  known := _billing.known_source(source);
   insert into billing.usage_source_states (source_id) values (source)
   on conflict on constraint usage_source_states_pkey do nothing;
   perform from billing.usage_source_states s where s.source_id = source for update;

@@ -6,9 +6,7 @@ declare
   proposal public.price_proposals;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a decision needs a reason');
-  end if;
+  perform _billing.require_reason('a decision', 'reason', reason, 1000);
   select p.* into proposal from public.price_proposals p where p.id = proposal_id for update;
   if proposal.id is null then
     perform billing.raise_error('unknown_proposal',

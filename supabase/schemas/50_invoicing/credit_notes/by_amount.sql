@@ -42,15 +42,13 @@ declare
   given bigint;
 begin
   perform billing.require_second_factor();
+  perform _billing.require_reason('a credit note', 'reason', issue_credit_note.reason);
   perform _billing.lock_clients(_billing.clients_of(issue_credit_note.invoice_id));
   invoice := _billing.get_invoice(issue_credit_note.invoice_id);
   if invoice.status not in ('open', 'paid', 'uncollectible') then
     perform billing.raise_error('illegal_transition',
       format('invoice %s is %s; only an issued invoice can be credited',
         coalesce(invoice.number, invoice.id::text), invoice.status));
-  end if;
-  if btrim(coalesce(issue_credit_note.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'a credit note needs a reason');
   end if;
   given := coalesce(issue_credit_note.amount_minor, invoice.total_minor - (
     select coalesce(sum(c.total_minor), 0) from public.credit_notes c

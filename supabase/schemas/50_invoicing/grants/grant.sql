@@ -36,6 +36,9 @@ declare
   problem text;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('method', method, 50, true);
+  perform _billing.check_text('reference', reference, 200, true);
+  perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[grant_credit.client_id]);
   made.id := _billing.granted_before(client_id, amount_minor, kind, reference);
   if made.id is not null then

@@ -8,9 +8,7 @@ declare
   invoice public.invoices;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(release_invoice.reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'releasing a draft needs a reason');
-  end if;
+  perform _billing.require_reason('releasing a draft', 'reason', release_invoice.reason);
   perform _billing.lock_clients(_billing.clients_of(release_invoice.invoice_id));
   invoice := _billing.get_invoice(release_invoice.invoice_id);
   if release_invoice.up_to_minor < invoice.total_minor then

@@ -69,6 +69,8 @@ declare
   made uuid;
 begin
   perform billing.require_second_factor();
+  perform _billing.check_text('reference', reference, 200, true);
+  perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[request_top_up.client_id]);
   if not exists (select from public.clients c where c.id = request_top_up.client_id) then
     perform billing.raise_error('unknown_client', format('no client has id %s', client_id));

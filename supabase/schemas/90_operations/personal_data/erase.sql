@@ -136,9 +136,7 @@ declare
   counts jsonb;
 begin
   perform billing.require_second_factor();
-  if btrim(coalesce(reason, '')) = '' then
-    perform billing.raise_error('invalid_argument', 'an erasure needs a reason');
-  end if;
+  perform _billing.require_reason('an erasure', 'reason', reason);
   perform _billing.lock_clients(array[erase_personal_data.client_id]);
   select * into client from public.clients c where c.id = erase_personal_data.client_id for update;
   if client.id is null then
