@@ -184,7 +184,7 @@ function partsOf(lines: readonly SectionLine[], { taxes }: ChargedSection): Part
 
 /**
  * Takes what a grant is worth off the parts in its scope. A grant that pays is worth less here: it
- * pays the tax of what it takes, too.
+ * pays the tax of what it takes, too. It stops at the first part that it cannot take whole.
  */
 function take(
   parts: readonly Part[],
@@ -199,10 +199,14 @@ function take(
     const rate = isPromotional(grant) ? whole(1) : divide(add(HUNDRED, part.taxRate), HUNDRED);
     const left = divide(subtract(has, worth), rate);
     const taken = smallest(part.open, most - amount, left.n > 0n ? left.n / left.d : 0n);
-    if (taken <= 0n) continue;
-    part.open -= taken;
-    amount += taken;
-    worth = add(worth, multiply(whole(taken), rate));
+    if (part.open <= 0n) continue;
+    const isWhole = taken >= part.open;
+    if (taken > 0n) {
+      part.open -= taken;
+      amount += taken;
+      worth = add(worth, multiply(whole(taken), rate));
+    }
+    if (!isWhole) break;
   }
   return { amount, worth };
 }

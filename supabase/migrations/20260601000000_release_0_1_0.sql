@@ -11827,8 +11827,13 @@ declare
     select (_billing.grant_of(l.rating_key), case when l.amount_minor < 0 then 'discount'
         else 'discount_return' end, l.amount_minor, as_of, l.invoice_id, l.id,
       null)::_billing.credit_movement
-    from public.invoice_lines l
-    where l.invoice_id = any (invoice_ids) and l.kind = 'promotional_credit'
+    -- Lines are read of clients that have such grants, and of no other.
+    from unnest(array(
+      select i.id from public.invoices i
+      where i.id = any (invoice_ids) and exists (
+        select from public.credit_grants g
+        where g.client_id = i.client_id and g.kind = 'promotional' offset 0))) x(id)
+    join public.invoice_lines l on l.invoice_id = x.id and l.kind = 'promotional_credit'
       and l.amount_minor <> 0);
 begin
   if movements <> '{}' then

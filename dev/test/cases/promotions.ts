@@ -143,6 +143,22 @@ export const promotions: readonly Case[] = [
     ],
   },
   {
+    name: "paid credit that comes first stops at the charge that it cannot pay with its tax",
+    because: "0.07 keep 0.05 of the searches at 20 %: 0.06 are paid, and 0.01 stays",
+    steps: [
+      client("A", { minimum_minor: 1500, taxes: [{ ...vat, applies_to: ["web_searches"] }] }),
+      promotion("A", "2026-06-03", 2000),
+      grant("A", "2026-06-04", 7, { priority: 1 }),
+      searches("A", "2026-06-10", 1000),
+      run("2026-07-01"),
+    ],
+    books: [
+      "#1 A paid 6 due 0: web_searches 1000, minimum 500, promotional_credit -1495, VAT 5 1",
+      "credit A 505 of 2000",
+      "credit A 1 of 7",
+    ],
+  },
+  {
     name: "at one priority and expiry promotional credit goes before older paid credit",
     because: "10.00: 8.00 promotional, 2.00 of 5.00 paid",
     steps: [
