@@ -59,9 +59,10 @@ export interface SectionLine {
 export interface ChargedSection {
   readonly start: Day;
   readonly currency: string;
-  /** Taxes that come on top. */
+  /** Taxes: percent that come on top, percent that amounts contain. */
   readonly taxes: readonly {
     readonly rate: Fraction;
+    readonly contained?: Fraction;
     readonly appliesTo: readonly string[] | null;
   }[];
   readonly lines: readonly SectionLine[];

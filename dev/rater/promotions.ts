@@ -97,7 +97,7 @@ export class Promotions {
     const section = this.#section(`${client} ${charged.start}`);
     const before = chargedIn(section.lines);
     section.lines.push(...charged.lines);
-    const room = atLeastZero(chargedIn(section.lines));
+    const room = atLeastZero(chargedIn(section.lines) - negativeTaxes(section.lines, charged));
     const growth = atLeastZero(chargedIn(section.lines) - before);
     const parts = partsOf(section.lines, charged);
     const known = [...grants.values()].filter((grant) =>
@@ -167,6 +167,35 @@ function book(
 function chargedIn(lines: readonly SectionLine[]): bigint {
   return lines.filter(({ kind }) => [...CHARGES, ITEMS, "discount"].includes(kind))
     .reduce((amount, line) => amount + line.amount, 0n);
+}
+
+/**
+ * The most by which taxes on top may be below zero where charges are covered: items in favour that
+ * are taxed more than what is left beside them. Each is rounded up.
+ */
+function negativeTaxes(lines: readonly SectionLine[], { taxes }: ChargedSection): bigint {
+  const sums = new Map<string, bigint>();
+  for (const { kind, metric, amount } of lines) {
+    if (![...CHARGES, ITEMS].includes(kind)) continue;
+    sums.set(metric ?? kind, (sums.get(metric ?? kind) ?? 0n) + amount);
+  }
+  const favourOf = (holds: (subject: string) => boolean) =>
+    [...sums].reduce((all, [one, sum]) => holds(one) && sum < 0n ? all - sum : all, 0n);
+  const favour = favourOf(() => true);
+  const gross = add(HUNDRED, sum(taxes.map(({ contained }) => contained ?? ZERO)));
+  return taxes.reduce((all, { rate, appliesTo }) => {
+    const isTaxed = (subject: string) => appliesTo === null || appliesTo.includes(subject);
+    const untaxed = [...sums].reduce(
+      (rest, [one, sum]) => isTaxed(one) ? rest : rest + atLeastZero(sum),
+      0n,
+    );
+    const left = divide(multiply(whole(atLeastZero(favour - untaxed)), HUNDRED), gross);
+    const { n, d } = divide(
+      multiply(rate, subtract(whole(favourOf(isTaxed)), left)),
+      HUNDRED,
+    );
+    return n > 0n ? all + (n + d - 1n) / d : all;
+  }, 0n);
 }
 
 /** Charges by metric, model and agent, less their discount, with the tax on top of each. */

@@ -50,6 +50,7 @@ const sectionRow = z.object({
       applies_to: z.array(z.string()).nullish(),
     }).transform(({ rate_percent, behavior, applies_to }) => ({
       rate: behavior === "exclusive" ? rate_percent : ZERO,
+      contained: behavior === "inclusive" ? rate_percent : ZERO,
       appliesTo: applies_to ?? null,
     })),
   ),

@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(46);
+select plan(47);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
@@ -214,5 +214,22 @@ select is((select count(*) from _billing.judge_drafts(
   'used up credit makes no invoice unusual');
 select is((select count(*) from _billing.judge_drafts(
     array['00000000-0000-4000-8000-000000003849'::uuid])), 1::bigint, 'more than ten times is');
+-- An item of 1.99 in favour beside a minimum of 9.00. Taxed alike, nothing is left over; taxed alone
+-- at 20 %, 0.40; at 3 % beside a minimum that contains 20 %, 0.03 of 199 - 165.83, rounded up.
+select results_eq($$
+  select name, (select minor from _billing.negative_taxes(array[
+      _billing.sum_line('00000000-0000-4000-8000-000000000001', '2026-06-01', '2026-07-01',
+        'minimum', null, null, 900, 900),
+      _billing.sum_line('00000000-0000-4000-8000-000000000001', '2026-06-01', '2026-07-01',
+        'one_off', null, null, -199, -199)],
+    array[('00000000-0000-4000-8000-000000000001', '2026-06-01', 2, 0, 0,
+      taxes)::_billing.section_terms]))
+  from (values (1, 'alike', '[{"rate_percent": 20, "behavior": "exclusive"}]'::jsonb),
+    (2, 'alone', '[{"rate_percent": 20, "behavior": "exclusive", "applies_to": ["one_off"]}]'),
+    (3, 'contained', '[{"rate_percent": 20, "behavior": "inclusive", "applies_to": ["minimum"]},
+      {"rate_percent": 3, "behavior": "exclusive"}]')) v(place, name, taxes) order by place$$,
+  $$values ('alike', 0::numeric), ('alone', 40), ('contained', 1)$$,
+  'taxes on items in favour leave so much of the charges');
+
 select * from finish();
 rollback;

@@ -54,6 +54,49 @@ $$;
 comment on function _billing.promoted_parts is
   'What sections charge by metric, model and agent, each with its part of the discount.';
 
+-- The most that taxes on top may take off a section whose charges are covered: where items in favour
+-- are taxed and the charges beside them are not, or contain taxes, a tax is less than zero. So much
+-- is left of the charges, so that no total is below zero. Mostly nothing: charges that are left are
+-- taxed as the items are. ADR 59 derives it.
+create function _billing.negative_taxes(charges _billing.rated_line[],
+  terms _billing.section_terms[])
+returns table (client_id uuid, section_start date, minor numeric)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  with subject as (
+    select c.client_id, c.section_start, coalesce(c.metric, c.kind) as subject,
+      sum(c.amount_minor) as amount
+    from unnest(charges) c where c.kind in ('usage', 'minimum', 'one_off')
+    group by 1, 2, 3
+  ), section as (
+    select s.client_id, s.section_start, -sum(least(s.amount, 0)) as favour
+    from subject s group by 1, 2 having min(s.amount) < 0
+  ), tax as (
+    select t.client_id, t.section, t.rate, t.behavior, t.applies_to,
+      100 + coalesce(sum(t.rate) filter (where t.behavior = 'inclusive')
+        over (partition by t.client_id, t.section), 0) as contained
+    from _billing.taxes_of(terms) t
+  ), worst as (
+    select x.client_id, x.section_start, t.rate, t.contained, x.favour, (
+        select -coalesce(sum(least(s.amount, 0)), 0) from subject s
+        where s.client_id = x.client_id and s.section_start = x.section_start
+          and (t.applies_to is null or t.applies_to ? s.subject)) as taxed, (
+        select coalesce(sum(greatest(s.amount, 0)), 0) from subject s
+        where s.client_id = x.client_id and s.section_start = x.section_start
+          and t.applies_to is not null and not t.applies_to ? s.subject) as untaxed
+    from section x
+    join tax t on t.client_id = x.client_id and t.section = x.section_start
+    where t.behavior = 'exclusive'
+  )
+  select w.client_id, w.section_start,
+    sum(div(y.n, y.d) + case when y.n % y.d > 0 then 1 else 0 end)
+  from worst w
+  cross join lateral (select w.rate * greatest(0, w.taxed * w.contained
+    - 100 * greatest(0, w.favour - w.untaxed)) as n, 100 * w.contained as d) y
+  group by 1, 2;
+$$;
+comment on function _billing.negative_taxes is
+  'The most that taxes on items in favour may take off what is left of a section.';
+
 -- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
 -- of it that is not booked yet: for charges that are booked no other credit is used.
 create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
@@ -67,10 +110,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select t.client_id, t.period_start, t.period_end,
     row_number() over (partition by t.client_id order by t.period_start), t.currency, t.exponent,
     _billing.day_start(t.client_id, t.period_start),
-    greatest(x.charged, 0), greatest(x.charged - x.booked, 0)
+    greatest(x.charged - coalesce(v.minor, 0), 0), greatest(x.charged - x.booked, 0)
   from billing.period_terms(targets) t
   left join _billing.discounts_of(charges, terms) d
     on d.client_id = t.client_id and d.section = t.period_start
+  left join _billing.negative_taxes(charges, terms) v
+    on v.client_id = t.client_id and v.section_start = t.period_start
   cross join lateral (
     select coalesce((select sum(c.amount_minor) from unnest(charges) c
         where c.client_id = t.client_id and c.section_start = t.period_start
