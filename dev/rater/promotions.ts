@@ -102,7 +102,7 @@ export class Promotions {
     const parts = partsOf(section.lines, charged);
     const known = [...grants.values()].filter((grant) =>
       grant.client === client && grant.currency === charged.currency && grant.granted <= at &&
-      grant.from <= at
+      grant.from <= at && isPromotional(grant)
     ).sort(burnOrder);
     const had = sumBy(section.uses);
     const uses = new Map<string, bigint>();

@@ -8146,7 +8146,10 @@ create table public.credit_grants (
   constraint credit_grants_expires_later check (
     expires_at > greatest(effective_at, granted_at) and expires_at < 'infinity'),
   constraint credit_grants_scope_not_empty check (
-    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0)
+    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0),
+  -- Its lines do not say which charges they reduced: ADR 59.
+  constraint credit_grants_promotional_for_all check (
+    kind <> 'promotional' or coalesce(metrics, models, agents) is null)
 );
 comment on table public.credit_grants is
   'Credit that a client has before it is invoiced: what was granted, and for what. Append-only;
@@ -10083,7 +10086,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
     on l.grant_id = g.id
   left join drafted d on d.grant_id = g.id
-  where g.effective_at <= as_of and g.granted_at <= as_of;
+  where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
   'Grants of the clients of targets that may be used by an instant, in burn order.';
@@ -13103,6 +13106,8 @@ begin
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
       then 'a scope that is given names something'
+    when kind = 'promotional' and coalesce(metrics, models, agents) is not null
+      then 'promotional credit is for all usage: leave out metrics, models and agents'
   end;
   if problem is not null then
     perform billing.raise_error('invalid_argument', problem);

@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(47);
+select plan(48);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
@@ -230,6 +230,10 @@ select results_eq($$
       {"rate_percent": 3, "behavior": "exclusive"}]')) v(place, name, taxes) order by place$$,
   $$values ('alike', 0::numeric), ('alone', 40), ('contained', 1)$$,
   'taxes on items in favour leave so much of the charges');
+
+select throws_ok($$select billing.grant_credit(pg_temp.acme(), 100, 'promotional',
+    metrics => '{input_tokens}')$$, 'PT400',
+  'promotional credit is for all usage: leave out metrics, models and agents', 'it has no scope');
 
 select * from finish();
 rollback;

@@ -21,7 +21,7 @@ import {
   type Step,
 } from "../cases/world.ts";
 
-const runs = Number(process.env["PROPERTY_RUNS"] ?? 6);
+const runs = Number(process.env["PROPERTY_RUNS"] ?? 12);
 const seed = Number(process.env["PROPERTY_SEED"] ?? Date.now() % 2 ** 31);
 const MONTHS = ["2026-06", "2026-07", "2026-08", "2026-09"] as const;
 
@@ -50,7 +50,7 @@ const terms = fc.record({
   metrics: fc.constantFrom(undefined, undefined, ["units"], ["web_searches"]),
 }, { requiredKeys: ["kind"] }).map(({ metrics, ...rest }): GrantTerms => ({
   ...rest,
-  ...metrics === undefined ? {} : { metrics },
+  ...metrics === undefined || rest.kind === "promotional" ? {} : { metrics },
 }));
 const month = fc.record({
   grants: fc.array(fc.tuple(fc.integer({ min: 1, max: 1500 }), terms), { maxLength: 2 }),

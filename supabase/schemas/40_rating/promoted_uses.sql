@@ -30,7 +30,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
     on l.grant_id = g.id
   left join drafted d on d.grant_id = g.id
-  where g.effective_at <= as_of and g.granted_at <= as_of;
+  where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
   'Grants of the clients of targets that may be used by an instant, in burn order.';

@@ -33,7 +33,10 @@ create table public.credit_grants (
   constraint credit_grants_expires_later check (
     expires_at > greatest(effective_at, granted_at) and expires_at < 'infinity'),
   constraint credit_grants_scope_not_empty check (
-    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0)
+    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0),
+  -- Its lines do not say which charges they reduced: ADR 59.
+  constraint credit_grants_promotional_for_all check (
+    kind <> 'promotional' or coalesce(metrics, models, agents) is null)
 );
 comment on table public.credit_grants is
   'Credit that a client has before it is invoiced: what was granted, and for what. Append-only;
