@@ -62,7 +62,7 @@ export interface ChargedSection {
   /** Taxes: percent that come on top, percent that amounts contain. */
   readonly taxes: readonly {
     readonly rate: Fraction;
-    readonly contained?: Fraction;
+    readonly contained: Fraction;
     readonly appliesTo: readonly string[] | null;
   }[];
   readonly lines: readonly SectionLine[];

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { anchorBefore, parseInstant } from "../../shared/rater/calendar.ts";
-import { parseDecimal } from "../../shared/rater/fraction.ts";
+import { parseDecimal, ZERO } from "../../shared/rater/fraction.ts";
 import type { ChargedSection, CreditEvent, CreditGrant, SectionLine } from "./credit-events.ts";
 import { replayCredits } from "./credits.ts";
 
@@ -70,12 +70,13 @@ const moves = (...events: CreditEvent[]) =>
   replayCredits(events, calendar).filter(({ kind }) => kind !== "grant" && kind !== "expiry")
     .map(({ grant: id, kind, amount, line }) => [id, kind, amount, line ?? "-"].join(" "));
 
-Deno.test("credit takes what discounts leave, in its scope and in burn order", () => {
-  // 3.00 and 1.00 less 1.00: 2.25 and 0.75. "b" takes 2.25 of searches, "a" 0.75 of the minimum.
+Deno.test("credit takes what discounts leave, in burn order, and leaves none to paid credit", () => {
+  // 3.00 and 1.00 less 1.00: "b" takes 2.50, "a" the other 0.50.
   deepStrictEqual(
     moves(
+      grant("paid", 600n, { kind: "paid", priority: 0 }),
       grant("a", 500n),
-      grant("b", 300n, { priority: 1, metrics: ["web_searches"] }),
+      grant("b", 250n, { priority: 1 }),
       june("2026-07-01", [
         "web_searches 300",
         "minimum 100",
@@ -84,20 +85,22 @@ Deno.test("credit takes what discounts leave, in its scope and in burn order", (
         "credit b",
       ]),
     ),
-    ["b discount -225 of b", "a discount -75 of a"],
+    ["b discount -250 of b", "a discount -50 of a"],
   );
 });
 
-Deno.test("paid credit that comes first keeps its charges, with their tax", () => {
-  // 6.00 of paid credit are 5.00 and 20 % on them; 5.00 of 10.00 are left.
-  const taxes = [{ rate: parseDecimal("20"), appliesTo: null }];
+Deno.test("so much is left as taxes on items in favour come to", () => {
+  // 3 % of 1.99 in favour, beside 1.99 of which 1.66 are without the 20 % that they contain.
+  const taxes = [
+    { rate: parseDecimal("3"), contained: ZERO, appliesTo: null },
+    { rate: ZERO, contained: parseDecimal("20"), appliesTo: ["minimum"] },
+  ];
   deepStrictEqual(
     moves(
-      grant("paid", 600n, { kind: "paid", priority: 1 }),
       grant("a", 900n),
-      june("2026-07-01", ["web_searches 1000", "credit a"], { taxes }),
+      june("2026-07-01", ["minimum 900", "one_off -199", "credit a"], { taxes }),
     ),
-    ["a discount -500 of a"],
+    ["a discount -700 of a"],
   );
 });
 

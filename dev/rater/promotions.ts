@@ -1,19 +1,6 @@
 import type { Day } from "../../shared/rater/calendar.ts";
-import {
-  add,
-  divide,
-  type Fraction,
-  multiply,
-  subtract,
-  sum,
-  whole,
-  ZERO,
-} from "../../shared/rater/fraction.ts";
-import {
-  inScope,
-  type Part as DiscountedPart,
-  partsOf as discountedParts,
-} from "../../shared/rater/promotional.ts";
+import { add, divide, multiply, subtract, sum, whole } from "../../shared/rater/fraction.ts";
+import { type Part, partsOf as discountedParts } from "../../shared/rater/promotional.ts";
 import type {
   ChargedSection,
   ChargedSections,
@@ -28,11 +15,6 @@ export interface PromotionalMove {
   readonly grant: CreditGrant;
   readonly amount: bigint;
   readonly line: string | null;
-}
-
-interface Part extends DiscountedPart {
-  /** Percent of tax on top. */
-  readonly taxRate: Fraction;
 }
 
 /** A section with all that is booked for it. */
@@ -62,7 +44,7 @@ export class Promotions {
   }
 
   charge(event: ChargedSections, grants: Grants, left: Left): PromotionalMove[] {
-    const taken = new Map<string, Fraction>();
+    const taken = new Map<string, bigint>();
     return event.sections.toSorted((a, b) => a.start < b.start ? -1 : 1).flatMap((charged) =>
       this.#chargeSection(event, charged, grants, { left, taken })
     );
@@ -92,14 +74,14 @@ export class Promotions {
     { client, at }: ChargedSections,
     charged: ChargedSection,
     grants: Grants,
-    credit: { readonly left: Left; readonly taken: Map<string, Fraction> },
+    credit: { readonly left: Left; readonly taken: Map<string, bigint> },
   ): PromotionalMove[] {
     const section = this.#section(`${client} ${charged.start}`);
     const before = chargedIn(section.lines);
     section.lines.push(...charged.lines);
     const room = atLeastZero(chargedIn(section.lines) - negativeTaxes(section.lines, charged));
     const growth = atLeastZero(chargedIn(section.lines) - before);
-    const parts = partsOf(section.lines, charged);
+    const parts = partsOf(section.lines);
     const known = [...grants.values()].filter((grant) =>
       grant.client === client && grant.currency === charged.currency && grant.granted <= at &&
       grant.from <= at && isPromotional(grant)
@@ -108,23 +90,15 @@ export class Promotions {
     const uses = new Map<string, bigint>();
     for (const grant of known) {
       const most = smallest(had.get(grant.id) ?? 0n, room - total(uses));
-      uses.set(grant.id, take(parts, grant, whole(most), most).amount);
+      uses.set(grant.id, take(parts, most));
     }
     let grown = 0n;
-    let reduced = total(uses);
     for (const grant of known.filter((one) => this.#mayServe(one, charged.start))) {
-      const most = smallest(growth - grown, room - reduced);
-      const used = credit.taken.get(grant.id) ?? ZERO;
-      const { amount, worth } = take(
-        parts,
-        grant,
-        subtract(whole(credit.left(grant.id)), used),
-        most,
-      );
-      credit.taken.set(grant.id, add(used, worth));
+      const left = credit.left(grant.id) - (credit.taken.get(grant.id) ?? 0n);
+      const amount = take(parts, smallest(left, growth - grown, room - total(uses)));
+      credit.taken.set(grant.id, (credit.taken.get(grant.id) ?? 0n) + amount);
       grown += amount;
-      reduced += amount;
-      if (isPromotional(grant)) uses.set(grant.id, (uses.get(grant.id) ?? 0n) + amount);
+      uses.set(grant.id, (uses.get(grant.id) ?? 0n) + amount);
     }
     return book(section, charged.lines, had, uses, grants);
   }
@@ -182,7 +156,7 @@ function negativeTaxes(lines: readonly SectionLine[], { taxes }: ChargedSection)
   const favourOf = (holds: (subject: string) => boolean) =>
     [...sums].reduce((all, [one, sum]) => holds(one) && sum < 0n ? all - sum : all, 0n);
   const favour = favourOf(() => true);
-  const gross = add(HUNDRED, sum(taxes.map(({ contained }) => contained ?? ZERO)));
+  const gross = add(HUNDRED, sum(taxes.map(({ contained }) => contained)));
   return taxes.reduce((all, { rate, appliesTo }) => {
     const isTaxed = (subject: string) => appliesTo === null || appliesTo.includes(subject);
     const untaxed = [...sums].reduce(
@@ -198,46 +172,24 @@ function negativeTaxes(lines: readonly SectionLine[], { taxes }: ChargedSection)
   }, 0n);
 }
 
-/** Charges by metric, model and agent, less their discount, with the tax on top of each. */
-function partsOf(lines: readonly SectionLine[], { taxes }: ChargedSection): Part[] {
+/** Charges by metric, model and agent, less their discount. */
+function partsOf(lines: readonly SectionLine[]): Part[] {
   const charges = lines.filter(({ kind }) => CHARGES.includes(kind))
     .map((line) => ({ ...line, amountMinor: line.amount }));
   const discount = lines.filter(({ kind }) => kind === "discount")
     .reduce((amount, line) => amount + line.amount, 0n);
-  return discountedParts(charges, discount).map((part) => {
-    const subject = part.metric ?? part.kind;
-    const held = taxes.filter(({ appliesTo }) => appliesTo === null || appliesTo.includes(subject));
-    return { ...part, taxRate: sum(held.map(({ rate }) => rate)) };
-  });
+  return discountedParts(charges, discount);
 }
 
-/**
- * Takes what a grant is worth off the parts in its scope. A grant that pays is worth less here: it
- * pays the tax of what it takes, too. It stops at the first part that it cannot take whole.
- */
-function take(
-  parts: readonly Part[],
-  grant: CreditGrant,
-  has: Fraction,
-  most: bigint,
-): { readonly amount: bigint; readonly worth: Fraction } {
+/** Takes so much off parts, one after the other. */
+function take(parts: readonly Part[], most: bigint): bigint {
   let amount = 0n;
-  let worth = ZERO;
   for (const part of parts) {
-    if (!inScope(grant, part)) continue;
-    const rate = isPromotional(grant) ? whole(1) : divide(add(HUNDRED, part.taxRate), HUNDRED);
-    const left = divide(subtract(has, worth), rate);
-    const taken = smallest(part.open, most - amount, left.n > 0n ? left.n / left.d : 0n);
-    if (part.open <= 0n) continue;
-    const isWhole = taken >= part.open;
-    if (taken > 0n) {
-      part.open -= taken;
-      amount += taken;
-      worth = add(worth, multiply(whole(taken), rate));
-    }
-    if (!isWhole) break;
+    const taken = atLeastZero(smallest(part.open, most - amount));
+    part.open -= taken;
+    amount += taken;
   }
-  return { amount, worth };
+  return amount;
 }
 
 function isPromotional({ kind }: CreditGrant): boolean {

@@ -31,12 +31,7 @@ export interface InvoiceFacts {
   readonly items: readonly string[];
   readonly meters: readonly Meter[];
   /** Promotional credit that the period used, in burn order. */
-  readonly promotional: readonly {
-    readonly amount_minor: string;
-    readonly metrics: readonly string[] | null;
-    readonly models: readonly string[] | null;
-    readonly agents: readonly string[] | null;
-  }[];
+  readonly promotional: readonly { readonly amount_minor: string }[];
 }
 
 /** Something that the invoice and the rating see differently; minor units as text, or `nothing`. */
@@ -67,10 +62,7 @@ export function checkInvoice(
     meters,
     promotional: new Map([[
       `${invoice.client_id} ${period.start}`,
-      promotional.map(({ amount_minor, ...scope }) => ({
-        ...scope,
-        amountMinor: BigInt(amount_minor),
-      })),
+      promotional.map(({ amount_minor }) => ({ amountMinor: BigInt(amount_minor) })),
     ]]),
   });
   const shown = factsOfShown(invoice);

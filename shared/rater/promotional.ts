@@ -15,8 +15,8 @@ export interface Part extends Charge {
   open: bigint;
 }
 
-/** What a grant of promotional credit is for, and how much of it there is. */
-export interface PromotionalCredit extends Scope {
+/** How much there is of a grant of promotional credit. */
+export interface PromotionalCredit {
   readonly amountMinor: bigint;
 }
 
@@ -81,7 +81,7 @@ export function takeCredits(
   let left = room > 0n ? room : 0n;
   return credits.map((credit) => {
     let taken = 0n;
-    for (const part of parts.filter((one) => inScope(credit, one))) {
+    for (const part of parts) {
       const more = [part.open, left, credit.amountMinor - taken]
         .reduce((least, amount) => amount < least ? amount : least);
       if (more <= 0n) continue;

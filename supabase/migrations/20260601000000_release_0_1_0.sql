@@ -9945,7 +9945,7 @@ comment on function _billing.share_of is 'What a part of a whole bears of an amo
 -- What a section charges by metric, model and agent, with what its discount takes off each: whole
 -- minor units, so that no part is ever reduced below zero.
 create type _billing.promoted_part as (client_id uuid, section_start date, place bigint,
-  subject text, metric text, model text, agent text, tax_rate numeric, amount_minor numeric,
+  subject text, metric text, model text, agent text, amount_minor numeric,
   discount_minor numeric);
 
 create function _billing.promoted_parts(charges _billing.rated_line[],
@@ -9964,9 +9964,6 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       p.model collate "C", p.agent collate "C")
   )
   select p.client_id, p.section_start, p.place, p.subject, p.metric, p.model, p.agent,
-    coalesce((select sum(t.rate) from _billing.taxes_of(terms) t
-      where t.client_id = p.client_id and t.section = p.section_start
-        and t.behavior = 'exclusive' and (t.applies_to is null or t.applies_to ? p.subject)), 0),
     p.amount, case when d.client_id is null then 0
       else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
         - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor) end
@@ -9977,10 +9974,10 @@ $$;
 comment on function _billing.promoted_parts is
   'What sections charge by metric, model and agent, each with its part of the discount.';
 
--- The most that taxes on top may take off a section whose charges are covered: where items in favour
--- are taxed and the charges beside them are not, or contain taxes, a tax is less than zero. So much
--- is left of the charges, so that no total is below zero. Mostly nothing: charges that are left are
--- taxed as the items are. ADR 59 derives it.
+-- The most that taxes on top may take off a section whose charges are covered: where items in
+-- favour are taxed and the charges beside them are not, or contain taxes, a tax is less than zero.
+-- So much is left of the charges, so that no total is below zero. Mostly nothing: charges that are
+-- left are taxed as the items are. ADR 59 derives it.
 create function _billing.negative_taxes(charges _billing.rated_line[],
   terms _billing.section_terms[])
 returns table (client_id uuid, section_start date, minor numeric)
@@ -10056,11 +10053,10 @@ comment on function _billing.promoted_sections is
 
 -- Which grants reduce which sections, and by how much.
 
--- Grants of clients by their place in the burn order, with what may be used of each. Drafts that
--- are not rated now keep what they have of promotional credit.
+-- Promotional grants of clients by their place in the burn order, with what may be used of each.
+-- Drafts that are not rated now keep what they have of promotional credit.
 create type _billing.burning_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
-  is_promotional boolean, expires_at timestamptz, metrics text[], models text[], agents text[],
-  left_minor numeric);
+  expires_at timestamptz, left_minor numeric);
 
 create function _billing.burning_credits(targets billing.rating_target[], as_of timestamptz)
 returns setof _billing.burning_credit
@@ -10078,9 +10074,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     group by 1
   )
   select g.id, row_number() over (partition by g.client_id, g.currency
-      order by _billing.burn_rank(g)), g.client_id, g.currency, g.kind = 'promotional',
-    coalesce(g.expires_at, 'infinity'), g.metrics, g.models, g.agents,
-    l.left_minor - coalesce(d.minor, 0)
+      order by _billing.burn_rank(g)), g.client_id, g.currency,
+    coalesce(g.expires_at, 'infinity'), l.left_minor - coalesce(d.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
@@ -10091,11 +10086,9 @@ $$;
 comment on function _billing.burning_credits is
   'Grants of the clients of targets that may be used by an instant, in burn order.';
 
--- A turn in which a section may use a grant. Credit that pays takes its part after tax, later; here
--- it only leaves less for promotional credit that comes after it in the burn order.
+-- A turn in which a section may use a grant.
 create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
-  grant_id uuid, is_promotional boolean, is_recorded boolean, metrics text[], models text[],
-  agents text[], has_minor numeric);
+  grant_id uuid, is_recorded boolean, has_minor numeric);
 
 -- First what a section has used already, as far as its charges still come to that; then, for what
 -- it charges beyond what is booked, what is left: the oldest section first, in burn order.
@@ -10104,11 +10097,11 @@ create function _billing.promoted_wants(sections _billing.promoted_section[],
 returns setof _billing.promoted_want
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select w.client_id, row_number() over (partition by w.client_id
-      order by not w.is_recorded, w.turn, w.place), w.section_start, w.grant_id, w.is_promotional,
-    w.is_recorded, w.metrics, w.models, w.agents, w.has_minor
+      order by not w.is_recorded, w.turn, w.place), w.section_start, w.grant_id, w.is_recorded,
+    w.has_minor
   from (
-    select b.client_id, s.turn, b.section_start, g.id as grant_id, true as is_promotional,
-      true as is_recorded, g.metrics, g.models, g.agents, -sum(b.amount_minor) as has_minor,
+    select b.client_id, s.turn, b.section_start, g.id as grant_id, true as is_recorded,
+      -sum(b.amount_minor) as has_minor,
       row_number() over (partition by b.client_id, b.section_start order by _billing.burn_rank(g))
         as place
     from unnest(booked) b
@@ -10117,8 +10110,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where b.kind = 'promotional_credit'
     group by b.client_id, s.turn, b.section_start, g.id
     union all
-    select s.client_id, s.turn, s.section_start, c.grant_id, c.is_promotional, false, c.metrics,
-      c.models, c.agents, c.left_minor, c.place
+    select s.client_id, s.turn, s.section_start, c.grant_id, false, c.left_minor, c.place
     from unnest(sections) s
     join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
       and c.expires_at > s.begins_at and c.left_minor > 0
@@ -10129,18 +10121,16 @@ comment on function _billing.promoted_wants is
   'The turns in which sections use grants, in their order.';
 
 create type _billing.promoted_use as (client_id uuid, section_start date, place bigint,
-  subject text, grant_id uuid, is_promotional boolean, is_recorded boolean, amount_minor numeric,
-  worth numeric);
+  subject text, grant_id uuid, is_recorded boolean, amount_minor numeric);
 
--- One turn of each client. Of credit that pays, what is taken is worth more: its tax is paid too.
+-- One turn of each client.
 create function _billing.promoted_turn(sections _billing.promoted_section[],
   parts _billing.promoted_part[], uses _billing.promoted_use[], wants _billing.promoted_want[])
 returns setof _billing.promoted_use
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   with want as (
-    select w.*, w.has_minor - coalesce(o.worth, 0) as has,
-      least(s.room_minor - coalesce(u.minor, 0), case when not w.is_recorded
-        then s.growth_minor - coalesce(u.grown, 0) end) as most
+    select w.*, least(w.has_minor - coalesce(o.minor, 0), s.room_minor - coalesce(u.minor, 0),
+      case when not w.is_recorded then s.growth_minor - coalesce(u.grown, 0) end) as most
     from unnest(wants) w
     join unnest(sections) s on s.client_id = w.client_id and s.section_start = w.section_start
     left join (
@@ -10149,7 +10139,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       from unnest(uses) x group by x.client_id, x.section_start
     ) u on u.client_id = s.client_id and u.section_start = s.section_start
     left join (
-      select x.grant_id, sum(x.worth) as worth
+      select x.grant_id, sum(x.amount_minor) as minor
       from unnest(uses) x where not x.is_recorded group by x.grant_id
     ) o on o.grant_id = w.grant_id and not w.is_recorded
   ), part as (
@@ -10160,24 +10150,15 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       from unnest(uses) x group by x.client_id, x.section_start, x.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
   ), wanted as (
-    select w.*, p.place, p.subject, p.open, r.rate, sum(p.open) over before - p.open as taken,
-      (sum(p.open * r.rate) over before - p.open * r.rate) * 0.01 as worth
+    select w.*, p.place, p.subject, p.open,
+      sum(p.open) over (partition by w.client_id order by p.place) - p.open as taken
     from want w
     join part p on p.client_id = w.client_id and p.section_start = w.section_start and p.open > 0
-      and (w.metrics is null or p.metric = any (w.metrics))
-      and (w.models is null or p.model = any (w.models))
-      and (w.agents is null or p.agent = any (w.agents))
-    cross join lateral (
-      select case when w.is_promotional then 100 else 100 + p.tax_rate end as rate) r
-    window before as (partition by w.client_id order by p.place)
   )
-  select x.client_id, x.section_start, x.place, x.subject, x.grant_id, x.is_promotional,
-    x.is_recorded, x.minor, x.minor * x.rate * 0.01
-  from (
-    select w.*, least(w.open, w.most - w.taken, div((w.has - w.worth) * 100, w.rate)) as minor
-    from wanted w
-  ) x
-  where x.minor > 0;
+  select x.client_id, x.section_start, x.place, x.subject, x.grant_id, x.is_recorded,
+    least(x.open, x.most - x.taken)
+  from wanted x
+  where x.most > x.taken;
 $$;
 comment on function _billing.promoted_turn is
   'What the credit of one turn of each client takes of what the turns before have left.';
@@ -10241,7 +10222,6 @@ begin
       -sum(u.amount_minor)) as line
     from unnest(uses) u
     join unnest(sections) s on s.client_id = u.client_id and s.section_start = u.section_start
-    where u.is_promotional
     group by s.client_id, s.section_start, s.section_end, s.exponent, u.grant_id
     union all
     select _billing.sum_line(p.client_id, p.section_start, s.section_end, 'reduction', null,
@@ -10250,10 +10230,10 @@ begin
     join unnest(sections) s on s.client_id = p.client_id and s.section_start = p.section_start
     left join (
       select y.client_id, y.section_start, y.place, sum(y.amount_minor) as minor
-      from unnest(uses) y where y.is_promotional group by y.client_id, y.section_start, y.place
+      from unnest(uses) y group by y.client_id, y.section_start, y.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
     where (p.client_id, p.section_start) in (
-      select y.client_id, y.section_start from unnest(uses) y where y.is_promotional)
+      select y.client_id, y.section_start from unnest(uses) y)
     group by p.client_id, p.section_start, s.section_end, p.subject
   ) x;
 end $$;

@@ -70,40 +70,38 @@ create function pg_temp.terms() returns _billing.section_terms[] language sql as
   select array(select (t.client_id, t.period_start, t.exponent, t.discount_percent,
     t.discount_minor, t.taxes)::_billing.section_terms from billing.period_terms(pg_temp.may()) t);
 $$;
-select results_eq($$select p.subject, p.tax_rate, p.amount_minor, p.discount_minor
+select results_eq($$select p.subject, p.amount_minor, p.discount_minor
     from _billing.promoted_parts(pg_temp.charges(), pg_temp.terms()) p$$,
-  $$values ('minimum', 20::numeric, 10000::numeric, 0::numeric)$$, 'parts with their tax');
+  $$values ('minimum', 10000::numeric, 0::numeric)$$, 'parts');
 select results_eq($$select s.room_minor, s.growth_minor, s.begins_at
     from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(), pg_temp.terms(), '{}') s$$,
   $$values (10000::numeric, 10000::numeric, '2026-05-01 00:00+00'::timestamptz)$$,
   'a section with what it charges');
-select results_eq($$select c.left_minor, c.is_promotional
+select results_eq($$select c.left_minor
     from _billing.burning_credits(pg_temp.may(), '2026-06-01') c$$,
-  $$values (4000::numeric, true)$$, 'the credit there is');
+  $$values (4000::numeric)$$, 'the credit there is');
 select results_eq($$select w.turn, w.is_recorded, w.has_minor from _billing.promoted_wants(
     array(select s from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(),
       pg_temp.terms(), '{}') s), '{}',
     array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w$$,
   $$values (1::bigint, false, 4000::numeric)$$, 'one turn of one grant');
--- 90.00 of credit that pays are 75.00 and the tax on them; 25.00 are left for the next.
 select results_eq($$
   with given as (
     select array(select s from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(),
         pg_temp.terms(), '{}') s) as sections,
       array(select p from _billing.promoted_parts(pg_temp.charges(), pg_temp.terms()) p) as parts,
-      (pg_temp.acme(), 1, '2026-05-01', pg_temp.acme(), false, false, null, null, null,
-        9000)::_billing.promoted_want as paying,
-      (pg_temp.acme(), 2, '2026-05-01', pg_temp.acme(), true, false, null, null, null,
-        12000)::_billing.promoted_want as free
-  ), paid as (
+      (pg_temp.acme(), 1, '2026-05-01', pg_temp.acme(), true, 7500)::_billing.promoted_want as had,
+      (pg_temp.acme(), 2, '2026-05-01', pg_temp.acme(), false, 12000)::_billing.promoted_want
+        as more
+  ), kept as (
     select array(select u from _billing.promoted_turn(g.sections, g.parts, '{}',
-      array[g.paying]) u) as uses from given g
+      array[g.had]) u) as uses from given g
   )
-  select u.amount_minor, u.worth from paid p cross join unnest(p.uses) u
+  select u.amount_minor from kept k cross join unnest(k.uses) u
   union all
-  select u.amount_minor, u.worth from given g cross join paid p
-  cross join _billing.promoted_turn(g.sections, g.parts, p.uses, array[g.free]) u$$,
-  $$values (7500::numeric, 9000::numeric), (2500, 2500)$$,
+  select u.amount_minor from given g cross join kept k
+  cross join _billing.promoted_turn(g.sections, g.parts, k.uses, array[g.more]) u$$,
+  $$values (7500::numeric), (2500)$$,
   'no more is taken than is left of a part');
 
 -- May: 100.00 − 40.00 = 60.00, and 12.00 of tax on that.
@@ -214,8 +212,8 @@ select is((select count(*) from _billing.judge_drafts(
   'used up credit makes no invoice unusual');
 select is((select count(*) from _billing.judge_drafts(
     array['00000000-0000-4000-8000-000000003849'::uuid])), 1::bigint, 'more than ten times is');
--- An item of 1.99 in favour beside a minimum of 9.00. Taxed alike, nothing is left over; taxed alone
--- at 20 %, 0.40; at 3 % beside a minimum that contains 20 %, 0.03 of 199 - 165.83, rounded up.
+-- An item of 1.99 in favour beside a minimum of 9.00. Taxed alike, nothing is left over; taxed
+-- alone at 20 %, 0.40; at 3 % beside a minimum that contains 20 %, 3 % of 1.99 - 1.66, rounded up.
 select results_eq($$
   select name, (select minor from _billing.negative_taxes(array[
       _billing.sum_line('00000000-0000-4000-8000-000000000001', '2026-06-01', '2026-07-01',

@@ -12,8 +12,6 @@ import {
   run,
   searches,
   type Step,
-  unitPrice,
-  units,
 } from "./world.ts";
 
 const vat = { name: "VAT", rate_percent: "20", behavior: "exclusive" };

@@ -22,7 +22,7 @@ comment on function _billing.share_of is 'What a part of a whole bears of an amo
 -- What a section charges by metric, model and agent, with what its discount takes off each: whole
 -- minor units, so that no part is ever reduced below zero.
 create type _billing.promoted_part as (client_id uuid, section_start date, place bigint,
-  subject text, metric text, model text, agent text, tax_rate numeric, amount_minor numeric,
+  subject text, metric text, model text, agent text, amount_minor numeric,
   discount_minor numeric);
 
 create function _billing.promoted_parts(charges _billing.rated_line[],
@@ -41,9 +41,6 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       p.model collate "C", p.agent collate "C")
   )
   select p.client_id, p.section_start, p.place, p.subject, p.metric, p.model, p.agent,
-    coalesce((select sum(t.rate) from _billing.taxes_of(terms) t
-      where t.client_id = p.client_id and t.section = p.section_start
-        and t.behavior = 'exclusive' and (t.applies_to is null or t.applies_to ? p.subject)), 0),
     p.amount, case when d.client_id is null then 0
       else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
         - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor) end
@@ -54,10 +51,10 @@ $$;
 comment on function _billing.promoted_parts is
   'What sections charge by metric, model and agent, each with its part of the discount.';
 
--- The most that taxes on top may take off a section whose charges are covered: where items in favour
--- are taxed and the charges beside them are not, or contain taxes, a tax is less than zero. So much
--- is left of the charges, so that no total is below zero. Mostly nothing: charges that are left are
--- taxed as the items are. ADR 59 derives it.
+-- The most that taxes on top may take off a section whose charges are covered: where items in
+-- favour are taxed and the charges beside them are not, or contain taxes, a tax is less than zero.
+-- So much is left of the charges, so that no total is below zero. Mostly nothing: charges that are
+-- left are taxed as the items are. ADR 59 derives it.
 create function _billing.negative_taxes(charges _billing.rated_line[],
   terms _billing.section_terms[])
 returns table (client_id uuid, section_start date, minor numeric)

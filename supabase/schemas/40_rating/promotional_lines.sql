@@ -55,7 +55,6 @@ begin
       -sum(u.amount_minor)) as line
     from unnest(uses) u
     join unnest(sections) s on s.client_id = u.client_id and s.section_start = u.section_start
-    where u.is_promotional
     group by s.client_id, s.section_start, s.section_end, s.exponent, u.grant_id
     union all
     select _billing.sum_line(p.client_id, p.section_start, s.section_end, 'reduction', null,
@@ -64,10 +63,10 @@ begin
     join unnest(sections) s on s.client_id = p.client_id and s.section_start = p.section_start
     left join (
       select y.client_id, y.section_start, y.place, sum(y.amount_minor) as minor
-      from unnest(uses) y where y.is_promotional group by y.client_id, y.section_start, y.place
+      from unnest(uses) y group by y.client_id, y.section_start, y.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
     where (p.client_id, p.section_start) in (
-      select y.client_id, y.section_start from unnest(uses) y where y.is_promotional)
+      select y.client_id, y.section_start from unnest(uses) y)
     group by p.client_id, p.section_start, s.section_end, p.subject
   ) x;
 end $$;
