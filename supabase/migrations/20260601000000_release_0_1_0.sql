@@ -1143,8 +1143,9 @@ begin
   elsif known_end < until_day and (old.status = 'paused' or new.ended_on is null) then
     perform _billing.begin_interval(new.id, greatest(new.started_on, today), until_day,
       case when old.status = 'paused' then 'resumed' else 'started' end);
-  elsif known_end < until_day then
-    -- The same end, on a later day.
+  elsif known_end < until_day
+    and (new.ended_on <> old.ended_on or known_end = new.started_on) then
+    -- The same end, on a later day. Where only the start moves, a gap stays one.
     perform _billing.begin_interval(new.id, known_end, until_day, 'started');
   end if;
   return null;
@@ -1193,8 +1194,12 @@ begin
   perform _billing.check_text('reason', reason, 500);
   client := _billing.hold_client(end_service.client_id);
   perform _billing.stop_intervals(client.id, on_day, reason);
+  -- The day may lie in a gap, or be that of a return: then service ended before it. The end that is
+  -- planned for a client that pauses is the day itself.
   update public.clients c
-  set ended_on = greatest(c.started_on, least(c.ended_on, on_day))
+  set ended_on = greatest(c.started_on, least(c.ended_on, case when c.status = 'paused' then on_day
+    else (select coalesce(max(s.ends_on), c.started_on) from public.service_intervals s
+      where s.client_id = c.id) end))
   where c.id = client.id;
 end $$;
 comment on function billing.end_service is
@@ -20509,6 +20514,8 @@ begin
   elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
     and end_day < latest.ends_on
     and (latest.starts_on < end_day
+      -- One that ended at the midnight at which it was made is no older one either.
+      or made <= ended and billing.day_of(client.id, made) >= latest.starts_on
       or is_first and billing.day_of(client.id, mirror.seen_at) < latest.starts_on)
     and not exists (select from public.stripe_subscriptions o
       where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then

@@ -1,6 +1,6 @@
 -- When clients are served: rows that follow what people write, and explicit days.
 begin;
-select plan(32);
+select plan(36);
 
 select trigger_is('public', 'clients', 'serve_client_on_update', '_billing', 'serve_client',
   'service follows its client');
@@ -92,6 +92,24 @@ select billing.start_service(pg_temp.id('Acme'), '2026-07-01');
 select is(pg_temp.served('Acme'), '2026-07-01 infinity started', 'also before the first day');
 select results_eq($$select started_on, ended_on, status from public.clients where name = 'Acme'$$,
   $$values ('2026-06-08'::date, null::date, 'active')$$, 'the columns agree with the intervals');
+
+-- A return that is taken back leaves the days between as they were.
+select billing.end_service(pg_temp.id('Birch'), '2026-06-07');
+select billing.start_service(pg_temp.id('Birch'), '2026-07-03');
+select billing.end_service(pg_temp.id('Birch'), '2026-07-03');
+select is(pg_temp.served('Birch'), '2026-06-01 2026-06-07 started ended', 'by its own day');
+select is((select ended_on from public.clients where name = 'Birch'), '2026-06-07'::date,
+  'the client says when service ended');
+select billing.start_service(pg_temp.id('Birch'), '2026-07-03');
+select billing.end_service(pg_temp.id('Birch'), '2026-06-20');
+select is(pg_temp.served('Birch'), '2026-06-01 2026-06-07 started ended', 'by a day between');
+select billing.start_service(pg_temp.id('Birch'), '2026-07-03');
+update public.clients set ended_on = '2026-06-20' where name = 'Birch';
+update public.clients set started_on = '2026-06-02' where name = 'Birch';
+select is(pg_temp.served('Birch'), '2026-06-02 2026-06-07 started ended',
+  'by the column, also where the start moves then');
+update public.clients set started_on = '2026-06-01' where name = 'Birch';
+select billing.start_service(pg_temp.id('Birch'), '2026-06-07');
 select throws_ok($$select billing.end_service(gen_random_uuid(), '2026-08-08')$$, 'PT404', null,
   'a client has to exist');
 select throws_ok($$insert into public.service_intervals (client_id, starts_on)

@@ -1,6 +1,6 @@
-import { type Case, client, run, searches } from "./world.ts";
+import { type Case, client, epoch, run, searches, subscription } from "./world.ts";
 
-/** Which days are billed: starts, ends, returns and pauses of service. */
+/** Which days are billed: starts, ends, returns, pauses and subscriptions. */
 export const service: readonly Case[] = [
   {
     name: "ended in the month: the minimum of the days served",
@@ -225,5 +225,66 @@ export const service: readonly Case[] = [
       "#1 A open 1600: web_searches 10, minimum 1590",
       "#2 A open 4000: minimum 3000, late minimum 1000",
     ],
+  },
+  {
+    name: "a subscription that had ended before its client came back ends nothing afterwards",
+    because: "June 6/30 × 31.00 = 6.20; A from 3 July 29.00, B a second of that day: 1.00",
+    steps: [
+      client("A", { minimum_minor: 3100 }, { ended_on: "2026-06-07" }),
+      client("B", { minimum_minor: 3100 }, { ended_on: "2026-06-07" }),
+      run("2026-07-03"),
+      { do: "change", key: "A", set: { ended_on: null } },
+      { do: "change", key: "B", set: { ended_on: null } },
+      subscription("A", "2026-07-03T09:00:00Z", "sub_1", "canceled", {
+        start_date: epoch("2026-06-01"),
+        ended_at: epoch("2026-07-03T00:00:00Z"),
+      }),
+      subscription("B", "2026-07-03T09:00:00Z", "sub_2", "canceled", {
+        start_date: epoch("2026-06-01"),
+        ended_at: epoch("2026-07-03T00:00:01Z"),
+      }),
+      run("2026-08-03"),
+    ],
+    books: [
+      "#1 A open 620: minimum 620",
+      "#2 B open 620: minimum 620",
+      "#3 A open 2900: minimum 2900",
+      "#4 B open 100: minimum 100",
+    ],
+  },
+  {
+    name: "a subscription that ends in the second in which it began leaves no service behind",
+    because: "both begin and end at midnight; A was served until 6 June: 6/30 × 30.00 = 6.00",
+    steps: [
+      client("A", { minimum_minor: 3000 }, { ended_on: "2026-06-07" }),
+      client("B", { minimum_minor: 3000 }, { started_on: "2026-07-10" }),
+      run("2026-07-01"),
+      ...["A", "B"].flatMap((key) => [
+        subscription(key, "2026-07-10T00:00:00Z", `sub_${key}`, "active", {
+          start_date: epoch("2026-07-10T00:00:00Z"),
+        }),
+        subscription(key, "2026-07-10T00:00:00Z", `sub_${key}`, "canceled", {
+          start_date: epoch("2026-07-10T00:00:00Z"),
+          ended_at: epoch("2026-07-10T00:00:00Z"),
+        }),
+      ]),
+      run("2026-08-01"),
+    ],
+    books: ["#1 A open 600: minimum 600"],
+  },
+  {
+    name: "a return that is taken back by its day leaves the days between out of service",
+    because: "6/30 × 30.00 = 6.00; by the day of the return, or by one of the days between",
+    steps: [
+      client("A", { minimum_minor: 3000 }, { ended_on: "2026-06-07" }),
+      client("B", { minimum_minor: 3000 }, { ended_on: "2026-06-07" }),
+      run("2026-08-01"),
+      { do: "change", key: "A", set: { ended_on: null } },
+      { do: "change", key: "B", set: { ended_on: null } },
+      { do: "end_service", key: "A", on: "2026-08-01" },
+      { do: "end_service", key: "B", on: "2026-07-11" },
+      run("2026-09-01"),
+    ],
+    books: ["#1 A open 600: minimum 600", "#2 B open 600: minimum 600"],
   },
 ];

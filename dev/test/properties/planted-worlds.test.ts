@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { transactions } from "../cases/rolled-back.ts";
+import type { Row } from "../cases/world.ts";
 import { FAULTS, plantInto } from "../worlds/faults.ts";
 import { live } from "../worlds/history.ts";
 import type { Kind, Move, World } from "../worlds/moves.ts";
@@ -54,8 +55,49 @@ Deno.test("each mistake that worlds are lived with breaks its law", async (t) =>
   }
 });
 
-function world(minimum_minor: number, moves: readonly Move[]): World {
-  const client = { started_on: "2026-06-01", time_zone: "UTC", billing_anchor_day: 1 };
+/** A subscription that is cancelled on the day on which service begins, or begins anew. */
+const firstDays: Record<string, (zone: string) => World> = {
+  "its start": (zone) =>
+    world(6000, [later(17), move("cancel"), later(31)], {
+      started_on: "2026-06-19",
+      time_zone: zone,
+    }),
+  "a return": (zone) =>
+    world(
+      6000,
+      [later(31), move("end", 2), later(31), move("return"), move("cancel"), later(31)],
+      { time_zone: zone },
+    ),
+  "another subscription": (zone) =>
+    world(
+      6000,
+      [later(31), move("cancel"), later(31), move("subscribe"), move("cancel"), later(31)],
+      { time_zone: zone },
+    ),
+};
+
+Deno.test("worlds see a subscription end on the first day of service", async (t) => {
+  await using database = transactions();
+  for (const [name, worldIn] of Object.entries(firstDays)) {
+    for (const zone of ["UTC", "Pacific/Auckland", "America/Los_Angeles"]) {
+      await t.step(`on the day of ${name}, ${zone}`, async () => {
+        const life = await database.rolledBack((sql) => live(sql, worldIn(zone), () => true));
+        assert.deepEqual(life.failure, null);
+      });
+    }
+  }
+});
+
+Deno.test("a note is on another invoice where the one that charged came to nothing", async () => {
+  // Searches of 9 June are within its minimum, on July's invoice; June begins on the 13th then.
+  const known = world(6000, [later(31), searches(24), later(31), move("start", 5), later(31)]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
+function world(minimum_minor: number, moves: readonly Move[], row: Row = {}): World {
+  const client = { started_on: "2026-06-01", time_zone: "UTC", billing_anchor_day: 1, ...row };
   const config = { currency: "USD", minimum_minor, grace_hours: 0 };
   return { clients: [{ client, config, prices: [], calls: [] }], moves };
 }

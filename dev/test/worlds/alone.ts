@@ -37,6 +37,10 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
 export async function openWorld(sql: Sql): Promise<void> {
   await openBooks(sql);
   await sql`delete from public.hold_limits`;
+  // Corrections come in on the day of the world: by the clock they may be of calls still to come.
+  await sql`
+    alter table public.agent_usage_logs alter created_at
+    set default coalesce(nullif(current_setting('billing.as_of', true), '')::timestamptz, now())`;
   await insert(sql, "models", { id: UNMAPPED, family: "claude-sonnet" });
 }
 

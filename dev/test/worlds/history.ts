@@ -203,6 +203,7 @@ function knownOf(key: string, { client, config }: RandomClient): Known {
     restated: new Set(),
     startedOn: String(client["started_on"]),
     endedOn: null,
+    backOn: null,
     anchor: Number(client["billing_anchor_day"]),
     away: null,
     subscription: null,

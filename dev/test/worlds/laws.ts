@@ -139,7 +139,11 @@ function strangeCredits(sql: Sql): Promise<string[]> {
           and i.client_id = n.client_id and i.status in ('open', 'paid', 'uncollectible')
         where l.rating_key = x.rating_key and l.section_start = x.section_start
           and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
-            where o.invoice_id = i.id), 0))
+            where o.invoice_id = i.id), 0)
+          -- Usage within the minimum, which is taken back beside it: the invoice charged nothing.
+          and (select sum(a.amount_minor) from public.invoice_lines a
+            where a.invoice_id = i.id and a.section_start = x.section_start
+              and a.tax_behavior is distinct from 'inclusive') > 0)
     union all
     -- No note of a period is on an invoice that charged nothing of it, while one of its own is there.
     select distinct format('%s: %s, which its invoice did not charge', n.number, x.section_start)

@@ -200,6 +200,7 @@ function planReturn(state: State, client: Known): Plan | null {
   if (endedOn === null) return null;
   return change(client, { ended_on: null }, () => {
     client.endedOn = null;
+    client.backOn = state.day;
     addGap(client, endedOn, state.day);
   });
 }
@@ -208,6 +209,7 @@ function planReturn(state: State, client: Known): Plan | null {
 function comeBack(state: State, client: Known): void {
   const { away } = client;
   client.away = null;
+  client.backOn = state.day;
   if (away === null) return;
   client.unclear.push({ from: addDays(away.day, -1), until: addDays(away.day, 2) });
   addGap(client, addDays(away.day, 2), state.day);
@@ -234,12 +236,15 @@ function planSubscription(
     away?.why === "cancelled";
   if (!mayBe) return null;
   const id = subscription ?? `sub_${client.key}_${state.names}`;
-  const seconds = Date.parse(`${state.day}T00:00:00Z`) / 1000;
+  // An end at the first moment of a day is of the day before, and ends nothing that begins with it.
+  const begins = [client.startedOn, client.backOn].includes(state.day);
+  const at = `${state.day}T${ends && begins ? "12" : "00"}:00:00Z`;
+  const seconds = Date.parse(at) / 1000;
   return {
     ...own(client, {
       do: "subscription",
       key: client.key,
-      at: state.day,
+      at,
       says: { ...noFee, id, status, [ends ? "ended_at" : "start_date"]: seconds },
     }),
     accepted: () => {

@@ -34,6 +34,8 @@ export interface Known {
   readonly restated: Set<string>;
   startedOn: string;
   endedOn: string | null;
+  /** When it came back last. */
+  backOn: string | null;
   anchor: number;
   /** Since when it is paused, or without the subscription that was cancelled. */
   away: { readonly why: "paused" | "cancelled"; readonly day: string } | null;

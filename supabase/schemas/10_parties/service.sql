@@ -30,8 +30,12 @@ begin
   perform _billing.check_text('reason', reason, 500);
   client := _billing.hold_client(end_service.client_id);
   perform _billing.stop_intervals(client.id, on_day, reason);
+  -- The day may lie in a gap, or be that of a return: then service ended before it. The end that is
+  -- planned for a client that pauses is the day itself.
   update public.clients c
-  set ended_on = greatest(c.started_on, least(c.ended_on, on_day))
+  set ended_on = greatest(c.started_on, least(c.ended_on, case when c.status = 'paused' then on_day
+    else (select coalesce(max(s.ends_on), c.started_on) from public.service_intervals s
+      where s.client_id = c.id) end))
   where c.id = client.id;
 end $$;
 comment on function billing.end_service is

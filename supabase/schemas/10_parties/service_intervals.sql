@@ -117,8 +117,9 @@ begin
   elsif known_end < until_day and (old.status = 'paused' or new.ended_on is null) then
     perform _billing.begin_interval(new.id, greatest(new.started_on, today), until_day,
       case when old.status = 'paused' then 'resumed' else 'started' end);
-  elsif known_end < until_day then
-    -- The same end, on a later day.
+  elsif known_end < until_day
+    and (new.ended_on <> old.ended_on or known_end = new.started_on) then
+    -- The same end, on a later day. Where only the start moves, a gap stays one.
     perform _billing.begin_interval(new.id, known_end, until_day, 'started');
   end if;
   return null;

@@ -88,6 +88,8 @@ begin
   elsif mirror.status in ('canceled', 'unpaid', 'incomplete_expired', 'paused')
     and end_day < latest.ends_on
     and (latest.starts_on < end_day
+      -- One that ended at the midnight at which it was made is no older one either.
+      or made <= ended and billing.day_of(client.id, made) >= latest.starts_on
       or is_first and billing.day_of(client.id, mirror.seen_at) < latest.starts_on)
     and not exists (select from public.stripe_subscriptions o
       where o.client_id = mirror.client_id and o.status in ('active', 'trialing', 'past_due')) then
