@@ -14082,10 +14082,10 @@ comment on function _billing.unopened_periods is
   'Periods that are over at an instant and have no row yet.';
 
 -- Opens a row for each of them.
-create function _billing.open_periods(as_of timestamptz)
+create function _billing.open_periods(as_of timestamptz, of_client uuid default null)
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   with periods as materialized (
-    select * from _billing.unopened_periods(as_of)
+    select * from _billing.unopened_periods(as_of, of_client)
   ), standing as materialized (
     -- A change of a client's service waits for its new periods, to mark them. A client that is
     -- being changed at this moment gets its periods by the next run.
@@ -14096,7 +14096,8 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   select p.client_id, p.period_start, p.period_end, p.full_days, as_of
   from periods p join standing c on c.id = p.client_id;
 $$;
-comment on function _billing.open_periods is 'Adds the periods that are over at an instant.';
+comment on function _billing.open_periods is
+  'Adds the periods that are over at an instant, of all clients or one.';
 
 -- Periods that a run settles, of all clients or some: not invoiced yet, changed since, or in draft;
 -- also those with late lines on a draft, since drafts are remade. Late ones have an issued invoice.
@@ -15694,7 +15695,7 @@ begin
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(array[generate_invoice.client_id]);
   perform _billing.hold_usage();
-  perform _billing.open_periods(as_of);
+  perform _billing.open_periods(as_of, generate_invoice.client_id);
   target := _billing.period_of_month(generate_invoice.client_id, month);
   select i.id into existing from public.invoices i
   where i.client_id = target.client_id and i.kind = 'period'

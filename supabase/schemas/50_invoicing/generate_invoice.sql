@@ -36,7 +36,7 @@ begin
   perform set_config('billing.as_of', as_of::text, true);
   perform _billing.lock_clients(array[generate_invoice.client_id]);
   perform _billing.hold_usage();
-  perform _billing.open_periods(as_of);
+  perform _billing.open_periods(as_of, generate_invoice.client_id);
   target := _billing.period_of_month(generate_invoice.client_id, month);
   select i.id into existing from public.invoices i
   where i.client_id = target.client_id and i.kind = 'period'
