@@ -37,10 +37,9 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
 export async function openWorld(sql: Sql): Promise<void> {
   await openBooks(sql);
   await sql`delete from public.hold_limits`;
-  // Corrections come in on the day of the world: by the clock they may be of calls still to come.
+  // Corrections come in after all calls of the world: by the clock some calls are still to come.
   await sql`
-    alter table public.agent_usage_logs alter created_at
-    set default coalesce(nullif(current_setting('billing.as_of', true), '')::timestamptz, now())`;
+    alter table public.agent_usage_logs alter created_at set default '2027-01-01 00:00+00'`;
   await insert(sql, "models", { id: UNMAPPED, family: "claude-sonnet" });
 }
 
