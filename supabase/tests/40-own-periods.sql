@@ -1,5 +1,5 @@
--- An invoice on demand is of one client: the periods of others open with their own run, by the terms
--- that hold then.
+-- An invoice on demand is of one client: the periods of others open with their own run, by the
+-- terms that hold then.
 begin;
 select plan(3);
 
