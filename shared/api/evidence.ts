@@ -20,9 +20,6 @@ export const Facts = z.strictObject({
   /** Promotional credit that the invoice's own period used, in burn order. */
   promotional: z.array(z.strictObject({
     amount_minor: z.string().regex(/^\d+$/),
-    metrics: z.array(z.string()).nullable(),
-    models: z.array(z.string()).nullable(),
-    agents: z.array(z.string()).nullable(),
   })),
 });
 

@@ -1,5 +1,6 @@
 import { type Exponent, groupDecimal, minorToDecimal, type NumberStyle } from "../money.ts";
 import { trimDecimal } from "../money.ts";
+import { ENGLISH_MONTHS } from "../words/line-words.ts";
 
 /**
  * How a locale writes numbers, money and days. A small table instead of `Intl`, whose data changes
@@ -20,20 +21,6 @@ export interface LocaleFormat {
 type DayPattern = (year: string, month: string, day: string) => string;
 
 const NO_BREAK_SPACE = "\u00a0";
-const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
 
 const COMMAS: NumberStyle = { decimal: ".", group: ",", grouping: "western" };
 const POINTS: NumberStyle = { decimal: ",", group: ".", grouping: "western" };
@@ -186,7 +173,7 @@ function withCurrency(decimal: string, currency: string, format: LocaleFormat): 
 }
 
 function month(number: string): string {
-  return MONTHS[Number(number) - 1] ?? number;
+  return ENGLISH_MONTHS[Number(number) - 1] ?? number;
 }
 
 function days(long: DayPattern, short: DayPattern): Pick<LocaleFormat, "long" | "short"> {

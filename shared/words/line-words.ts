@@ -144,7 +144,8 @@ function ofPeriod(text: string, to: LineText, what: (rest: string) => string): s
     : say(to.words, "inPeriod", { what: what(rest), period });
 }
 
-const ENGLISH_MONTHS = [
+/** As the books have them, whatever the language of a document. */
+export const ENGLISH_MONTHS = [
   "January",
   "February",
   "March",

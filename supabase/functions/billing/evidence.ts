@@ -138,11 +138,10 @@ async function factsOf({ sql }: Session, { id, client_id, start, end }: Period):
           'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text)),
         '[]') from public.stripe_meters x where x.client_id = c.id and ${overlaps}),
       'promotional', (select coalesce(jsonb_agg(jsonb_build_object(
-          'amount_minor', (-l.amount_minor)::text, 'metrics', g.metrics, 'models', g.models,
-          'agents', g.agents) order by l.position), '[]')
+          'amount_minor', (-l.amount_minor)::text) order by l.position), '[]')
         from public.invoice_lines l
-        join public.credit_grants g on l.rating_key = 'promotional|' || g.id
-        where l.invoice_id = ${id}::text::uuid and not l.is_late and l.amount_minor < 0),
+        where l.invoice_id = ${id}::text::uuid and l.kind = 'promotional_credit'
+          and not l.is_late and l.amount_minor < 0),
       'world', jsonb_build_object(
         'clients', jsonb_build_array(jsonb_build_object('id', c.id, 'external_id', c.external_id,
           'name', c.name, 'time_zone', c.time_zone, 'billing_anchor_day', c.billing_anchor_day,
