@@ -5,6 +5,7 @@ import { measureBalanceRead } from "./balance.ts";
 import { measureBigLog } from "./big-log.ts";
 import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureCloseBeside } from "./close-beside.ts";
+import { measureCloseHosted } from "./close-hosted.ts";
 import { measureDocuments } from "./documents.ts";
 import type { Figure } from "./figure.ts";
 import { FLOOD_KEYS, measureFloods } from "./floods.ts";
@@ -70,6 +71,11 @@ export const groups: readonly Group[] = [
   {
     keys: ["close_beside"],
     measure: async (sizes, tell) => tell(await measureCloseBeside(sizes)),
+  },
+  {
+    keys: ["close_hosted"],
+    onlyNamed: true,
+    measure: async (sizes, tell) => tell(await measureCloseHosted(sizes)),
   },
   {
     keys: ["big_log"],

@@ -15,6 +15,8 @@ export interface Sizes {
   /** Clients of a month that closes; `growth_clients` compares with a quarter of it. */
   readonly closeClients: number;
   readonly closeRounds: number;
+  /** Clients of the month that closes under hosted limits. */
+  readonly hostedClients: number;
   /** Log rows of `big_log`. */
   readonly bigLogRows: number;
   readonly rlsReads: number;
@@ -44,6 +46,7 @@ const standard: Sizes = {
   freshnessSeconds: 15,
   closeClients: 10_000,
   closeRounds: 1,
+  hostedClients: 100_000,
   bigLogRows: 100_000_000,
   rlsReads: 200,
   documents: 60,
@@ -71,6 +74,7 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     freshnessSeconds: 2,
     closeClients: 100,
     closeRounds: 1,
+    hostedClients: 200,
     bigLogRows: 500_000,
     rlsReads: 20,
     documents: 4,
@@ -87,6 +91,7 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     ...standard,
     name: "small",
     rollupRows: 1_000_000,
+    hostedClients: 20_000,
     history: 4_000_000,
     bigLogRows: 5_000_000,
     floodRows: 100_000,
