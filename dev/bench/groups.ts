@@ -14,6 +14,7 @@ import { type FunctionCost, measureFunctionMemory } from "./function-memory.ts";
 import { measureIngestHttp, measureReference, measureWebhooks } from "./http.ts";
 import { measureIngestSql } from "./ingest-sql.ts";
 import { measureLedgerPost } from "./ledger.ts";
+import { measurePartitions } from "./partitions.ts";
 import { measureReconcile } from "./reconcile.ts";
 import { measureRls } from "./rls.ts";
 import { measureRollup, measureRollupIdle } from "./rollup.ts";
@@ -35,6 +36,10 @@ export const groups: readonly Group[] = [
   {
     keys: ["ingest_sql"],
     measure: (sizes, tell) => withDatabase(async (db) => tell(await measureIngestSql(db, sizes))),
+  },
+  {
+    keys: ["partition_ingest", "ingest_room"],
+    measure: (sizes, tell) => withDatabase(async (db) => tell(await measurePartitions(db, sizes))),
   },
   {
     keys: ["rollup"],

@@ -31,3 +31,13 @@ export async function functionPid(name: string): Promise<number | null> {
 async function read(pid: number, file: string): Promise<string> {
   return await Deno.readTextFile(`/proc/${pid}/${file}`).catch(() => "");
 }
+
+/** Milliseconds that a process has been on a processor; undefined where the system does not say. */
+export function processorTime(pid: number): number | undefined {
+  try {
+    const [nanoseconds] = Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ");
+    return Number(nanoseconds) / 1e6;
+  } catch {
+    return undefined;
+  }
+}

@@ -1528,11 +1528,12 @@ comment on column public.agent_usage_logs.stored_by is
 
 -- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
 -- that fires on an agent's insert: nothing here may refuse or slow one. Times are summarized as
--- rows come: what is not summarized is read by every search. Several stretches of time per range:
--- where retention has made room, new rows lie where old ones did.
+-- rows come: what is not summarized is read by every search. Eight stretches of time per range:
+-- where retention has made room, new rows lie where old ones did, and each of them is added to the
+-- range's stretches, which costs more the more there may be.
 create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
 create index agent_usage_logs_timestamp on public.agent_usage_logs using brin
-  ("timestamp" timestamptz_minmax_multi_ops)
+  ("timestamp" timestamptz_minmax_multi_ops (values_per_range = 16))
   with (autosummarize = on);
 
 create trigger refuse_change before truncate on public.agent_usage_logs
@@ -1565,7 +1566,7 @@ create policy "operators read logs" on public.agent_usage_logs
 -- Usage per client, agent, model, client-local day and metric: what is rated. A pure function of
 -- agent_usage_logs, so it can be thrown away and rebuilt, bit for bit. Each minute's rollup updates
 -- the records of the day: with room in its page an update touches no index, and tables that change
--- all day are vacuumed and analyzed after 2 % of them, not after 20 %.
+-- all day are vacuumed and analyzed after 2 % of them, not after 20 % (figures: ADR 66).
 create table public.usage_records (
   client_id uuid not null references public.clients (id),
   usage_day date not null,

@@ -121,7 +121,7 @@ export const SETTLING: readonly Planted[] = [
     fault: "an index by time that retention makes useless",
     edits: [[
       `${USAGE}/logs.sql`,
-      `("timestamp" timestamptz_minmax_multi_ops)`,
+      `("timestamp" timestamptz_minmax_multi_ops (values_per_range = 16))`,
       `("timestamp")`,
     ]],
     test: "sessions retention-index: logs are found by their time where retention has removed",

@@ -67,11 +67,12 @@ comment on column public.agent_usage_logs.stored_by is
 
 -- The rollup reads by transaction; rebuild and reconcile by time. No foreign key and no trigger
 -- that fires on an agent's insert: nothing here may refuse or slow one. Times are summarized as
--- rows come: what is not summarized is read by every search. Several stretches of time per range:
--- where retention has made room, new rows lie where old ones did.
+-- rows come: what is not summarized is read by every search. Eight stretches of time per range:
+-- where retention has made room, new rows lie where old ones did, and each of them is added to the
+-- range's stretches, which costs more the more there may be.
 create index agent_usage_logs_stored_by on public.agent_usage_logs (stored_by);
 create index agent_usage_logs_timestamp on public.agent_usage_logs using brin
-  ("timestamp" timestamptz_minmax_multi_ops)
+  ("timestamp" timestamptz_minmax_multi_ops (values_per_range = 16))
   with (autosummarize = on);
 
 create trigger refuse_change before truncate on public.agent_usage_logs
