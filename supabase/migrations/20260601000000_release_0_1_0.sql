@@ -10268,10 +10268,12 @@ comment on function _billing.promoted_turn is
 create function _billing.sum_line(client_id uuid, section_start date, section_end date, kind text,
   rating_key text, metric text, precise_amount numeric, amount_minor numeric,
   model text default null, agent text default null)
-returns _billing.rated_line language sql immutable
+returns _billing.rated_line language sql stable
 return (client_id, section_start, section_end, kind, rating_key, model, metric, null, agent, null,
   null, null, null, null, null, null, null, precise_amount, amount_minor, null, null, null, null,
-  null, case kind when 'promotional_credit' then 'Promotional credit' end, null
+  null, case kind when 'promotional_credit' then 'Promotional credit' end,
+  case kind when 'promotional_credit'
+    then concat_ws(' · ', coalesce(_billing.display_metric(metric), 'minimum'), model, agent) end
   )::_billing.rated_line;
 comment on function _billing.sum_line is 'A line that is of a section, and of no usage by itself.';
 

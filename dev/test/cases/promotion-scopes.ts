@@ -128,7 +128,8 @@ export const promotionScopes: readonly Case[] = [
   },
   {
     name: "late usage takes none of a scoped grant for charges that are booked",
-    because: "units of 10.00 are booked before there is credit for them; late searches are no units",
+    because:
+      "units of 10.00 are booked before there is credit for them; late searches are no units",
     steps: [
       client("A"),
       unitPrice("A", { unit_amount: "1" }),
@@ -181,7 +182,8 @@ export const promotionScopes: readonly Case[] = [
     ],
   },
   {
-    name: "usage that moves to another metric takes other credit for what a scoped grant gives back",
+    name:
+      "usage that moves to another metric takes other credit for what a scoped grant gives back",
     because: "4.00 of units free become 4.00 of searches, free by the grant for all usage",
     steps: [
       client("A"),
