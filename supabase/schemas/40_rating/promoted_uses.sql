@@ -85,42 +85,44 @@ create function _billing.promoted_wants(sections _billing.promoted_section[],
   kept _billing.promoted_use[], booked _billing.rated_line[], credits _billing.burning_credit[])
 returns setof _billing.promoted_want
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  with recorded as (
-    select b.client_id, b.section_start, _billing.grant_of(b.rating_key) as grant_id,
-      -sum(b.amount_minor) as minor
-    from unnest(booked) b where b.kind = 'promotional_credit' group by 1, 2, 3
+  with used as (
+    select x.client_id, x.section_start, x.grant_id, sum(x.recorded) as recorded,
+      sum(x.kept) as kept
+    from (
+      select b.client_id, b.section_start, _billing.grant_of(b.rating_key) as grant_id,
+        -b.amount_minor as recorded, 0 as kept
+      from unnest(booked) b where b.kind = 'promotional_credit'
+      union all
+      select k.client_id, k.section_start, k.grant_id, 0, k.amount_minor from unnest(kept) k
+    ) x
+    group by 1, 2, 3
   ), section as (
-    select s.*, coalesce((select sum(r.minor) from recorded r
-      where r.client_id = s.client_id and r.section_start = s.section_start), 0) as recorded_minor
+    select s.*, coalesce(u.recorded, 0) as recorded, coalesce(u.kept, 0) as kept
     from unnest(sections) s
-  )
-  select w.client_id, row_number() over (partition by w.client_id
-      order by w.is_new, w.turn, w.rank), w.section_start, w.grant_id, w.is_new, w.metrics,
-    w.models, w.agents, w.left_minor, w.recorded_minor, w.cap_minor
-  from (
-    select s.client_id, s.turn, s.section_start, g.id as grant_id, false as is_new,
-      _billing.burn_rank(g) as rank, g.metrics, g.models, g.agents, 0 as left_minor,
-      r.minor as recorded_minor, s.room_minor as cap_minor
+    left join (
+      select u.client_id, u.section_start, sum(u.recorded) as recorded, sum(u.kept) as kept
+      from used u group by 1, 2
+    ) u on u.client_id = s.client_id and u.section_start = s.section_start
+  ), want as (
+    select s.client_id, s.turn, s.section_start, u.grant_id, false as is_new, 0 as left_minor,
+      u.recorded, s.room_minor as cap
     from section s
-    join recorded r on r.client_id = s.client_id and r.section_start = s.section_start
-    join public.credit_grants g on g.id = r.grant_id
-    where r.minor > coalesce((select sum(k.amount_minor) from unnest(kept) k
-      where k.client_id = s.client_id and k.section_start = s.section_start
-        and k.grant_id = r.grant_id), 0)
+    join used u on u.client_id = s.client_id and u.section_start = s.section_start
+    where u.recorded > u.kept
     union all
-    select s.client_id, s.turn, s.section_start, g.id, true, _billing.burn_rank(g), g.metrics,
-      g.models, g.agents, c.left_minor, coalesce(r.minor, 0),
-      least(s.room_minor, s.growth_minor + s.recorded_minor)
+    select s.client_id, s.turn, s.section_start, c.grant_id, true, c.left_minor,
+      coalesce(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
     from section s
     join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
       and c.expires_at > s.begins_at
-    join public.credit_grants g on g.id = c.grant_id
-    left join recorded r on r.client_id = s.client_id and r.section_start = s.section_start
-      and r.grant_id = c.grant_id
-    where c.left_minor + coalesce(r.minor, 0) > 0 and s.growth_minor + s.recorded_minor > (
-      select coalesce(sum(k.amount_minor), 0) from unnest(kept) k
-      where k.client_id = s.client_id and k.section_start = s.section_start)
-  ) w;
+    left join used u on u.client_id = s.client_id and u.section_start = s.section_start
+      and u.grant_id = c.grant_id
+    where s.growth_minor + s.recorded > s.kept and c.left_minor + coalesce(u.recorded, 0) > 0
+  )
+  select w.client_id, row_number() over (partition by w.client_id
+      order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
+    g.metrics, g.models, g.agents, w.left_minor, w.recorded, w.cap
+  from want w join public.credit_grants g on g.id = w.grant_id;
 $$;
 comment on function _billing.promoted_wants is
   'The turns in which sections use grants beyond what they keep, in their order.';
@@ -133,19 +135,23 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   with used as (
     select x.client_id, x.section_start, x.grant_id, sum(x.amount_minor) as minor
     from unnest(uses) x group by 1, 2, 3
-  ), want as (
-    select w.*, least(
-      w.cap_minor - coalesce((select sum(u.minor) from used u
-        where u.client_id = w.client_id and u.section_start = w.section_start), 0),
-      w.left_minor + w.recorded_minor - coalesce((select sum(case
-          when u.section_start = w.section_start then u.minor
-          -- What other sections have taken of what is left; what they give back is theirs.
-          else greatest(0, u.minor - v.recorded_minor) end)
-        from used u
-        left join unnest(wants) v on v.client_id = u.client_id and v.grant_id = u.grant_id
-          and v.section_start = u.section_start and v.is_new
-        where u.client_id = w.client_id and u.grant_id = w.grant_id), 0)) as most
+  ), whole as (
+    select u.client_id, u.section_start, sum(u.minor) as minor from used u group by 1, 2
+  ), spent as (
+    -- What sections have taken of what is left of a grant; what they give back is theirs.
+    select w.grant_id, sum(greatest(0, u.minor - w.recorded_minor)) as minor
     from unnest(wants) w
+    join used u on u.client_id = w.client_id and u.section_start = w.section_start
+      and u.grant_id = w.grant_id
+    where w.is_new group by w.grant_id
+  ), want as (
+    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor + w.recorded_minor
+      - coalesce(u.minor, 0) - coalesce(s.minor, 0)) as most
+    from unnest(wants) w
+    left join whole a on a.client_id = w.client_id and a.section_start = w.section_start
+    left join used u on u.client_id = w.client_id and u.section_start = w.section_start
+      and u.grant_id = w.grant_id
+    left join spent s on s.grant_id = w.grant_id
     where w.turn = promoted_turn.turn
   ), part as (
     select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open,
