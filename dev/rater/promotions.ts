@@ -41,8 +41,8 @@ const CHARGES: readonly string[] = ["usage", "minimum"];
 
 /**
  * Promotional credit as a discount before tax: a section keeps what it uses of each metric, model
- * and agent as far as these charges come to it. What they charge beyond what was booked uses more,
- * in burn order and in the scope of each grant.
+ * and agent as far as these charges come to it. New charges use more, in burn order and in the scope
+ * of each grant.
  */
 export class Promotions {
   readonly #sections = new Map<string, Section>();
@@ -95,7 +95,7 @@ export class Promotions {
     const had = sumByKey(section.uses);
     const reduction = new Reduction(section.lines, before.parts, charged);
     for (const grant of known) reduction.keep(grant, had);
-    // What is not kept where it was, is kept for other charges in the scope of its grant.
+    // The rest of it is kept for other charges in the scope of its grant.
     for (const grant of known) {
       reduction.move(grant, usedOf(had, grant.id) - usedOf(reduction.uses, grant.id));
     }
@@ -214,7 +214,7 @@ function book(
   return [...byGrant.values()].flatMap(netted);
 }
 
-/** What a grant gives back and takes again on one document never left it: the rest is one move. */
+/** A grant that gets back and gives again on one document moves by the difference alone. */
 function netted<M extends PromotionalMove>(moves: readonly M[]): PromotionalMove[] {
   const [first] = moves;
   if (first === undefined || new Set(moves.map(({ amount }) => amount > 0n)).size === 1) {

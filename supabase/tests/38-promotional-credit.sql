@@ -107,7 +107,7 @@ select results_eq($$select w.turn, w.is_new, w.recorded_minor
     from _billing.promoted_wants(pg_temp.sections(), '{}', pg_temp.had(700),
       array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w order by 1$$,
   $$values (1::bigint, false, 700::numeric), (2, true, 700)$$,
-  'what is recorded and not kept goes first');
+  'the rest of what is recorded goes first');
 select results_eq($$select k.is_new, k.amount_minor
     from _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(), pg_temp.had(12000)) k$$,
   $$values (false, 10000::numeric)$$, 'it is kept as far as its charges come to it');

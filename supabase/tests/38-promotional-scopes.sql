@@ -1,5 +1,5 @@
--- Scopes of promotional credit: lines say of which charges they are, documents say it once; what
--- moves between charges is no movement of a grant. Amounts derived by hand.
+-- Scopes of promotional credit: lines say of which charges they are, documents say it once; a use
+-- that moves between charges is no movement of a grant. Amounts derived by hand.
 begin;
 select plan(13);
 
@@ -17,7 +17,8 @@ returns void language sql as $$
   values ('S', 'claude-sonnet', count, pg_temp.acme(), at, coalesce(arrives, at));
 $$;
 create function pg_temp.discounts(number text) returns jsonb language sql as $$
-  select i.document -> 'discounts' from public.invoices i where i.number like '%' || discounts.number
+  select i.document -> 'discounts' from public.invoices i
+  where i.number like '%' || discounts.number
   union all
   select n.document -> 'discounts' from public.credit_notes n
   where n.number like '%' || discounts.number;

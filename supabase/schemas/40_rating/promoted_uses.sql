@@ -13,7 +13,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ), drafted as materialized (
     select x.grant_id, sum(greatest(x.minor, 0)) as minor
     from (
-      -- What a section gives back to a grant and takes again is taken of what it gives back.
+      -- A section that gives back to a grant and takes again takes that first.
       select _billing.grant_of(l.rating_key) as grant_id, -sum(l.amount_minor) as minor
       from client c
       join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
@@ -39,8 +39,8 @@ comment on function _billing.burning_credits is
 create type _billing.promoted_use as (client_id uuid, section_start date, place bigint,
   grant_id uuid, is_new boolean, amount_minor numeric);
 
--- What grants have taken of each metric, model and agent of a section they keep, as far as these
--- charges still come to that. Where they do not, the last in the burn order keeps least.
+-- Grants keep their part of each metric, model and agent of a section as far as these charges still
+-- come to it. Where they do not, the last in the burn order keeps least.
 create function _billing.promoted_kept(sections _billing.promoted_section[],
   parts _billing.promoted_part[], booked _billing.rated_line[])
 returns setof _billing.promoted_use
@@ -77,7 +77,7 @@ create type _billing.promoted_want as (client_id uuid, turn bigint, section_star
   grant_id uuid, is_new boolean, metrics text[], models text[], agents text[], left_minor numeric,
   recorded_minor numeric, cap_minor numeric);
 
--- First what is not kept where it was: other charges of the section in the scope of the grant keep
+-- First the rest of what is recorded: other charges of the section in the scope of the grant keep
 -- it, so that a correction gives money back before credit. Then new charges, the oldest section
 -- first, in burn order: never more than a section charges beyond what is booked, so that credit
 -- that is given later reduces no invoice that is issued.
@@ -138,7 +138,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   ), whole as (
     select u.client_id, u.section_start, sum(u.minor) as minor from used u group by 1, 2
   ), spent as (
-    -- What sections have taken of what is left of a grant; what they give back is theirs.
+    -- Taken by sections of what is left of a grant, beyond what they give back to it.
     select w.grant_id, sum(greatest(0, u.minor - w.recorded_minor)) as minor
     from unnest(wants) w
     join used u on u.client_id = w.client_id and u.section_start = w.section_start

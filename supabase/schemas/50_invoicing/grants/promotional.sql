@@ -1,8 +1,8 @@
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
--- Books what lines of drafts use of their grants, or give back, as they are issued. What a section
--- gives back to a grant and takes again for other charges has never left it: the difference is one
--- movement, of no line.
+-- Books what lines of drafts use of their grants, or give back, as they are issued. A section
+-- that gives back to a grant and takes again for other charges moves the difference alone, as one
+-- movement of no line.
 create function _billing.use_promotional_credit(invoice_ids uuid[], as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
