@@ -36,7 +36,7 @@ function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): C
   };
 }
 
-/** Lines of June on invoice `#1`: `web_searches 300`, `discount -100`, `credit a`. */
+/** Lines of June on invoice `#1`: `web_searches 300`, `discount -100`, `credit a web_searches`. */
 function june(day: string, lines: readonly string[], section: Partial<ChargedSection> = {}) {
   const event: CreditEvent = {
     do: "sections",
@@ -47,11 +47,18 @@ function june(day: string, lines: readonly string[], section: Partial<ChargedSec
       currency: "USD",
       taxes: [],
       lines: lines.map((line): SectionLine => {
-        const [what = "", amount = ""] = line.split(" ");
+        const [what = "", amount = "", metric = null] = line.split(" ");
         const isKind = ["minimum", "one_off", "discount"].includes(what);
         const blank = { invoice: "#1", id: null, model: null, agent: null, metric: null };
         return what === "credit"
-          ? { ...blank, kind: "promotional_credit", amount: 0n, grant: amount, id: `of ${amount}` }
+          ? {
+            ...blank,
+            kind: "promotional_credit",
+            metric,
+            amount: 0n,
+            grant: amount,
+            id: ["of", amount, metric].filter((part) => part !== null).join(" "),
+          }
           : {
             ...blank,
             kind: isKind ? what : "usage",
@@ -71,7 +78,7 @@ const moves = (...events: CreditEvent[]) =>
     .map(({ grant: id, kind, amount, line }) => [id, kind, amount, line ?? "-"].join(" "));
 
 Deno.test("credit takes what discounts leave, in burn order, and leaves none to paid credit", () => {
-  // 3.00 and 1.00 less 1.00: "b" takes 2.50, "a" the other 0.50.
+  // 3.00 and 1.00 less 1.00 are 2.25 and 0.75: "b" takes 2.25 and 0.25, "a" the other 0.50.
   deepStrictEqual(
     moves(
       grant("paid", 600n, { kind: "paid", priority: 0 }),
@@ -82,10 +89,11 @@ Deno.test("credit takes what discounts leave, in burn order, and leaves none to 
         "minimum 100",
         "discount -100",
         "credit a",
+        "credit b web_searches",
         "credit b",
       ]),
     ),
-    ["b discount -250 of b", "a discount -50 of a"],
+    ["b discount -225 of b web_searches", "b discount -25 of b", "a discount -50 of a"],
   );
 });
 
@@ -106,8 +114,11 @@ Deno.test("so much is left as taxes on items in favour come to", () => {
 
 Deno.test("no more is taken than is charged in all, items included", () => {
   deepStrictEqual(
-    moves(grant("a", 900n), june("2026-07-01", ["web_searches 500", "one_off -200", "credit a"])),
-    ["a discount -300 of a"],
+    moves(
+      grant("a", 900n),
+      june("2026-07-01", ["web_searches 500", "one_off -200", "credit a web_searches"]),
+    ),
+    ["a discount -300 of a web_searches"],
   );
 });
 
@@ -115,11 +126,11 @@ Deno.test("later usage takes what is left; what was charged before takes none of
   deepStrictEqual(
     moves(
       grant("a", 100n),
-      june("2026-07-01", ["web_searches 1000", "credit a"]),
+      june("2026-07-01", ["web_searches 1000", "credit a web_searches"]),
       { ...grant("b", 500n, { granted: at("2026-07-02"), from: at("2026-07-02") }) },
-      june("2026-08-01", ["web_searches 300", "credit b"]),
+      june("2026-08-01", ["web_searches 300", "credit b web_searches"]),
     ),
-    ["a discount -100 of a", "b discount -300 of b"],
+    ["a discount -100 of a web_searches", "b discount -300 of b web_searches"],
   );
 });
 
@@ -127,12 +138,12 @@ Deno.test("less usage gives back what it does not come to; expired, it expires a
   const until = midnight("2026-07-01");
   const events = [
     grant("a", 400n, { until }),
-    june("2026-07-01", ["web_searches 1000", "credit a"]),
+    june("2026-07-01", ["web_searches 1000", "credit a web_searches"]),
     june("2026-08-01", ["web_searches -800"]),
   ];
   deepStrictEqual(moves(...events), [
-    "a discount -400 of a",
-    "a release 400 of a",
+    "a discount -400 of a web_searches",
+    "a release 400 of a web_searches",
     "a discount_return 200 -",
     "a reopening -200 -",
   ]);
@@ -145,7 +156,7 @@ Deno.test("a void gives all back, and credit that expired before the period serv
     moves(
       grant("old", 400n, { until: midnight("2026-06-01"), granted: at("2026-05-01") }),
       grant("a", 400n),
-      june("2026-07-01", ["web_searches 100", "credit a"]),
+      june("2026-07-01", ["web_searches 100", "credit a web_searches"]),
       {
         do: "invoice",
         at: at("2026-07-01"),
@@ -159,8 +170,86 @@ Deno.test("a void gives all back, and credit that expired before the period serv
         },
       },
       { do: "void", at: at("2026-07-02"), invoice: "#1" },
-      june("2026-07-03", ["web_searches 100", "credit a"]),
+      june("2026-07-03", ["web_searches 100", "credit a web_searches"]),
     ),
-    ["a discount -100 of a", "a discount_return 100 -", "a discount -100 of a"],
+    [
+      "a discount -100 of a web_searches",
+      "a discount_return 100 -",
+      "a discount -100 of a web_searches",
+    ],
+  );
+});
+
+Deno.test("each takes in its scope, and of the minimum none that has one", () => {
+  deepStrictEqual(
+    moves(
+      grant("a", 500n, { metrics: ["units"], priority: 2 }),
+      grant("b", 900n, { models: ["gpt"], priority: 1 }),
+      grant("c", 250n, { priority: 3 }),
+      june("2026-07-01", [
+        "units 300",
+        "web_searches 100",
+        "minimum 600",
+        "credit a units",
+        "credit c web_searches",
+        "credit c",
+      ]),
+    ),
+    ["a discount -300 of a units", "c discount -100 of c web_searches", "c discount -150 of c"],
+  );
+});
+
+Deno.test("new charges take what the scope of other credit has left, and what is recorded stays", () => {
+  const later = { granted: at("2026-07-02"), from: at("2026-07-02"), priority: 1 };
+  deepStrictEqual(
+    moves(
+      grant("a", 400n, { metrics: ["units"] }),
+      june("2026-07-01", ["units 400", "credit a units"]),
+      grant("b", 500n, later),
+      june("2026-08-01", ["web_searches 500", "credit b web_searches"]),
+      june("2026-09-01", ["web_searches -500", "credit b web_searches"]),
+    ),
+    [
+      "a discount -400 of a units",
+      "b discount -500 of b web_searches",
+      "b discount_return 500 of b web_searches",
+    ],
+  );
+});
+
+Deno.test("credit whose charges fall moves to others in its scope, which is no movement of it", () => {
+  deepStrictEqual(
+    moves(
+      grant("a", 400n, { metrics: ["units"] }),
+      grant("b", 300n),
+      june("2026-07-01", ["units 1000", "web_searches 300", "credit a units", "credit b units"]),
+      june("2026-08-01", ["units -800", "credit a units"]),
+    ),
+    [
+      "a discount -400 of a units",
+      "b discount -300 of b units",
+      "a discount_return 200 of a units",
+    ],
+  );
+});
+
+Deno.test("usage that moves out of a scope takes other credit, by no more than comes back", () => {
+  deepStrictEqual(
+    moves(
+      grant("a", 400n, { metrics: ["units"] }),
+      june("2026-07-01", ["units 400", "web_searches 900", "credit a units"]),
+      grant("b", 9000n, { granted: at("2026-07-02"), from: at("2026-07-02") }),
+      june("2026-08-01", [
+        "units -400",
+        "web_searches 400",
+        "credit a units",
+        "credit b web_searches",
+      ]),
+    ),
+    [
+      "a discount -400 of a units",
+      "b discount -400 of b web_searches",
+      "a discount_return 400 of a units",
+    ],
   );
 });

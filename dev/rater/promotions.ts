@@ -1,6 +1,6 @@
 import type { Day } from "../../shared/rater/calendar.ts";
 import { add, divide, multiply, subtract, sum, whole } from "../../shared/rater/fraction.ts";
-import { type Part, partsOf as discountedParts } from "../../shared/rater/promotional.ts";
+import { inScope, type Part, partsOf as discountedParts } from "../../shared/rater/promotional.ts";
 import type {
   ChargedSection,
   ChargedSections,
@@ -17,11 +17,19 @@ export interface PromotionalMove {
   readonly line: string | null;
 }
 
+/** What a grant takes of the charges of one metric, model and agent. */
+interface Use {
+  readonly grant: string;
+  /** The charges, as `keyOf` names them. */
+  readonly of: string;
+  amount: bigint;
+}
+
 /** A section with all that is booked for it. */
 interface Section {
   readonly lines: SectionLine[];
   /** What it uses of grants, by invoice. */
-  readonly uses: { readonly invoice: string; readonly grant: string; amount: bigint }[];
+  readonly uses: (Use & { readonly invoice: string })[];
 }
 
 type Left = (grant: string) => bigint;
@@ -32,8 +40,9 @@ const ITEMS = "one_off";
 const CHARGES: readonly string[] = ["usage", "minimum"];
 
 /**
- * Promotional credit as a discount before tax: a section keeps what it uses as far as its charges
- * come to it, and uses more for what it charges beyond what was booked, in burn order.
+ * Promotional credit as a discount before tax: a section keeps what it uses of each metric, model
+ * and agent as far as these charges come to it. New charges use more, in burn order and in the scope
+ * of each grant.
  */
 export class Promotions {
   readonly #sections = new Map<string, Section>();
@@ -77,30 +86,32 @@ export class Promotions {
     credit: { readonly left: Left; readonly taken: Map<string, bigint> },
   ): PromotionalMove[] {
     const section = this.#section(`${client} ${charged.start}`);
-    const before = chargedIn(section.lines);
+    const before = { charged: chargedIn(section.lines), parts: partsOf(section.lines) };
     section.lines.push(...charged.lines);
-    const room = atLeastZero(chargedIn(section.lines) - negativeTaxes(section.lines, charged));
-    const growth = atLeastZero(chargedIn(section.lines) - before);
-    const parts = partsOf(section.lines);
     const known = [...grants.values()].filter((grant) =>
       grant.client === client && grant.currency === charged.currency && grant.granted <= at &&
       grant.from <= at && isPromotional(grant)
     ).sort(burnOrder);
-    const had = sumBy(section.uses);
-    const uses = new Map<string, bigint>();
+    const had = sumByKey(section.uses);
+    const reduction = new Reduction(section.lines, before.parts, charged);
+    for (const grant of known) reduction.keep(grant, had);
+    // The rest of it is kept for other charges in the scope of its grant.
     for (const grant of known) {
-      const most = smallest(had.get(grant.id) ?? 0n, room - total(uses));
-      uses.set(grant.id, take(parts, most));
+      reduction.move(grant, usedOf(had, grant.id) - usedOf(reduction.uses, grant.id));
     }
-    let grown = 0n;
+    const released = known.map(({ id }) => usedOf(had, id) - usedOf(reduction.uses, id));
+    let budget = released.reduce(
+      (all, amount) => all + amount,
+      atLeastZero(chargedIn(section.lines) - before.charged),
+    );
     for (const grant of known.filter((one) => this.#mayServe(one, charged.start))) {
-      const left = credit.left(grant.id) - (credit.taken.get(grant.id) ?? 0n);
-      const amount = take(parts, smallest(left, growth - grown, room - total(uses)));
-      credit.taken.set(grant.id, (credit.taken.get(grant.id) ?? 0n) + amount);
-      grown += amount;
-      uses.set(grant.id, (uses.get(grant.id) ?? 0n) + amount);
+      const own = usedOf(had, grant.id) - usedOf(reduction.uses, grant.id);
+      const others = credit.taken.get(grant.id) ?? 0n;
+      const used = reduction.use(grant, smallest(credit.left(grant.id) + own - others, budget));
+      budget -= used;
+      credit.taken.set(grant.id, others + atLeastZero(used - own));
     }
-    return book(section, charged.lines, had, uses, grants);
+    return book(section, charged.lines, had, reduction.uses, grants);
   }
 
   /** It may be used at some instant from the beginning of the section. */
@@ -115,26 +126,123 @@ export class Promotions {
   }
 }
 
+/** What grants take of the charges of a section, one after the other. */
+class Reduction {
+  readonly uses: Use[] = [];
+  readonly #parts: readonly Part[];
+  /** What charges are beyond what was booked for them, by key. */
+  readonly #growth: Map<string, bigint>;
+  #room: bigint;
+
+  constructor(
+    lines: readonly SectionLine[],
+    booked: readonly Part[],
+    charged: ChargedSection,
+  ) {
+    this.#parts = partsOf(lines);
+    const were = new Map(booked.map((part) => [keyOf(part), part.amountMinor]));
+    this.#growth = new Map(
+      this.#parts.map((part) => [
+        keyOf(part),
+        atLeastZero(part.amountMinor - (were.get(keyOf(part)) ?? 0n)),
+      ]),
+    );
+    this.#room = atLeastZero(chargedIn(lines) - negativeTaxes(lines, charged));
+  }
+
+  /** What a grant has taken of charges, as far as they come to it. */
+  keep({ id }: CreditGrant, had: readonly Use[]): void {
+    for (const part of this.#parts) {
+      const of = keyOf(part);
+      const recorded = had.find((use) => use.grant === id && use.of === of)?.amount ?? 0n;
+      this.#take(id, part, smallest(recorded, part.open));
+    }
+  }
+
+  /** What a grant takes of all charges in its scope. */
+  move(grant: CreditGrant, most: bigint): void {
+    let left = most;
+    for (const part of this.#parts.filter((one) => inScope(grant, one))) {
+      left -= this.#take(grant.id, part, smallest(part.open, left));
+    }
+  }
+
+  /** What a grant takes of new charges in its scope. */
+  use(grant: CreditGrant, most: bigint): bigint {
+    let amount = 0n;
+    for (const part of this.#parts.filter((one) => inScope(grant, one))) {
+      const growth = this.#growth.get(keyOf(part)) ?? 0n;
+      const taken = this.#take(grant.id, part, smallest(part.open, growth, most - amount));
+      this.#growth.set(keyOf(part), growth - taken);
+      amount += taken;
+    }
+    return amount;
+  }
+
+  #take(grant: string, part: Part, wanted: bigint): bigint {
+    const amount = atLeastZero(smallest(wanted, this.#room));
+    part.open -= amount;
+    this.#room -= amount;
+    if (amount > 0n) this.uses.push({ grant, of: keyOf(part), amount });
+    return amount;
+  }
+}
+
 /** The difference of what was used and what is, by the lines that come to it. */
 function book(
   section: Section,
   lines: readonly SectionLine[],
-  had: ReadonlyMap<string, bigint>,
-  uses: ReadonlyMap<string, bigint>,
+  had: readonly Use[],
+  uses: readonly Use[],
   grants: Grants,
 ): PromotionalMove[] {
-  return [...new Set([...had.keys(), ...uses.keys()])].flatMap((id) => {
+  const less = had.map((use) => ({ ...use, amount: -use.amount }));
+  const moves = sumByKey([...uses, ...less]).flatMap(({ grant: id, of, amount: more }) => {
     const grant = grants.get(id);
-    const more = (uses.get(id) ?? 0n) - (had.get(id) ?? 0n);
     if (grant === undefined || more === 0n) return [];
-    const said = lines.filter((one) => one.kind === "promotional_credit" && one.grant === id);
+    const said = lines.filter((one) =>
+      one.kind === "promotional_credit" && one.grant === id && keyOf(one) === of
+    );
     const isWhole = said.reduce((amount, line) => amount + line.amount, 0n) === -more;
     const parts = isWhole ? said : [{ invoice: "", id: null, ...said[0], amount: -more }];
     return parts.map((line) => {
-      section.uses.push({ invoice: line.invoice, grant: id, amount: -line.amount });
-      return { grant, amount: line.amount, line: line.id };
+      section.uses.push({ invoice: line.invoice, grant: id, of, amount: -line.amount });
+      return { grant, amount: line.amount, line: line.id, invoice: line.invoice };
     });
   });
+  const byGrant = Map.groupBy(moves, ({ grant, invoice }) => `${grant.id} ${invoice}`);
+  return [...byGrant.values()].flatMap(netted);
+}
+
+/** A grant that gets back and gives again on one document moves by the difference alone. */
+function netted<M extends PromotionalMove>(moves: readonly M[]): PromotionalMove[] {
+  const [first] = moves;
+  if (first === undefined || new Set(moves.map(({ amount }) => amount > 0n)).size === 1) {
+    return [...moves];
+  }
+  const amount = moves.reduce((all, move) => all + move.amount, 0n);
+  return amount === 0n ? [] : [{ grant: first.grant, amount, line: null }];
+}
+
+function keyOf({ metric, model, agent }: Pick<Part, "metric" | "model" | "agent">): string {
+  return JSON.stringify([metric, model, agent]);
+}
+
+function sumByKey(uses: readonly Use[]): Use[] {
+  return [...Map.groupBy(uses, ({ grant, of }) => `${grant} ${of}`).values()].flatMap((
+    [first, ...others],
+  ) =>
+    first === undefined ? [] : [{
+      grant: first.grant,
+      of: first.of,
+      amount: others.reduce((amount, use) => amount + use.amount, first.amount),
+    }]
+  );
+}
+
+function usedOf(uses: readonly Use[], grant: string): bigint {
+  return uses.filter((use) => use.grant === grant)
+    .reduce((amount, use) => amount + use.amount, 0n);
 }
 
 /** What is charged before promotional credit and tax. */
@@ -181,29 +289,8 @@ function partsOf(lines: readonly SectionLine[]): Part[] {
   return discountedParts(charges, discount);
 }
 
-/** Takes so much off parts, one after the other. */
-function take(parts: readonly Part[], most: bigint): bigint {
-  let amount = 0n;
-  for (const part of parts) {
-    const taken = atLeastZero(smallest(part.open, most - amount));
-    part.open -= taken;
-    amount += taken;
-  }
-  return amount;
-}
-
 function isPromotional({ kind }: CreditGrant): boolean {
   return kind === "promotional";
-}
-
-function sumBy(uses: Section["uses"]): Map<string, bigint> {
-  const sums = new Map<string, bigint>();
-  for (const { grant, amount } of uses) sums.set(grant, (sums.get(grant) ?? 0n) + amount);
-  return sums;
-}
-
-function total(uses: ReadonlyMap<string, bigint>): bigint {
-  return [...uses.values()].reduce((amount, use) => amount + use, 0n);
 }
 
 function smallest(...amounts: readonly bigint[]): bigint {

@@ -38,8 +38,8 @@ export const CreditGrant = z.strictObject({
 
 /**
  * Days are the client's: credit may be used from the beginning of `effective_on` until the beginning
- * of `expires_on`. Lines outside of the scope are not paid by it. `cost_minor` is what was paid for
- * all of it. Promotional credit is given for nothing: a discount before tax, of no value in money.
+ * of `expires_on`. It is not for lines outside of its scope. `cost_minor` is what was paid for all of
+ * it. Promotional credit is given for nothing: a discount before tax, of no value in money.
  */
 export const NewCreditGrant = z.strictObject({
   amount_minor: z.int().min(1).max(9e14),

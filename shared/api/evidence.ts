@@ -17,9 +17,12 @@ export const Facts = z.strictObject({
     effective_from: z.string(),
     effective_until: z.string(),
   })),
-  /** Promotional credit that the invoice's own period used, in burn order. */
+  /** Promotional credit that the invoice's own period used, by the charges it was used for. */
   promotional: z.array(z.strictObject({
     amount_minor: z.string().regex(/^\d+$/),
+    metric: z.string().nullable(),
+    model: z.string().nullable(),
+    agent: z.string().nullable(),
   })),
 });
 

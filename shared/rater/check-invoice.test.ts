@@ -82,10 +82,14 @@ Deno.test("promotional credit that the period used is taken off before its tax",
       }),
     ],
   });
-  // 100.00 less 10.00 less 30.00 are 60.00, with 12.00 of tax.
+  // 100.00 less 10.00 less 30.00 are 60.00, with 12.00 of tax; there is no output to take 10.00 off.
+  const of = { model: "claude-sonnet", agent: null };
   const { differences } = checkInvoice(shown(), taxed, {
     ...FACTS,
-    promotional: [{ amount_minor: "1000" }, { amount_minor: "2000" }],
+    promotional: [
+      { ...of, metric: "output_tokens", amount_minor: "1000" },
+      { ...of, metric: "input_tokens", amount_minor: "3000" },
+    ],
   });
   deepStrictEqual(differences.map(({ what, rated }) => [what, rated]), [
     ["discount", "4000"],

@@ -30,8 +30,13 @@ export interface InvoiceFacts {
   readonly period: { readonly start: string; readonly end: string; readonly anchor: number };
   readonly items: readonly string[];
   readonly meters: readonly Meter[];
-  /** Promotional credit that the period used, in burn order. */
-  readonly promotional: readonly { readonly amount_minor: string }[];
+  /** Promotional credit that the period used, by the charges that it was used for. */
+  readonly promotional: readonly {
+    readonly amount_minor: string;
+    readonly metric: string | null;
+    readonly model: string | null;
+    readonly agent: string | null;
+  }[];
 }
 
 /** Something that the invoice and the rating see differently; minor units as text, or `nothing`. */
@@ -62,7 +67,7 @@ export function checkInvoice(
     meters,
     promotional: new Map([[
       `${invoice.client_id} ${period.start}`,
-      promotional.map(({ amount_minor }) => ({ amountMinor: BigInt(amount_minor) })),
+      promotional.map(({ amount_minor, ...of }) => ({ ...of, amountMinor: BigInt(amount_minor) })),
     ]]),
   });
   const shown = factsOfShown(invoice);

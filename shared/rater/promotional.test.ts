@@ -16,19 +16,22 @@ Deno.test("a discount is shared in whole units that come to it", () => {
   ]);
 });
 
+const of = (metric: string | null, amountMinor: bigint, model = "claude") => ({
+  metric,
+  model: metric === null ? null : model,
+  agent: null,
+  amountMinor,
+});
+
 Deno.test("usage taken back leaves nothing open, and less for the others", () => {
   const parts = partsOf([charge("a", 500n), charge("b", -200n)], 0n);
-  deepStrictEqual(takeCredits(parts, [{ amountMinor: 900n }], 300n), [300n]);
+  deepStrictEqual(takeCredits(parts, [of("b", 900n), of("a", 900n)], 300n), [0n, 300n]);
   deepStrictEqual(parts.map(({ open }) => open), [200n, 0n]);
 });
 
-Deno.test("credits take in their order, and no more than there is room", () => {
+Deno.test("credits take of the charges that they name, and no more than there is room", () => {
   const parts = partsOf([charge("a", 300n), charge("a", 100n, "gpt"), charge(null, 50n)], 0n);
-  const taken = takeCredits(parts, [
-    { amountMinor: 100n },
-    { amountMinor: 320n },
-    { amountMinor: 9n },
-  ], 425n);
-  deepStrictEqual(taken, [100n, 320n, 5n]);
+  const credits = [of("a", 120n, "gpt"), of("a", 250n), of("c", 9n), of("a", 9n), of(null, 70n)];
+  deepStrictEqual(takeCredits(parts, credits, 375n), [100n, 250n, 0n, 9n, 16n]);
   ok(parts.every(({ open }) => open >= 0n));
 });

@@ -15,9 +15,12 @@ export interface Part extends Charge {
   open: bigint;
 }
 
-/** How much there is of a grant of promotional credit. */
+/** What promotional credit took of the charges of one metric, model and agent. */
 export interface PromotionalCredit {
   readonly amountMinor: bigint;
+  readonly metric: string | null;
+  readonly model: string | null;
+  readonly agent: string | null;
 }
 
 interface Scope {
@@ -72,7 +75,7 @@ function order(a: string | null, b: string | null): number {
   return a < b ? -1 : 1;
 }
 
-/** Takes credits, in burn order, off parts; no more than `room` in all. Returns what each takes. */
+/** Takes credits off the parts that they name; no more than `room` in all. Returns what each takes. */
 export function takeCredits(
   parts: readonly Part[],
   credits: readonly PromotionalCredit[],
@@ -80,15 +83,14 @@ export function takeCredits(
 ): bigint[] {
   let left = room > 0n ? room : 0n;
   return credits.map((credit) => {
-    let taken = 0n;
-    for (const part of parts) {
-      const more = [part.open, left, credit.amountMinor - taken]
-        .reduce((least, amount) => amount < least ? amount : least);
-      if (more <= 0n) continue;
-      part.open -= more;
-      left -= more;
-      taken += more;
-    }
+    const part = parts.find(({ metric, model, agent }) =>
+      metric === credit.metric && model === credit.model && agent === credit.agent
+    );
+    if (part === undefined) return 0n;
+    const taken = [part.open, left, credit.amountMinor]
+      .reduce((least, amount) => amount < least ? amount : least);
+    part.open -= taken;
+    left -= taken;
     return taken;
   });
 }

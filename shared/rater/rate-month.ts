@@ -29,7 +29,7 @@ export interface Recorded {
   /** One-off items by client and period they were taken into: `id 2026-06-01`; major units. */
   readonly items?: ReadonlyMap<string, readonly Fraction[]>;
   readonly meters?: readonly Meter[];
-  /** Promotional credit by client and period that used it, in burn order: as items. */
+  /** Promotional credit by client and period that used it, and for which charges: as items. */
   readonly promotional?: ReadonlyMap<string, readonly PromotionalCredit[]>;
 }
 

@@ -96,6 +96,11 @@ Deno.test("promotional credit is a line before tax, and nothing is sent where it
   const lines = [line(1, 5000), line(2, -2000, "promotional_credit"), line(3, 600, "tax")];
   const invoice = { total_minor: 3600, amount_due_minor: 3600 };
   assert.deepEqual(amounts({ invoice, lines }), [5000, -2000, 600]);
+  // Two of its lines reduce other charges of the same period.
+  const parts = [line(2, -1500, "promotional_credit"), line(3, -500, "promotional_credit")]
+    .map((part) => ({ ...part, description: "Promotional credit" }));
+  const split = [line(1, 5000), ...parts, line(4, 600, "tax")];
+  assert.deepEqual(amounts({ invoice, lines: split }), [5000, -2000, 600]);
   const nothing = { total_minor: 0, amount_due_minor: 0 };
   assert.equal(planInvoice(facts({ invoice: nothing, lines }), NOW).kind, "skip");
 });

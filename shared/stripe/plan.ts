@@ -197,7 +197,7 @@ function plannedLines(
     amount: toStripeAmount(minor, invoice.currency),
   });
   const earlier = invoice.credited_minor + invoice.paid_minor;
-  const groups = Map.groupBy(lines, groupOf);
+  const groups = Map.groupBy(promotionOnce(lines), groupOf);
   return [
     ...[...groups].flatMap(([group, members]) => {
       const [own] = members;
@@ -224,6 +224,21 @@ function plannedLines(
     ),
     ...(leftOver === 0 ? [] : [line("left-over", "Carried to the next invoice", -leftOver)]),
   ].filter(({ amount }) => amount !== 0);
+}
+
+/** Promotional credit has a line for each charge that it reduces: here one for each period. */
+function promotionOnce(lines: readonly OwnLine[]): OwnLine[] {
+  const sums = Map.groupBy(
+    lines.filter(({ kind }) => kind === "promotional_credit"),
+    ({ description }) => description,
+  );
+  return lines.flatMap((own) => {
+    if (own.kind !== "promotional_credit") return [own];
+    const members = sums.get(own.description) ?? [];
+    if (members[0] !== own) return [];
+    const amount_minor = members.reduce((sum, member) => sum + member.amount_minor, 0);
+    return [{ ...own, detail: null, amount_minor }];
+  });
 }
 
 /** Days are shown by Stripe in the account's zone: midday UTC is the same day nearly everywhere. */

@@ -7635,9 +7635,16 @@ create function _billing.item_of(rating_key text) returns uuid language sql immu
 return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
 comment on function _billing.item_of is 'The invoice item that a rating key names, or null.';
 
+-- A line of promotional credit is of one grant and one metric, model and agent.
+create function _billing.promotional_key(grant_id uuid, metric text, model text, agent text)
+returns text language sql stable
+return format('promotional|%s|%s', grant_id, jsonb_build_array(metric, model, agent));
+comment on function _billing.promotional_key is
+  'The rating key of what a grant of promotional credit takes off charges of these names.';
+
 -- The grant of a line of promotional credit; null for every other line, as above.
 create function _billing.grant_of(rating_key text) returns uuid language sql immutable
-return case when starts_with(rating_key, 'promotional|') then substr(rating_key, 13)::uuid end;
+return case when starts_with(rating_key, 'promotional|') then substr(rating_key, 13, 36)::uuid end;
 comment on function _billing.grant_of is
   'The grant of promotional credit that a rating key names, or null.';
 
@@ -8152,10 +8159,7 @@ create table public.credit_grants (
   constraint credit_grants_expires_later check (
     expires_at > greatest(effective_at, granted_at) and expires_at < 'infinity'),
   constraint credit_grants_scope_not_empty check (
-    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0),
-  -- Its lines do not say which charges they reduced: ADR 59.
-  constraint credit_grants_promotional_for_all check (
-    kind <> 'promotional' or coalesce(metrics, models, agents) is null)
+    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0)
 );
 comment on table public.credit_grants is
   'Credit that a client has before it is invoiced: what was granted, and for what. Append-only;
@@ -8171,7 +8175,7 @@ comment on column public.credit_grants.effective_at is
 comment on column public.credit_grants.expires_at is
   'From when it may not be used: the beginning of a local day of the client; null: never.';
 comment on column public.credit_grants.metrics is
-  'Only lines of these metrics (models, agents) are paid by it; null: all lines.';
+  'It is for lines of these metrics (models, agents) alone; null: for all lines.';
 comment on column public.credit_grants.top_up_id is
   'The top-up whose invoice has paid for it.';
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
@@ -9949,36 +9953,59 @@ return sign(amount * part) * div(2 * abs(amount * part) + whole, 2 * whole);
 comment on function _billing.share_of is 'What a part of a whole bears of an amount, rounded.';
 
 -- What a section charges by metric, model and agent, with what its discount takes off each: whole
--- minor units, so that no part is ever reduced below zero.
+-- minor units, so that no part is ever reduced below zero. `growth`: what of it is not booked yet.
 create type _billing.promoted_part as (client_id uuid, section_start date, place bigint,
   subject text, metric text, model text, agent text, amount_minor numeric,
-  discount_minor numeric);
+  discount_minor numeric, growth_minor numeric);
 
 create function _billing.promoted_parts(charges _billing.rated_line[],
-  terms _billing.section_terms[])
+  terms _billing.section_terms[], booked _billing.rated_line[])
 returns setof _billing.promoted_part
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   with part as (
-    select c.client_id, c.section_start, coalesce(c.metric, c.kind) as subject, c.metric, c.model,
-      c.agent, sum(c.amount_minor) as amount
-    from unnest(charges) c where c.kind in ('usage', 'minimum')
+    select x.client_id, x.section_start, coalesce(x.metric, x.kind) as subject, x.metric, x.model,
+      x.agent, sum(x.amount) as amount, sum(x.booked) as booked
+    from (
+      select c.client_id, c.section_start, c.kind, c.metric, c.model, c.agent,
+        c.amount_minor as amount, 0 as booked
+      from unnest(charges) c
+      union all
+      select b.client_id, b.section_start, b.kind, b.metric, b.model, b.agent, 0, b.amount_minor
+      from unnest(booked) b
+    ) x
+    where x.kind in ('usage', 'minimum')
     group by 1, 2, 3, 4, 5, 6
   ), placed as (
-    select p.*, row_number() over w as place, sum(p.amount) over w as upto
+    select p.*, row_number() over w as place, sum(p.amount) over w as upto,
+      sum(p.booked) over w as booked_upto,
+      sum(p.booked) over (partition by p.client_id, p.section_start) as booked_whole
     from part p
     window w as (partition by p.client_id, p.section_start order by p.metric collate "C" nulls last,
       p.model collate "C", p.agent collate "C")
+  ), given as (
+    select b.client_id, b.section_start, -sum(b.amount_minor) as minor
+    from unnest(booked) b where b.kind = 'discount' group by 1, 2
   )
   select p.client_id, p.section_start, p.place, p.subject, p.metric, p.model, p.agent,
-    p.amount, case when d.client_id is null then 0
-      else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
-        - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor) end
+    p.amount, n.discount, greatest(0, p.amount - n.discount - p.booked + n.booked_discount)
   from placed p
   left join _billing.discounts_of(charges, terms) d
-    on d.client_id = p.client_id and d.section = p.section_start;
+    on d.client_id = p.client_id and d.section = p.section_start
+  left join given g on g.client_id = p.client_id and g.section_start = p.section_start
+  cross join lateral (
+    select case when d.client_id is null then 0
+        else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
+          - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor)
+        end as discount,
+      case when p.booked_whole > 0 and g.minor is not null
+        then _billing.share_of(g.minor, p.booked_upto, p.booked_whole)
+          - _billing.share_of(g.minor, p.booked_upto - p.booked, p.booked_whole)
+        else 0 end as booked_discount
+  ) n;
 $$;
 comment on function _billing.promoted_parts is
-  'What sections charge by metric, model and agent, each with its part of the discount.';
+  'What sections charge by metric, model and agent, each with its part of the discount, and what of
+   it is not booked yet.';
 
 -- The most that taxes on top may take off a section whose charges are covered: where items in
 -- favour are taxed and the charges beside them are not, or contain taxes, a tax is less than zero.
@@ -10024,7 +10051,7 @@ comment on function _billing.negative_taxes is
   'The most that taxes on items in favour may take off what is left of a section.';
 
 -- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
--- of it that is not booked yet: for charges that are booked no other credit is used.
+-- of it that is not booked yet.
 create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
   turn bigint, currency text, exponent smallint, begins_at timestamptz, room_minor numeric,
   growth_minor numeric);
@@ -10057,11 +10084,11 @@ comment on function _billing.promoted_sections is
 
 -- 40_rating/promoted_uses.sql
 
--- Which grants reduce which sections, and by how much.
+-- Which grants reduce which sections, and by how much: what is recorded, then new charges.
 
--- Promotional grants of clients by their place in the burn order, with what may be used of each.
--- Drafts that are not rated now keep what they have of promotional credit.
-create type _billing.burning_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
+-- Promotional grants of clients with what may be used of each. Drafts that are not rated now keep
+-- what they have of promotional credit.
+create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
 create function _billing.burning_credits(targets billing.rating_target[], as_of timestamptz)
@@ -10070,18 +10097,21 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   with client as materialized (
     select distinct t.client_id from unnest(targets) t
   ), drafted as materialized (
-    select _billing.grant_of(l.rating_key) as grant_id, -sum(l.amount_minor) as minor
-    from client c
-    join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
-    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
-      and l.amount_minor < 0
-    where (c.client_id, l.section_start) not in (
-      select t.client_id, t.period_start from unnest(targets) t)
-    group by 1
+    select x.grant_id, sum(greatest(x.minor, 0)) as minor
+    from (
+      -- A section that gives back to a grant and takes again takes that first.
+      select _billing.grant_of(l.rating_key) as grant_id, -sum(l.amount_minor) as minor
+      from client c
+      join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
+      join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      where (c.client_id, l.section_start) not in (
+        select t.client_id, t.period_start from unnest(targets) t)
+      group by i.id, l.section_start, 1
+    ) x
+    group by x.grant_id
   )
-  select g.id, row_number() over (partition by g.client_id, g.currency
-      order by _billing.burn_rank(g)), g.client_id, g.currency,
-    coalesce(g.expires_at, 'infinity'), l.left_minor - coalesce(d.minor, 0)
+  select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
+    l.left_minor - coalesce(d.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
@@ -10090,78 +10120,147 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
-  'Grants of the clients of targets that may be used by an instant, in burn order.';
-
--- A turn in which a section may use a grant.
-create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
-  grant_id uuid, is_recorded boolean, has_minor numeric);
-
--- First what a section has used already, as far as its charges still come to that; then, for what
--- it charges beyond what is booked, what is left: the oldest section first, in burn order.
-create function _billing.promoted_wants(sections _billing.promoted_section[],
-  booked _billing.rated_line[], credits _billing.burning_credit[])
-returns setof _billing.promoted_want
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select w.client_id, row_number() over (partition by w.client_id
-      order by not w.is_recorded, w.turn, w.place), w.section_start, w.grant_id, w.is_recorded,
-    w.has_minor
-  from (
-    select b.client_id, s.turn, b.section_start, g.id as grant_id, true as is_recorded,
-      -sum(b.amount_minor) as has_minor,
-      row_number() over (partition by b.client_id, b.section_start order by _billing.burn_rank(g))
-        as place
-    from unnest(booked) b
-    join public.credit_grants g on g.id = _billing.grant_of(b.rating_key)
-    join unnest(sections) s on s.client_id = b.client_id and s.section_start = b.section_start
-    where b.kind = 'promotional_credit'
-    group by b.client_id, s.turn, b.section_start, g.id
-    union all
-    select s.client_id, s.turn, s.section_start, c.grant_id, false, c.left_minor, c.place
-    from unnest(sections) s
-    join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
-      and c.expires_at > s.begins_at and c.left_minor > 0
-    where s.growth_minor > 0
-  ) w;
-$$;
-comment on function _billing.promoted_wants is
-  'The turns in which sections use grants, in their order.';
+  'Grants of the clients of targets that may be used by an instant, with what is left of each.';
 
 create type _billing.promoted_use as (client_id uuid, section_start date, place bigint,
-  subject text, grant_id uuid, is_recorded boolean, amount_minor numeric);
+  grant_id uuid, is_new boolean, amount_minor numeric);
 
--- One turn of each client.
-create function _billing.promoted_turn(sections _billing.promoted_section[],
-  parts _billing.promoted_part[], uses _billing.promoted_use[], wants _billing.promoted_want[])
+-- Grants keep their part of each metric, model and agent of a section as far as these charges still
+-- come to it. Where they do not, the last in the burn order keeps least.
+create function _billing.promoted_kept(sections _billing.promoted_section[],
+  parts _billing.promoted_part[], booked _billing.rated_line[])
+returns setof _billing.promoted_use
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recorded as (
+    select p.client_id, p.section_start, p.place, g.id as grant_id,
+      _billing.burn_rank(g) as rank, greatest(p.amount_minor - p.discount_minor, 0) as open,
+      greatest(-sum(b.amount_minor), 0) as has
+    from unnest(booked) b
+    join public.credit_grants g on g.id = _billing.grant_of(b.rating_key)
+    join unnest(parts) p on p.client_id = b.client_id and p.section_start = b.section_start
+      and (p.metric, p.model, p.agent) is not distinct from (b.metric, b.model, b.agent)
+    where b.kind = 'promotional_credit'
+    group by p.client_id, p.section_start, p.place, g.id, p.amount_minor, p.discount_minor
+  ), fitting as (
+    select r.*, greatest(0, least(r.has, r.open + r.has - sum(r.has) over (
+      partition by r.client_id, r.section_start, r.place order by r.rank))) as fits
+    from recorded r
+  ), kept as (
+    select f.*, least(f.fits, s.room_minor + f.fits - sum(f.fits) over (
+      partition by f.client_id, f.section_start order by f.rank, f.place)) as minor
+    from fitting f
+    join unnest(sections) s on s.client_id = f.client_id and s.section_start = f.section_start
+  )
+  select k.client_id, k.section_start, k.place, k.grant_id, false, k.minor
+  from kept k where k.minor > 0;
+$$;
+comment on function _billing.promoted_kept is
+  'What sections keep of the promotional credit that they have booked, part by part.';
+
+-- A turn in which a section may use a grant. `recorded`: what is booked; below zero where more was
+-- given back than taken. `cap`: so much may the section use in all.
+create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
+  grant_id uuid, is_new boolean, metrics text[], models text[], agents text[], left_minor numeric,
+  recorded_minor numeric, cap_minor numeric);
+
+-- First the rest of what is recorded: other charges of the section in the scope of the grant keep
+-- it, so that a correction gives money back before credit. Then new charges, the oldest section
+-- first, in burn order: never more than a section charges beyond what is booked, so that credit
+-- that is given later reduces no invoice that is issued.
+create function _billing.promoted_wants(sections _billing.promoted_section[],
+  kept _billing.promoted_use[], booked _billing.rated_line[], credits _billing.burning_credit[])
+returns setof _billing.promoted_want
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with used as (
+    select x.client_id, x.section_start, x.grant_id, sum(x.recorded) as recorded,
+      sum(x.kept) as kept
+    from (
+      select b.client_id, b.section_start, _billing.grant_of(b.rating_key) as grant_id,
+        -b.amount_minor as recorded, 0 as kept
+      from unnest(booked) b where b.kind = 'promotional_credit'
+      union all
+      select k.client_id, k.section_start, k.grant_id, 0, k.amount_minor from unnest(kept) k
+    ) x
+    group by 1, 2, 3
+  ), section as (
+    select s.*, coalesce(u.recorded, 0) as recorded, coalesce(u.kept, 0) as kept
+    from unnest(sections) s
+    left join (
+      select u.client_id, u.section_start, sum(u.recorded) as recorded, sum(u.kept) as kept
+      from used u group by 1, 2
+    ) u on u.client_id = s.client_id and u.section_start = s.section_start
+  ), want as (
+    select s.client_id, s.turn, s.section_start, u.grant_id, false as is_new, 0 as left_minor,
+      u.recorded, s.room_minor as cap
+    from section s
+    join used u on u.client_id = s.client_id and u.section_start = s.section_start
+    where u.recorded > u.kept
+    union all
+    select s.client_id, s.turn, s.section_start, c.grant_id, true, c.left_minor,
+      coalesce(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
+    from section s
+    join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
+      and c.expires_at > s.begins_at
+    left join used u on u.client_id = s.client_id and u.section_start = s.section_start
+      and u.grant_id = c.grant_id
+    where s.growth_minor + s.recorded > s.kept and c.left_minor + coalesce(u.recorded, 0) > 0
+  )
+  select w.client_id, row_number() over (partition by w.client_id
+      order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
+    g.metrics, g.models, g.agents, w.left_minor, w.recorded, w.cap
+  from want w join public.credit_grants g on g.id = w.grant_id;
+$$;
+comment on function _billing.promoted_wants is
+  'The turns in which sections use grants beyond what they keep, in their order.';
+
+-- One turn of each client, in the scope of its grant. New charges alone use more.
+create function _billing.promoted_turn(parts _billing.promoted_part[],
+  uses _billing.promoted_use[], wants _billing.promoted_want[], turn bigint)
 returns setof _billing.promoted_use
 language sql immutable set search_path = pg_catalog, pg_temp as $$
-  with want as (
-    select w.*, least(w.has_minor - coalesce(o.minor, 0), s.room_minor - coalesce(u.minor, 0),
-      case when not w.is_recorded then s.growth_minor - coalesce(u.grown, 0) end) as most
+  with used as (
+    select x.client_id, x.section_start, x.grant_id, sum(x.amount_minor) as minor
+    from unnest(uses) x group by 1, 2, 3
+  ), whole as (
+    select u.client_id, u.section_start, sum(u.minor) as minor from used u group by 1, 2
+  ), spent as (
+    -- Taken by sections of what is left of a grant, beyond what they give back to it.
+    select w.grant_id, sum(greatest(0, u.minor - w.recorded_minor)) as minor
     from unnest(wants) w
-    join unnest(sections) s on s.client_id = w.client_id and s.section_start = w.section_start
-    left join (
-      select x.client_id, x.section_start, sum(x.amount_minor) as minor,
-        sum(x.amount_minor) filter (where not x.is_recorded) as grown
-      from unnest(uses) x group by x.client_id, x.section_start
-    ) u on u.client_id = s.client_id and u.section_start = s.section_start
-    left join (
-      select x.grant_id, sum(x.amount_minor) as minor
-      from unnest(uses) x where not x.is_recorded group by x.grant_id
-    ) o on o.grant_id = w.grant_id and not w.is_recorded
+    join used u on u.client_id = w.client_id and u.section_start = w.section_start
+      and u.grant_id = w.grant_id
+    where w.is_new group by w.grant_id
+  ), want as (
+    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor + w.recorded_minor
+      - coalesce(u.minor, 0) - coalesce(s.minor, 0)) as most
+    from unnest(wants) w
+    left join whole a on a.client_id = w.client_id and a.section_start = w.section_start
+    left join used u on u.client_id = w.client_id and u.section_start = w.section_start
+      and u.grant_id = w.grant_id
+    left join spent s on s.grant_id = w.grant_id
+    where w.turn = promoted_turn.turn
   ), part as (
-    select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open
+    select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open,
+      p.growth_minor - coalesce(u.grown, 0) as fresh
     from unnest(parts) p
     left join (
-      select x.client_id, x.section_start, x.place, sum(x.amount_minor) as minor
+      select x.client_id, x.section_start, x.place, sum(x.amount_minor) as minor,
+        sum(x.amount_minor) filter (where x.is_new) as grown
       from unnest(uses) x group by x.client_id, x.section_start, x.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
   ), wanted as (
-    select w.*, p.place, p.subject, p.open,
-      sum(p.open) over (partition by w.client_id order by p.place) - p.open as taken
+    select w.*, p.place, o.minor as open,
+      sum(o.minor) over (partition by w.client_id order by p.place) - o.minor as taken
     from want w
-    join part p on p.client_id = w.client_id and p.section_start = w.section_start and p.open > 0
+    join part p on p.client_id = w.client_id and p.section_start = w.section_start
+      and (w.metrics is null or p.metric = any (w.metrics))
+      and (w.models is null or p.model = any (w.models))
+      and (w.agents is null or p.agent = any (w.agents))
+    cross join lateral (
+      select case when w.is_new then least(p.open, p.fresh) else p.open end as minor) o
+    where o.minor > 0
   )
-  select x.client_id, x.section_start, x.place, x.subject, x.grant_id, x.is_recorded,
+  select x.client_id, x.section_start, x.place, x.grant_id, x.is_new,
     least(x.open, x.most - x.taken)
   from wanted x
   where x.most > x.taken;
@@ -10174,11 +10273,14 @@ comment on function _billing.promoted_turn is
 -- Lines of promotional credit, and the rating of periods that may have some.
 
 create function _billing.sum_line(client_id uuid, section_start date, section_end date, kind text,
-  rating_key text, metric text, precise_amount numeric, amount_minor numeric)
-returns _billing.rated_line language sql immutable
-return (client_id, section_start, section_end, kind, rating_key, null, metric, null, null, null,
+  rating_key text, metric text, precise_amount numeric, amount_minor numeric,
+  model text default null, agent text default null)
+returns _billing.rated_line language sql stable
+return (client_id, section_start, section_end, kind, rating_key, model, metric, null, agent, null,
   null, null, null, null, null, null, null, precise_amount, amount_minor, null, null, null, null,
-  null, case kind when 'promotional_credit' then 'Promotional credit' end, null
+  null, case kind when 'promotional_credit' then 'Promotional credit' end,
+  case kind when 'promotional_credit'
+    then concat_ws(' · ', coalesce(_billing.display_metric(metric), 'minimum'), model, agent) end
   )::_billing.rated_line;
 comment on function _billing.sum_line is 'A line that is of a section, and of no usage by itself.';
 
@@ -10186,16 +10288,17 @@ comment on function _billing.sum_line is 'A line that is of a section, and of no
 create function _billing.promoted_bookings(targets billing.rating_target[])
 returns setof _billing.rated_line
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select _billing.sum_line(b.client_id, b.section_start, null, (b.sample).kind, b.rating_key, null,
-    b.precise_amount, b.amount_minor)
+  select _billing.sum_line(b.client_id, b.section_start, null, (b.sample).kind, b.rating_key,
+    (b.sample).metric, b.precise_amount, b.amount_minor, (b.sample).model, (b.sample).agent)
   from _billing.booked_lines(targets) b
   where (b.sample).kind <> 'tax';
 $$;
 comment on function _billing.promoted_bookings is
   'What is booked for targets before tax, as far as promotional credit depends on it.';
 
--- One line of each section and grant, and rows of kind `reduction` for the taxes: what discount and
--- promotional credit take off each metric of a section.
+-- One line of each section, grant, metric, model and agent: which grant took how much of which
+-- charges, so that rating again keeps it. And rows of kind `reduction` for the taxes: what discount
+-- and promotional credit take off each metric of a section.
 create function _billing.promotional_lines(targets billing.rating_target[],
   charges _billing.rated_line[], as_of timestamptz)
 returns setof _billing.rated_line
@@ -10209,26 +10312,31 @@ declare
   sections constant _billing.promoted_section[] := array(
     select s from _billing.promoted_sections(targets, charges, terms, booked) s);
   parts constant _billing.promoted_part[] := array(
-    select p from _billing.promoted_parts(charges, terms) p);
+    select p from _billing.promoted_parts(charges, terms, booked) p);
+  kept constant _billing.promoted_use[] := array(
+    select k from _billing.promoted_kept(sections, parts, booked) k);
   wants constant _billing.promoted_want[] := array(
-    select w from _billing.promoted_wants(sections, booked, array(
+    select w from _billing.promoted_wants(sections, kept, booked, array(
       select c from _billing.burning_credits(targets, as_of) c)) w);
-  uses _billing.promoted_use[] := array[]::_billing.promoted_use[];
+  uses _billing.promoted_use[] := kept;
 begin
   for n in 1..coalesce((select max(w.turn) from unnest(wants) w), 0) loop
     uses := uses || array(
-      select u from _billing.promoted_turn(sections, parts, uses, array(
-        select w from unnest(wants) w where w.turn = n)) u);
+      select u from _billing.promoted_turn(parts, uses, wants, n) u);
   end loop;
   return query
   select (x.line).*
   from (
     select _billing.sum_line(s.client_id, s.section_start, s.section_end, 'promotional_credit',
-      'promotional|' || u.grant_id, null, -sum(u.amount_minor) / _billing.to_minor(1, s.exponent),
-      -sum(u.amount_minor)) as line
+      _billing.promotional_key(u.grant_id, p.metric, p.model, p.agent), p.metric,
+      -sum(u.amount_minor) / _billing.to_minor(1, s.exponent), -sum(u.amount_minor), p.model,
+      p.agent) as line
     from unnest(uses) u
     join unnest(sections) s on s.client_id = u.client_id and s.section_start = u.section_start
-    group by s.client_id, s.section_start, s.section_end, s.exponent, u.grant_id
+    join unnest(parts) p on p.client_id = u.client_id and p.section_start = u.section_start
+      and p.place = u.place
+    group by s.client_id, s.section_start, s.section_end, s.exponent, u.grant_id, p.metric,
+      p.model, p.agent
     union all
     select _billing.sum_line(p.client_id, p.section_start, s.section_end, 'reduction', null,
       p.subject, null, -sum(p.discount_minor + coalesce(u.minor, 0)))
@@ -10239,7 +10347,8 @@ begin
       from unnest(uses) y group by y.client_id, y.section_start, y.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
     where (p.client_id, p.section_start) in (
-      select y.client_id, y.section_start from unnest(uses) y)
+        select y.client_id, y.section_start from unnest(uses) y)
+      and p.discount_minor + coalesce(u.minor, 0) <> 0
     group by p.client_id, p.section_start, s.section_end, p.subject
   ) x;
 end $$;
@@ -11853,22 +11962,32 @@ comment on function _billing.use_credit is 'Books what grants pay.';
 
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
--- Books what lines of drafts use of their grants, or give back, as they are issued.
+-- Books what lines of drafts use of their grants, or give back, as they are issued. A section
+-- that gives back to a grant and takes again for other charges moves the difference alone, as one
+-- movement of no line.
 create function _billing.use_promotional_credit(invoice_ids uuid[], as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   movements constant _billing.credit_movement[] := array(
-    select (_billing.grant_of(l.rating_key), case when l.amount_minor < 0 then 'discount'
-        else 'discount_return' end, l.amount_minor, as_of, l.invoice_id, l.id,
+    select (x.grant_id, case when sum(x.amount_minor) < 0 then 'discount'
+        else 'discount_return' end, sum(x.amount_minor), as_of, x.invoice_id, x.line_id,
       null)::_billing.credit_movement
-    -- Lines are read of clients that have such grants, and of no other.
-    from unnest(array(
-      select i.id from public.invoices i
-      where i.id = any (invoice_ids) and exists (
-        select from public.credit_grants g
-        where g.client_id = i.client_id and g.kind = 'promotional' offset 0))) x(id)
-    join public.invoice_lines l on l.invoice_id = x.id and l.kind = 'promotional_credit'
-      and l.amount_minor <> 0);
+    from (
+      select l.invoice_id, l.section_start, g.id as grant_id, l.amount_minor,
+        case when abs(sum(l.amount_minor) over w) = sum(abs(l.amount_minor)) over w
+          then l.id end as line_id
+      -- Lines are read of clients that have such grants, and of no other.
+      from unnest(array(
+        select i.id from public.invoices i
+        where i.id = any (invoice_ids) and exists (
+          select from public.credit_grants g
+          where g.client_id = i.client_id and g.kind = 'promotional' offset 0))) x(id)
+      join public.invoice_lines l on l.invoice_id = x.id and l.kind = 'promotional_credit'
+      cross join lateral (select _billing.grant_of(l.rating_key) as id) g
+      window w as (partition by l.invoice_id, l.section_start, g.id)
+    ) x
+    group by x.invoice_id, x.section_start, x.grant_id, x.line_id
+    having sum(x.amount_minor) <> 0);
 begin
   if movements <> '{}' then
     perform _billing.move_credit(movements);
@@ -11877,17 +11996,25 @@ end $$;
 comment on function _billing.use_promotional_credit is
   'Books what invoices that are issued use of promotional credit.';
 
--- Books what a credit note gives back of it. A note's lines are positive where they give.
+-- Books what a credit note gives back of it, as above. A note's lines are positive where they give.
 create function _billing.return_promotional_credit(note_id uuid, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   movements constant _billing.credit_movement[] := array(
-    select (_billing.grant_of(l.rating_key), case when l.amount_minor > 0 then 'discount'
-        else 'discount_return' end, -l.amount_minor, as_of, n.invoice_id, null,
-      n.id)::_billing.credit_movement
-    from public.credit_notes n
-    join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
-    where n.id = note_id and l.amount_minor <> 0);
+    select (x.grant_id, case when sum(x.amount_minor) > 0 then 'discount'
+        else 'discount_return' end, -sum(x.amount_minor), as_of, x.invoice_id, null,
+      note_id)::_billing.credit_movement
+    from (
+      select n.invoice_id, g.id as grant_id, l.amount_minor,
+        case when abs(sum(l.amount_minor) over w) = sum(abs(l.amount_minor)) over w
+          then l.id end as line_id
+      from public.credit_notes n
+      join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
+      cross join lateral (select _billing.grant_of(l.rating_key) as id) g
+      where n.id = note_id
+      window w as (partition by g.id)
+    ) x
+    group by x.invoice_id, x.grant_id, x.line_id having sum(x.amount_minor) <> 0);
 begin
   if movements <> '{}' then
     perform _billing.move_credit(movements);
@@ -12134,10 +12261,11 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
     from public.credit_grants g
     join public.invoices i on i.client_id = g.client_id and i.status = 'draft'
     join public.invoice_lines l on l.invoice_id = i.id
-      and l.rating_key = 'promotional|' || g.id
+      and _billing.grant_of(l.rating_key) = g.id
     where g.id = promotional_left.grant_id and not exists (
       -- Of an invoice that is being issued, whose use is booked.
-      select from public.credit_entries e where e.line_id = l.id)), 0))::bigint;
+      select from public.credit_entries e where e.invoice_id = l.invoice_id
+        and e.grant_id = g.id)), 0))::bigint;
 $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
@@ -12173,14 +12301,25 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
       ',' order by l.position) || ']')::json as lines
     from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
+  ), promoted as (
+    -- All that a grant takes off a period, once: its lines say of which charges.
+    select l.invoice_id, _billing.grant_of(l.rating_key) as grant_id, l.description,
+      sum(l.amount_minor) as amount_minor, min(l.position) as position
+    from line l where l.kind = 'promotional_credit'
+    group by l.invoice_id, 2, l.description having sum(l.amount_minor) <> 0
   ), discounted as (
-    -- Of promotional credit with what is left of the grant.
-    select l.invoice_id, json_agg(case when l.kind = 'discount' then json_build_object(
-        'description', l.description, 'amount_minor', l.amount_minor)
-      else json_build_object('description', l.description, 'amount_minor', l.amount_minor,
-        'left_minor', _billing.promotional_left(_billing.grant_of(l.rating_key))) end
-      order by l.position) as discounts
-    from line l where l.kind in ('discount', 'promotional_credit') group by l.invoice_id
+    select x.invoice_id, json_agg(x.discount order by x.position) as discounts
+    from (
+      select l.invoice_id, l.position, json_build_object('description', l.description,
+        'amount_minor', l.amount_minor) as discount
+      from line l where l.kind = 'discount'
+      union all
+      -- Of promotional credit with what is left of the grant.
+      select p.invoice_id, p.position, json_build_object('description', p.description,
+        'amount_minor', p.amount_minor, 'left_minor', _billing.promotional_left(p.grant_id))
+      from promoted p
+    ) x
+    group by x.invoice_id
   ), taxed as (
     select l.invoice_id, json_agg(json_build_object('name', l.tax_name,
       'rate_percent', _billing.decimal_text(l.tax_rate_percent), 'behavior', l.tax_behavior,
@@ -13092,8 +13231,6 @@ begin
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
       then 'a scope that is given names something'
-    when kind = 'promotional' and coalesce(metrics, models, agents) is not null
-      then 'promotional credit is for all usage: leave out metrics, models and agents'
   end;
   if problem is not null then
     perform billing.raise_error('invalid_argument', problem);
@@ -13296,9 +13433,16 @@ begin
         'per', null, 'amount_minor', x.amount_minor, 'tiers', null) order by x.kind desc,
         x.description) filter (
         where x.kind not in ('discount', 'promotional_credit', 'tax')), '[]') as lines,
-      coalesce(jsonb_agg(jsonb_build_object('description', x.description,
-        'amount_minor', x.amount_minor) order by x.kind, x.description) filter (
-        where x.kind in ('discount', 'promotional_credit')), '[]') as discounts,
+      -- All that goes back to a grant of promotional credit, once.
+      coalesce((select jsonb_agg(jsonb_build_object('description', y.description,
+          'amount_minor', y.minor) order by y.kind, y.description, y.grant_id)
+        from (
+          select d.kind, d.description, _billing.grant_of(d.rating_key) as grant_id,
+            sum(d.amount_minor) as minor
+          from public.credit_note_lines d
+          where d.credit_note_id = n.id and d.kind in ('discount', 'promotional_credit')
+          group by 1, 2, 3 having d.kind = 'discount' or sum(d.amount_minor) <> 0
+        ) y), '[]') as discounts,
       coalesce(jsonb_agg(jsonb_build_object('name', x.tax_name,
         'rate_percent', _billing.decimal_text(x.tax_rate_percent),
         'behavior', x.tax_behavior, 'base_minor', x.tax_base_minor,

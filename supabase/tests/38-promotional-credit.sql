@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(48);
+select plan(51);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
@@ -35,8 +35,8 @@ select results_eq($$select _billing.share_of(100, x, 7) - _billing.share_of(100,
     from (values (3, 3), (6, 3), (7, 1)) v(x, y)$$,
   $$values (43::numeric), (43), (14)$$, 'shares come to the amount');
 select is(_billing.share_of(-5, 1, 2), -3::numeric, 'half a unit goes away from zero');
-select is(_billing.grant_of('promotional|00000000-0000-4000-8000-000000003849'),
-  '00000000-0000-4000-8000-000000003849', 'a key names its grant');
+select is(_billing.grant_of(_billing.promotional_key('00000000-0000-4000-8000-000000003849', 'a|b',
+  null, 'c')), '00000000-0000-4000-8000-000000003849', 'a key names its grant');
 select is(_billing.grant_of('discount'), null, 'another key none');
 select is((_billing.sum_line(pg_temp.acme(), null, null, 'promotional_credit', null, null, null,
     -5)).description, 'Promotional credit', 'a line says what it is');
@@ -70,9 +70,11 @@ create function pg_temp.terms() returns _billing.section_terms[] language sql as
   select array(select (t.client_id, t.period_start, t.exponent, t.discount_percent,
     t.discount_minor, t.taxes)::_billing.section_terms from billing.period_terms(pg_temp.may()) t);
 $$;
-select results_eq($$select p.subject, p.amount_minor, p.discount_minor
-    from _billing.promoted_parts(pg_temp.charges(), pg_temp.terms()) p$$,
-  $$values ('minimum', 10000::numeric, 0::numeric)$$, 'parts');
+select results_eq($$select p.subject, p.amount_minor, p.discount_minor, p.growth_minor
+    from _billing.promoted_parts(pg_temp.charges(), pg_temp.terms(), array[_billing.sum_line(
+      pg_temp.acme(), '2026-05-01', null, 'minimum', null, null, 70, 7000)]) p$$,
+  $$values ('minimum', 10000::numeric, 0::numeric, 3000::numeric)$$,
+  'parts, and what of them is not booked');
 select results_eq($$select s.room_minor, s.growth_minor, s.begins_at
     from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(), pg_temp.terms(), '{}') s$$,
   $$values (10000::numeric, 10000::numeric, '2026-05-01 00:00+00'::timestamptz)$$,
@@ -80,29 +82,51 @@ select results_eq($$select s.room_minor, s.growth_minor, s.begins_at
 select results_eq($$select c.left_minor
     from _billing.burning_credits(pg_temp.may(), '2026-06-01') c$$,
   $$values (4000::numeric)$$, 'the credit there is');
-select results_eq($$select w.turn, w.is_recorded, w.has_minor from _billing.promoted_wants(
-    array(select s from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(),
-      pg_temp.terms(), '{}') s), '{}',
-    array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w$$,
-  $$values (1::bigint, false, 4000::numeric)$$, 'one turn of one grant');
+create function pg_temp.sections() returns _billing.promoted_section[] language sql as $$
+  select array(select s from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(),
+    pg_temp.terms(), '{}') s);
+$$;
+create function pg_temp.parts() returns _billing.promoted_part[] language sql as $$
+  select array(select p from _billing.promoted_parts(pg_temp.charges(), pg_temp.terms(), '{}') p);
+$$;
+create function pg_temp.had(minor numeric) returns _billing.rated_line[] language sql as $$
+  select array[_billing.sum_line(pg_temp.acme(), '2026-05-01', null, 'promotional_credit',
+    _billing.promotional_key(grant_id, null, null, null), null, -minor / 100, -minor)] from made;
+$$;
+create function pg_temp.want(is_new boolean, metrics text[], has numeric, had numeric)
+returns _billing.promoted_want language sql as $$
+  select (pg_temp.acme(), 1, '2026-05-01', grant_id, is_new, metrics, null, null, has, had,
+    9000)::_billing.promoted_want from made;
+$$;
+select results_eq($$select w.turn, w.is_new, w.left_minor, w.recorded_minor, w.cap_minor
+    from _billing.promoted_wants(pg_temp.sections(), '{}', '{}',
+      array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w$$,
+  $$values (1::bigint, true, 4000::numeric, 0::numeric, 10000::numeric)$$,
+  'one turn of one grant');
+select results_eq($$select w.turn, w.is_new, w.recorded_minor
+    from _billing.promoted_wants(pg_temp.sections(), '{}', pg_temp.had(700),
+      array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w order by 1$$,
+  $$values (1::bigint, false, 700::numeric), (2, true, 700)$$,
+  'the rest of what is recorded goes first');
+select results_eq($$select k.is_new, k.amount_minor
+    from _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(), pg_temp.had(12000)) k$$,
+  $$values (false, 10000::numeric)$$, 'it is kept as far as its charges come to it');
+select is_empty($$select k.* from unnest(pg_temp.had(5)) x
+    cross join _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(),
+      array[jsonb_populate_record(x, '{"metric": "units"}')]) k$$, 'and of no other charges');
+-- 75.00 that were recorded, and of 120.00 what is left of 90.00.
 select results_eq($$
-  with given as (
-    select array(select s from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(),
-        pg_temp.terms(), '{}') s) as sections,
-      array(select p from _billing.promoted_parts(pg_temp.charges(), pg_temp.terms()) p) as parts,
-      (pg_temp.acme(), 1, '2026-05-01', pg_temp.acme(), true, 7500)::_billing.promoted_want as had,
-      (pg_temp.acme(), 2, '2026-05-01', pg_temp.acme(), false, 12000)::_billing.promoted_want
-        as more
-  ), kept as (
-    select array(select u from _billing.promoted_turn(g.sections, g.parts, '{}',
-      array[g.had]) u) as uses from given g
+  with moved as (
+    select array(select u from _billing.promoted_turn(pg_temp.parts(), '{}',
+      array[pg_temp.want(false, null, 0, 7500)], 1) u) as uses
   )
-  select u.amount_minor from kept k cross join unnest(k.uses) u
+  select u.amount_minor from moved m cross join unnest(m.uses) u
   union all
-  select u.amount_minor from given g cross join kept k
-  cross join _billing.promoted_turn(g.sections, g.parts, k.uses, array[g.more]) u$$,
-  $$values (7500::numeric), (2500)$$,
-  'no more is taken than is left of a part');
+  select u.amount_minor from moved m cross join _billing.promoted_turn(pg_temp.parts(), m.uses,
+    array[pg_temp.want(true, null, 12000, 7500)], 1) u$$,
+  $$values (7500::numeric), (1500)$$, 'no more is taken than a section may use');
+select is_empty($$select * from _billing.promoted_turn(pg_temp.parts(), '{}',
+  array[pg_temp.want(true, '{units}', 12000, 0)], 1)$$, 'nothing out of scope');
 
 -- May: 100.00 − 40.00 = 60.00, and 12.00 of tax on that.
 select results_eq($$select r.kind, r.amount_minor, r.tax_base_minor
@@ -169,7 +193,7 @@ select is((pg_temp.invoice('draft')).document -> 'discounts' -> 0 ->> 'left_mino
   'a draft says what will be left');
 select is(_billing.promotional_left(grant_id), 0::bigint, 'as drafts use it up') from made;
 select results_eq($$select c.left_minor from _billing.burning_credits(array[(pg_temp.acme(),
-    '2026-06-01', '2026-07-01')::billing.rating_target], '2026-06-05') c order by c.place$$,
+    '2026-06-01', '2026-07-01')::billing.rating_target], '2026-06-05') c$$,
   $$values (0::numeric), (0)$$, 'other periods leave drafts what they have');
 
 -- One that gave credit back cannot be void once that is used.
@@ -228,10 +252,6 @@ select results_eq($$
       {"rate_percent": 3, "behavior": "exclusive"}]')) v(place, name, taxes) order by place$$,
   $$values ('alike', 0::numeric), ('alone', 40), ('contained', 1)$$,
   'taxes on items in favour leave so much of the charges');
-
-select throws_ok($$select billing.grant_credit(pg_temp.acme(), 100, 'promotional',
-    metrics => '{input_tokens}')$$, 'PT400',
-  'promotional credit is for all usage: leave out metrics, models and agents', 'it has no scope');
 
 select * from finish();
 rollback;

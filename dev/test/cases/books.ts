@@ -8,7 +8,8 @@ const texts = z.array(z.object({ line: z.string() }));
  * The books of these clients as lines a person can check, in this order:
  * - `#1 A open 5000: web_searches 1995, minimum 3005` invoices (drafts as `draft`): total, lines in
  *   their order; `late …` for earlier periods, `… JPY` unless USD, `… due 4000` unless all is due,
- *   `for #1` when it replaces that one; taxes as `name base amount`;
+ *   `for #1` when it replaces that one; taxes as `name base amount`; promotional credit with what
+ *   it takes off which charges, all grants together;
  * - `#1-CN1 1000: off due 600, balance 400, refund 0, credit 0` credit notes;
  * - `blocked A 2026-06-01 unpriced_usage` what could not be billed;
  * - `balance A 400` credit that the next invoice will take;
@@ -17,13 +18,21 @@ const texts = z.array(z.object({ line: z.string() }));
 export async function describeBooks(sql: Sql, clients: Clients): Promise<string[]> {
   const ids = [...clients.values()];
   const rows = await sql`
-    with line as (
-      select l.invoice_id, string_agg(concat_ws(' ', case when l.is_late then 'late' end,
-        case l.kind when 'usage' then concat_ws('@', concat_ws(' ',
+    with said as (
+      select l.invoice_id, l.is_late, l.position, l.amount_minor, case l.kind
+        when 'usage' then concat_ws('@', concat_ws(' ',
             nullif(l.rate_class, 'standard'), l.metric), l.agent)
-          when 'tax' then l.tax_name || ' ' || l.tax_base_minor else l.kind end,
-        l.amount_minor), ', ' order by l.position) as text
-      from public.invoice_lines l group by l.invoice_id
+        when 'tax' then l.tax_name || ' ' || l.tax_base_minor else l.kind end as what
+      from public.invoice_lines l where l.kind <> 'promotional_credit'
+      union all
+      select l.invoice_id, l.is_late, min(l.position), sum(l.amount_minor),
+        'promotion on ' || concat_ws('@', coalesce(l.metric, 'minimum'), l.agent)
+      from public.invoice_lines l where l.kind = 'promotional_credit'
+      group by l.invoice_id, l.is_late, l.metric, l.model, l.agent
+    ), line as (
+      select s.invoice_id, string_agg(concat_ws(' ', case when s.is_late then 'late' end, s.what,
+        s.amount_minor), ', ' order by s.position) as text
+      from said s group by s.invoice_id
     ), shown as (
       select 1 as part, i.number as place, concat(
         coalesce('#' || ltrim(right(i.number, 6), '0') || ' ', ''), c.name, ' ', i.status, ' ',

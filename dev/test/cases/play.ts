@@ -61,6 +61,8 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
     case "grant":
       await sql`select billing.grant_credit(${idOf(clients, step.key)}, ${step.amount},
         kind => ${step.terms.kind ?? "paid"}, metrics => ${step.terms.metrics ?? null}::text[],
+        models => ${step.terms.models ?? null}::text[],
+        agents => ${step.terms.agents ?? null}::text[],
         expires_on => ${step.terms.expires_on ?? null}::text::date,
         priority => ${step.terms.priority ?? 50}, as_of => ${step.at})`;
       return;

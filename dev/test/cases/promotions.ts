@@ -29,7 +29,7 @@ export const promotions: readonly Case[] = [
       run("2026-07-01"),
     ],
     books: [
-      "#1 A open 720 due 220: web_searches 1000, promotional_credit -400, VAT 600 120",
+      "#1 A open 720 due 220: web_searches 1000, promotion on web_searches -400, VAT 600 120",
     ],
   },
   {
@@ -42,7 +42,7 @@ export const promotions: readonly Case[] = [
       run("2026-07-01"),
     ],
     books: [
-      "#1 A open 600: web_searches 1000, discount -100, promotional_credit -400, VAT 500 100",
+      "#1 A open 600: web_searches 1000, discount -100, promotion on web_searches -400, VAT 500 100",
     ],
   },
   {
@@ -54,7 +54,7 @@ export const promotions: readonly Case[] = [
       searches("A", "2026-06-10", 1200),
       run("2026-07-01"),
     ],
-    books: ["#1 A open 600: web_searches 1200, promotional_credit -600, VAT 500 100"],
+    books: ["#1 A open 600: web_searches 1200, promotion on web_searches -600, VAT 500 100"],
   },
   {
     name: "a charge is not reduced below zero, and the invoice of it is of nothing",
@@ -68,8 +68,8 @@ export const promotions: readonly Case[] = [
       run("2026-08-01"),
     ],
     books: [
-      "#1 A paid 0: web_searches 1000, promotional_credit -1000",
-      "#2 A open 360: web_searches 800, promotional_credit -500, VAT 300 60",
+      "#1 A paid 0: web_searches 1000, promotion on web_searches -1000",
+      "#2 A open 360: web_searches 800, promotion on web_searches -500, VAT 300 60",
     ],
   },
   {
@@ -83,8 +83,8 @@ export const promotions: readonly Case[] = [
       run("2026-08-01"),
     ],
     books: [
-      "#1 A paid 0: web_searches 1000, promotional_credit -1000",
-      "#2 A open 500: web_searches 1000, promotional_credit -500",
+      "#1 A paid 0: web_searches 1000, promotion on web_searches -1000",
+      "#2 A open 500: web_searches 1000, promotion on web_searches -500",
     ],
   },
   {
@@ -98,7 +98,7 @@ export const promotions: readonly Case[] = [
       run("2026-07-01"),
     ],
     books: [
-      "#1 A paid 200 due 0: web_searches 1000, promotional_credit -800",
+      "#1 A paid 200 due 0: web_searches 1000, promotion on web_searches -800",
       "credit A 300 of 500",
     ],
   },
@@ -113,7 +113,7 @@ export const promotions: readonly Case[] = [
       run("2026-07-31T12:00:00Z"),
     ],
     books: [
-      "#1 A paid 0: web_searches 1000, promotional_credit -1000",
+      "#1 A paid 0: web_searches 1000, promotion on web_searches -1000",
       "#2 A open 200: web_searches 200",
       "credit A 500 of 1500 expired",
     ],
@@ -127,7 +127,10 @@ export const promotions: readonly Case[] = [
       searches("A", "2026-06-10", 300),
       run("2026-07-01"),
     ],
-    books: ["#1 A open 1500: web_searches 300, minimum 1700, promotional_credit -500"],
+    books: [
+      "#1 A open 1500: web_searches 300, minimum 1700, promotion on web_searches -300, " +
+      "promotion on minimum -200",
+    ],
   },
   {
     name: "one-off items are charged in full, and one in favour leaves less to reduce",
@@ -140,7 +143,7 @@ export const promotions: readonly Case[] = [
       run("2026-07-01"),
     ],
     books: [
-      "#1 A paid 0: web_searches 500, one_off -200, promotional_credit -300",
+      "#1 A paid 0: web_searches 500, one_off -200, promotion on web_searches -300",
       "credit A 100 of 400",
     ],
   },
@@ -153,7 +156,7 @@ export const promotions: readonly Case[] = [
       run("2026-08-01"),
     ],
     books: [
-      "#1 A paid 720 due 0: web_searches 1000, promotional_credit -400, VAT 600 120",
+      "#1 A paid 720 due 0: web_searches 1000, promotion on web_searches -400, VAT 600 120",
       "#1-CN1 720: off due 720",
       "credit A 200 of 400",
     ],
@@ -168,7 +171,7 @@ export const promotions: readonly Case[] = [
       run("2026-08-01"),
     ],
     books: [
-      "#1 A paid 720 due 0: web_searches 1000, promotional_credit -400, VAT 600 120",
+      "#1 A paid 720 due 0: web_searches 1000, promotion on web_searches -400, VAT 600 120",
       "#2 A open 120: web_searches 100, VAT 100 20",
       "#1-CN1 720: off due 720",
       "credit A 200 of 400 expired",
@@ -189,9 +192,9 @@ export const promotions: readonly Case[] = [
       run("2026-09-01"),
     ],
     books: [
-      "#1 A paid 0: web_searches 1000, promotional_credit -1000",
-      "#2 A open 200: web_searches 200, late web_searches -300, late promotional_credit 300",
-      "#3 A open 200: web_searches 500, promotional_credit -300",
+      "#1 A paid 0: web_searches 1000, promotion on web_searches -1000",
+      "#2 A open 200: web_searches 200, late web_searches -300, late promotion on web_searches 300",
+      "#3 A open 200: web_searches 500, promotion on web_searches -300",
     ],
   },
   {
@@ -207,9 +210,9 @@ export const promotions: readonly Case[] = [
       run("2026-08-01"),
     ],
     books: [
-      "#1 A paid 0: web_searches 400, promotional_credit -400",
-      "#2 A open 400: web_searches 600, late web_searches 300, promotional_credit -200, " +
-      "late promotional_credit -300",
+      "#1 A paid 0: web_searches 400, promotion on web_searches -400",
+      "#2 A open 400: web_searches 600, late web_searches 300, promotion on web_searches -200, " +
+      "late promotion on web_searches -300",
     ],
   },
   {
@@ -227,9 +230,9 @@ export const promotions: readonly Case[] = [
       run("2026-09-01"),
     ],
     books: [
-      "#1 A open 900: web_searches 1000, promotional_credit -100",
-      "#2 A paid 0: late web_searches 300, late promotional_credit -300",
-      "#3 A paid 0: web_searches 100, promotional_credit -100",
+      "#1 A open 900: web_searches 1000, promotion on web_searches -100",
+      "#2 A paid 0: late web_searches 300, late promotion on web_searches -300",
+      "#3 A paid 0: web_searches 100, promotion on web_searches -100",
       "credit A 100 of 500",
     ],
   },
@@ -243,8 +246,8 @@ export const promotions: readonly Case[] = [
       run("2026-07-04"),
     ],
     books: [
-      "#1 A void 720: web_searches 1000, promotional_credit -400, VAT 600 120",
-      "#2 A open 720 for #1: web_searches 1000, promotional_credit -400, VAT 600 120",
+      "#1 A void 720: web_searches 1000, promotion on web_searches -400, VAT 600 120",
+      "#2 A open 720 for #1: web_searches 1000, promotion on web_searches -400, VAT 600 120",
     ],
   },
   {
@@ -257,7 +260,7 @@ export const promotions: readonly Case[] = [
       credit(1, null, "2026-07-03"),
     ],
     books: [
-      "#1 A paid 720 due 0: web_searches 1000, promotional_credit -400, VAT 600 120",
+      "#1 A paid 720 due 0: web_searches 1000, promotion on web_searches -400, VAT 600 120",
       "#1-CN1 720: balance 720",
       "balance A 720",
     ],

@@ -12,7 +12,13 @@ export interface Transactions extends AsyncDisposable {
 export function transactions(): Transactions {
   const url = process.env["DATABASE_URL"];
   if (url === undefined) throw new Error("DATABASE_URL must name a migrated database");
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { jit: false } });
+  const sql = postgres(url, {
+    max: 1,
+    // A connection that the driver replaces after half an hour would take its transaction along.
+    max_lifetime: null,
+    onnotice: () => {},
+    connection: { jit: false },
+  });
   return {
     async rolledBack(work) {
       await sql`begin`;

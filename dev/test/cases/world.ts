@@ -27,6 +27,8 @@ export interface GrantTerms {
   /** Paid, unless said otherwise. */
   readonly kind?: "paid" | "promotional";
   readonly metrics?: readonly string[];
+  readonly models?: readonly string[];
+  readonly agents?: readonly string[];
   readonly priority?: number;
   /** The client-local day at whose beginning it expires. */
   readonly expires_on?: string;

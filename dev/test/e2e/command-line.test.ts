@@ -213,7 +213,7 @@ Deno.test("credits: granted, listed and shown with what is left", async () => {
   strictEqual((await parse("balance", name))[0].granted_minor, 12345);
   const listed = await run("billing", "credits", "list", name);
   match(listed.out, /paid +123\.45 USD +123\.45 USD +usable/);
-  const gift = ["--reference", `gift ${name}`, "--promotional"];
+  const gift = ["--reference", `gift ${name}`, "--promotional", "--model", "none"];
   strictEqual((await parse("grant", name, "500", ...gift)).kind, "promotional");
   strictEqual((await parse("balance", name))[0].promotional_minor, 500);
   const without = await run("billing", "credits", "grant", name, "1");

@@ -23,6 +23,7 @@ import {
 
 const runs = Number(process.env["PROPERTY_RUNS"] ?? 12);
 const seed = Number(process.env["PROPERTY_SEED"] ?? Date.now() % 2 ** 31);
+const OTHER_MODEL = "gpt-4o";
 const MONTHS = ["2026-06", "2026-07", "2026-08", "2026-09"] as const;
 
 const vat = { name: "VAT", rate_percent: "20", behavior: "exclusive" } as const;
@@ -47,11 +48,16 @@ const terms = fc.record({
   kind: fc.constantFrom<GrantTerms["kind"]>("promotional", "promotional", "paid"),
   priority: fc.integer({ min: 1, max: 3 }),
   expires_on: fc.constantFrom("2026-07-01", "2026-08-15", "2026-12-01"),
-  metrics: fc.constantFrom(undefined, undefined, ["units"], ["web_searches"]),
-}, { requiredKeys: ["kind"] }).map(({ metrics, ...rest }): GrantTerms => ({
-  ...rest,
-  ...metrics === undefined || rest.kind === "promotional" ? {} : { metrics },
-}));
+  scope: fc.constantFrom(
+    {},
+    {},
+    { metrics: ["units"] },
+    { metrics: ["web_searches"] },
+    { models: [OTHER_MODEL] },
+    { agents: ["OTHER"] },
+    { metrics: ["units"], agents: ["AGENT", "OTHER"] },
+  ),
+}, { requiredKeys: ["kind"] }).map(({ scope, ...rest }): GrantTerms => ({ ...rest, ...scope }));
 const month = fc.record({
   grants: fc.array(fc.tuple(fc.integer({ min: 1, max: 1500 }), terms), { maxLength: 2 }),
   /** Searches and units of this month and, late, of an earlier one. */
@@ -61,6 +67,7 @@ const month = fc.record({
       count: fc.integer({ min: 1, max: 700 }),
       metric: fc.constantFrom<"web_searches" | "units">("web_searches", "units"),
       agent: fc.constantFrom("AGENT", "OTHER"),
+      model: fc.constantFrom("claude-sonnet-4-20250514", OTHER_MODEL),
     }),
     { minLength: 1, maxLength: 4 },
   ),
@@ -81,9 +88,10 @@ function stepsOf(place: number, { grants, usage, item: amount }: Month): Step[] 
         ...expires_on > day ? { expires_on } : {},
       })
     ),
-    ...usage.map(({ back, count, metric, agent }) =>
+    ...usage.map(({ back, count, metric, agent, model }) =>
       log("A", `${MONTHS[Math.max(place - back, 0)]}-10`, {
         agent,
+        model,
         created_at: day,
         ...metric === "units" ? { other_features: { units: count } } : { web_searches: count },
       })

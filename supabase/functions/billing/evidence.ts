@@ -138,7 +138,8 @@ async function factsOf({ sql }: Session, { id, client_id, start, end }: Period):
           'effective_from', x.effective_from::text, 'effective_until', x.effective_until::text)),
         '[]') from public.stripe_meters x where x.client_id = c.id and ${overlaps}),
       'promotional', (select coalesce(jsonb_agg(jsonb_build_object(
-          'amount_minor', (-l.amount_minor)::text) order by l.position), '[]')
+          'amount_minor', (-l.amount_minor)::text, 'metric', l.metric, 'model', l.model,
+          'agent', l.agent) order by l.position), '[]')
         from public.invoice_lines l
         where l.invoice_id = ${id}::text::uuid and l.kind = 'promotional_credit'
           and not l.is_late and l.amount_minor < 0),

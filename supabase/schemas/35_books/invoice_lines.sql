@@ -63,8 +63,15 @@ create function _billing.item_of(rating_key text) returns uuid language sql immu
 return case when starts_with(rating_key, 'item|') then substr(rating_key, 6)::uuid end;
 comment on function _billing.item_of is 'The invoice item that a rating key names, or null.';
 
+-- A line of promotional credit is of one grant and one metric, model and agent.
+create function _billing.promotional_key(grant_id uuid, metric text, model text, agent text)
+returns text language sql stable
+return format('promotional|%s|%s', grant_id, jsonb_build_array(metric, model, agent));
+comment on function _billing.promotional_key is
+  'The rating key of what a grant of promotional credit takes off charges of these names.';
+
 -- The grant of a line of promotional credit; null for every other line, as above.
 create function _billing.grant_of(rating_key text) returns uuid language sql immutable
-return case when starts_with(rating_key, 'promotional|') then substr(rating_key, 13)::uuid end;
+return case when starts_with(rating_key, 'promotional|') then substr(rating_key, 13, 36)::uuid end;
 comment on function _billing.grant_of is
   'The grant of promotional credit that a rating key names, or null.';

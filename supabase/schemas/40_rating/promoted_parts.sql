@@ -20,36 +20,59 @@ return sign(amount * part) * div(2 * abs(amount * part) + whole, 2 * whole);
 comment on function _billing.share_of is 'What a part of a whole bears of an amount, rounded.';
 
 -- What a section charges by metric, model and agent, with what its discount takes off each: whole
--- minor units, so that no part is ever reduced below zero.
+-- minor units, so that no part is ever reduced below zero. `growth`: what of it is not booked yet.
 create type _billing.promoted_part as (client_id uuid, section_start date, place bigint,
   subject text, metric text, model text, agent text, amount_minor numeric,
-  discount_minor numeric);
+  discount_minor numeric, growth_minor numeric);
 
 create function _billing.promoted_parts(charges _billing.rated_line[],
-  terms _billing.section_terms[])
+  terms _billing.section_terms[], booked _billing.rated_line[])
 returns setof _billing.promoted_part
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   with part as (
-    select c.client_id, c.section_start, coalesce(c.metric, c.kind) as subject, c.metric, c.model,
-      c.agent, sum(c.amount_minor) as amount
-    from unnest(charges) c where c.kind in ('usage', 'minimum')
+    select x.client_id, x.section_start, coalesce(x.metric, x.kind) as subject, x.metric, x.model,
+      x.agent, sum(x.amount) as amount, sum(x.booked) as booked
+    from (
+      select c.client_id, c.section_start, c.kind, c.metric, c.model, c.agent,
+        c.amount_minor as amount, 0 as booked
+      from unnest(charges) c
+      union all
+      select b.client_id, b.section_start, b.kind, b.metric, b.model, b.agent, 0, b.amount_minor
+      from unnest(booked) b
+    ) x
+    where x.kind in ('usage', 'minimum')
     group by 1, 2, 3, 4, 5, 6
   ), placed as (
-    select p.*, row_number() over w as place, sum(p.amount) over w as upto
+    select p.*, row_number() over w as place, sum(p.amount) over w as upto,
+      sum(p.booked) over w as booked_upto,
+      sum(p.booked) over (partition by p.client_id, p.section_start) as booked_whole
     from part p
     window w as (partition by p.client_id, p.section_start order by p.metric collate "C" nulls last,
       p.model collate "C", p.agent collate "C")
+  ), given as (
+    select b.client_id, b.section_start, -sum(b.amount_minor) as minor
+    from unnest(booked) b where b.kind = 'discount' group by 1, 2
   )
   select p.client_id, p.section_start, p.place, p.subject, p.metric, p.model, p.agent,
-    p.amount, case when d.client_id is null then 0
-      else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
-        - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor) end
+    p.amount, n.discount, greatest(0, p.amount - n.discount - p.booked + n.booked_discount)
   from placed p
   left join _billing.discounts_of(charges, terms) d
-    on d.client_id = p.client_id and d.section = p.section_start;
+    on d.client_id = p.client_id and d.section = p.section_start
+  left join given g on g.client_id = p.client_id and g.section_start = p.section_start
+  cross join lateral (
+    select case when d.client_id is null then 0
+        else _billing.share_of(round(d.precise), p.upto, d.amount_minor)
+          - _billing.share_of(round(d.precise), p.upto - p.amount, d.amount_minor)
+        end as discount,
+      case when p.booked_whole > 0 and g.minor is not null
+        then _billing.share_of(g.minor, p.booked_upto, p.booked_whole)
+          - _billing.share_of(g.minor, p.booked_upto - p.booked, p.booked_whole)
+        else 0 end as booked_discount
+  ) n;
 $$;
 comment on function _billing.promoted_parts is
-  'What sections charge by metric, model and agent, each with its part of the discount.';
+  'What sections charge by metric, model and agent, each with its part of the discount, and what of
+   it is not booked yet.';
 
 -- The most that taxes on top may take off a section whose charges are covered: where items in
 -- favour are taxed and the charges beside them are not, or contain taxes, a tax is less than zero.
@@ -95,7 +118,7 @@ comment on function _billing.negative_taxes is
   'The most that taxes on items in favour may take off what is left of a section.';
 
 -- Sections with what they charge in all, less discount: no credit takes more. `growth` is the part
--- of it that is not booked yet: for charges that are booked no other credit is used.
+-- of it that is not booked yet.
 create type _billing.promoted_section as (client_id uuid, section_start date, section_end date,
   turn bigint, currency text, exponent smallint, begins_at timestamptz, room_minor numeric,
   growth_minor numeric);

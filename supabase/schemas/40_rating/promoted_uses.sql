@@ -1,8 +1,8 @@
--- Which grants reduce which sections, and by how much.
+-- Which grants reduce which sections, and by how much: what is recorded, then new charges.
 
--- Promotional grants of clients by their place in the burn order, with what may be used of each.
--- Drafts that are not rated now keep what they have of promotional credit.
-create type _billing.burning_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
+-- Promotional grants of clients with what may be used of each. Drafts that are not rated now keep
+-- what they have of promotional credit.
+create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
 create function _billing.burning_credits(targets billing.rating_target[], as_of timestamptz)
@@ -11,18 +11,21 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   with client as materialized (
     select distinct t.client_id from unnest(targets) t
   ), drafted as materialized (
-    select _billing.grant_of(l.rating_key) as grant_id, -sum(l.amount_minor) as minor
-    from client c
-    join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
-    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
-      and l.amount_minor < 0
-    where (c.client_id, l.section_start) not in (
-      select t.client_id, t.period_start from unnest(targets) t)
-    group by 1
+    select x.grant_id, sum(greatest(x.minor, 0)) as minor
+    from (
+      -- A section that gives back to a grant and takes again takes that first.
+      select _billing.grant_of(l.rating_key) as grant_id, -sum(l.amount_minor) as minor
+      from client c
+      join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
+      join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      where (c.client_id, l.section_start) not in (
+        select t.client_id, t.period_start from unnest(targets) t)
+      group by i.id, l.section_start, 1
+    ) x
+    group by x.grant_id
   )
-  select g.id, row_number() over (partition by g.client_id, g.currency
-      order by _billing.burn_rank(g)), g.client_id, g.currency,
-    coalesce(g.expires_at, 'infinity'), l.left_minor - coalesce(d.minor, 0)
+  select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
+    l.left_minor - coalesce(d.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
@@ -31,78 +34,147 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
-  'Grants of the clients of targets that may be used by an instant, in burn order.';
-
--- A turn in which a section may use a grant.
-create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
-  grant_id uuid, is_recorded boolean, has_minor numeric);
-
--- First what a section has used already, as far as its charges still come to that; then, for what
--- it charges beyond what is booked, what is left: the oldest section first, in burn order.
-create function _billing.promoted_wants(sections _billing.promoted_section[],
-  booked _billing.rated_line[], credits _billing.burning_credit[])
-returns setof _billing.promoted_want
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select w.client_id, row_number() over (partition by w.client_id
-      order by not w.is_recorded, w.turn, w.place), w.section_start, w.grant_id, w.is_recorded,
-    w.has_minor
-  from (
-    select b.client_id, s.turn, b.section_start, g.id as grant_id, true as is_recorded,
-      -sum(b.amount_minor) as has_minor,
-      row_number() over (partition by b.client_id, b.section_start order by _billing.burn_rank(g))
-        as place
-    from unnest(booked) b
-    join public.credit_grants g on g.id = _billing.grant_of(b.rating_key)
-    join unnest(sections) s on s.client_id = b.client_id and s.section_start = b.section_start
-    where b.kind = 'promotional_credit'
-    group by b.client_id, s.turn, b.section_start, g.id
-    union all
-    select s.client_id, s.turn, s.section_start, c.grant_id, false, c.left_minor, c.place
-    from unnest(sections) s
-    join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
-      and c.expires_at > s.begins_at and c.left_minor > 0
-    where s.growth_minor > 0
-  ) w;
-$$;
-comment on function _billing.promoted_wants is
-  'The turns in which sections use grants, in their order.';
+  'Grants of the clients of targets that may be used by an instant, with what is left of each.';
 
 create type _billing.promoted_use as (client_id uuid, section_start date, place bigint,
-  subject text, grant_id uuid, is_recorded boolean, amount_minor numeric);
+  grant_id uuid, is_new boolean, amount_minor numeric);
 
--- One turn of each client.
-create function _billing.promoted_turn(sections _billing.promoted_section[],
-  parts _billing.promoted_part[], uses _billing.promoted_use[], wants _billing.promoted_want[])
+-- Grants keep their part of each metric, model and agent of a section as far as these charges still
+-- come to it. Where they do not, the last in the burn order keeps least.
+create function _billing.promoted_kept(sections _billing.promoted_section[],
+  parts _billing.promoted_part[], booked _billing.rated_line[])
+returns setof _billing.promoted_use
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recorded as (
+    select p.client_id, p.section_start, p.place, g.id as grant_id,
+      _billing.burn_rank(g) as rank, greatest(p.amount_minor - p.discount_minor, 0) as open,
+      greatest(-sum(b.amount_minor), 0) as has
+    from unnest(booked) b
+    join public.credit_grants g on g.id = _billing.grant_of(b.rating_key)
+    join unnest(parts) p on p.client_id = b.client_id and p.section_start = b.section_start
+      and (p.metric, p.model, p.agent) is not distinct from (b.metric, b.model, b.agent)
+    where b.kind = 'promotional_credit'
+    group by p.client_id, p.section_start, p.place, g.id, p.amount_minor, p.discount_minor
+  ), fitting as (
+    select r.*, greatest(0, least(r.has, r.open + r.has - sum(r.has) over (
+      partition by r.client_id, r.section_start, r.place order by r.rank))) as fits
+    from recorded r
+  ), kept as (
+    select f.*, least(f.fits, s.room_minor + f.fits - sum(f.fits) over (
+      partition by f.client_id, f.section_start order by f.rank, f.place)) as minor
+    from fitting f
+    join unnest(sections) s on s.client_id = f.client_id and s.section_start = f.section_start
+  )
+  select k.client_id, k.section_start, k.place, k.grant_id, false, k.minor
+  from kept k where k.minor > 0;
+$$;
+comment on function _billing.promoted_kept is
+  'What sections keep of the promotional credit that they have booked, part by part.';
+
+-- A turn in which a section may use a grant. `recorded`: what is booked; below zero where more was
+-- given back than taken. `cap`: so much may the section use in all.
+create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
+  grant_id uuid, is_new boolean, metrics text[], models text[], agents text[], left_minor numeric,
+  recorded_minor numeric, cap_minor numeric);
+
+-- First the rest of what is recorded: other charges of the section in the scope of the grant keep
+-- it, so that a correction gives money back before credit. Then new charges, the oldest section
+-- first, in burn order: never more than a section charges beyond what is booked, so that credit
+-- that is given later reduces no invoice that is issued.
+create function _billing.promoted_wants(sections _billing.promoted_section[],
+  kept _billing.promoted_use[], booked _billing.rated_line[], credits _billing.burning_credit[])
+returns setof _billing.promoted_want
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with used as (
+    select x.client_id, x.section_start, x.grant_id, sum(x.recorded) as recorded,
+      sum(x.kept) as kept
+    from (
+      select b.client_id, b.section_start, _billing.grant_of(b.rating_key) as grant_id,
+        -b.amount_minor as recorded, 0 as kept
+      from unnest(booked) b where b.kind = 'promotional_credit'
+      union all
+      select k.client_id, k.section_start, k.grant_id, 0, k.amount_minor from unnest(kept) k
+    ) x
+    group by 1, 2, 3
+  ), section as (
+    select s.*, coalesce(u.recorded, 0) as recorded, coalesce(u.kept, 0) as kept
+    from unnest(sections) s
+    left join (
+      select u.client_id, u.section_start, sum(u.recorded) as recorded, sum(u.kept) as kept
+      from used u group by 1, 2
+    ) u on u.client_id = s.client_id and u.section_start = s.section_start
+  ), want as (
+    select s.client_id, s.turn, s.section_start, u.grant_id, false as is_new, 0 as left_minor,
+      u.recorded, s.room_minor as cap
+    from section s
+    join used u on u.client_id = s.client_id and u.section_start = s.section_start
+    where u.recorded > u.kept
+    union all
+    select s.client_id, s.turn, s.section_start, c.grant_id, true, c.left_minor,
+      coalesce(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
+    from section s
+    join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
+      and c.expires_at > s.begins_at
+    left join used u on u.client_id = s.client_id and u.section_start = s.section_start
+      and u.grant_id = c.grant_id
+    where s.growth_minor + s.recorded > s.kept and c.left_minor + coalesce(u.recorded, 0) > 0
+  )
+  select w.client_id, row_number() over (partition by w.client_id
+      order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
+    g.metrics, g.models, g.agents, w.left_minor, w.recorded, w.cap
+  from want w join public.credit_grants g on g.id = w.grant_id;
+$$;
+comment on function _billing.promoted_wants is
+  'The turns in which sections use grants beyond what they keep, in their order.';
+
+-- One turn of each client, in the scope of its grant. New charges alone use more.
+create function _billing.promoted_turn(parts _billing.promoted_part[],
+  uses _billing.promoted_use[], wants _billing.promoted_want[], turn bigint)
 returns setof _billing.promoted_use
 language sql immutable set search_path = pg_catalog, pg_temp as $$
-  with want as (
-    select w.*, least(w.has_minor - coalesce(o.minor, 0), s.room_minor - coalesce(u.minor, 0),
-      case when not w.is_recorded then s.growth_minor - coalesce(u.grown, 0) end) as most
+  with used as (
+    select x.client_id, x.section_start, x.grant_id, sum(x.amount_minor) as minor
+    from unnest(uses) x group by 1, 2, 3
+  ), whole as (
+    select u.client_id, u.section_start, sum(u.minor) as minor from used u group by 1, 2
+  ), spent as (
+    -- Taken by sections of what is left of a grant, beyond what they give back to it.
+    select w.grant_id, sum(greatest(0, u.minor - w.recorded_minor)) as minor
     from unnest(wants) w
-    join unnest(sections) s on s.client_id = w.client_id and s.section_start = w.section_start
-    left join (
-      select x.client_id, x.section_start, sum(x.amount_minor) as minor,
-        sum(x.amount_minor) filter (where not x.is_recorded) as grown
-      from unnest(uses) x group by x.client_id, x.section_start
-    ) u on u.client_id = s.client_id and u.section_start = s.section_start
-    left join (
-      select x.grant_id, sum(x.amount_minor) as minor
-      from unnest(uses) x where not x.is_recorded group by x.grant_id
-    ) o on o.grant_id = w.grant_id and not w.is_recorded
+    join used u on u.client_id = w.client_id and u.section_start = w.section_start
+      and u.grant_id = w.grant_id
+    where w.is_new group by w.grant_id
+  ), want as (
+    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor + w.recorded_minor
+      - coalesce(u.minor, 0) - coalesce(s.minor, 0)) as most
+    from unnest(wants) w
+    left join whole a on a.client_id = w.client_id and a.section_start = w.section_start
+    left join used u on u.client_id = w.client_id and u.section_start = w.section_start
+      and u.grant_id = w.grant_id
+    left join spent s on s.grant_id = w.grant_id
+    where w.turn = promoted_turn.turn
   ), part as (
-    select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open
+    select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open,
+      p.growth_minor - coalesce(u.grown, 0) as fresh
     from unnest(parts) p
     left join (
-      select x.client_id, x.section_start, x.place, sum(x.amount_minor) as minor
+      select x.client_id, x.section_start, x.place, sum(x.amount_minor) as minor,
+        sum(x.amount_minor) filter (where x.is_new) as grown
       from unnest(uses) x group by x.client_id, x.section_start, x.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
   ), wanted as (
-    select w.*, p.place, p.subject, p.open,
-      sum(p.open) over (partition by w.client_id order by p.place) - p.open as taken
+    select w.*, p.place, o.minor as open,
+      sum(o.minor) over (partition by w.client_id order by p.place) - o.minor as taken
     from want w
-    join part p on p.client_id = w.client_id and p.section_start = w.section_start and p.open > 0
+    join part p on p.client_id = w.client_id and p.section_start = w.section_start
+      and (w.metrics is null or p.metric = any (w.metrics))
+      and (w.models is null or p.model = any (w.models))
+      and (w.agents is null or p.agent = any (w.agents))
+    cross join lateral (
+      select case when w.is_new then least(p.open, p.fresh) else p.open end as minor) o
+    where o.minor > 0
   )
-  select x.client_id, x.section_start, x.place, x.subject, x.grant_id, x.is_recorded,
+  select x.client_id, x.section_start, x.place, x.grant_id, x.is_new,
     least(x.open, x.most - x.taken)
   from wanted x
   where x.most > x.taken;

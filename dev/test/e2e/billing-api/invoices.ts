@@ -81,7 +81,7 @@ Deno.test("credit is granted once and bought, and recharges are set", async () =
   strictEqual(live.data[0]?.granted_minor, 5000);
   const given = await data(call(credits.grantCredit, {
     params: { client_id },
-    body: { amount_minor: 300, kind: "promotional", reference: `gift ${AGENT}` },
+    body: { amount_minor: 300, kind: "promotional", models: ["none"], reference: `gift ${AGENT}` },
   }));
   deepStrictEqual([given.kind, given.left_minor], ["promotional", 300]);
   const both = await data(call(credits.creditBalance, { params: { client_id } }));

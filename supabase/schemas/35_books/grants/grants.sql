@@ -33,10 +33,7 @@ create table public.credit_grants (
   constraint credit_grants_expires_later check (
     expires_at > greatest(effective_at, granted_at) and expires_at < 'infinity'),
   constraint credit_grants_scope_not_empty check (
-    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0),
-  -- Its lines do not say which charges they reduced: ADR 59.
-  constraint credit_grants_promotional_for_all check (
-    kind <> 'promotional' or coalesce(metrics, models, agents) is null)
+    cardinality(metrics) > 0 and cardinality(models) > 0 and cardinality(agents) > 0)
 );
 comment on table public.credit_grants is
   'Credit that a client has before it is invoiced: what was granted, and for what. Append-only;
@@ -52,7 +49,7 @@ comment on column public.credit_grants.effective_at is
 comment on column public.credit_grants.expires_at is
   'From when it may not be used: the beginning of a local day of the client; null: never.';
 comment on column public.credit_grants.metrics is
-  'Only lines of these metrics (models, agents) are paid by it; null: all lines.';
+  'It is for lines of these metrics (models, agents) alone; null: for all lines.';
 comment on column public.credit_grants.top_up_id is
   'The top-up whose invoice has paid for it.';
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';

@@ -39,9 +39,16 @@ begin
         'per', null, 'amount_minor', x.amount_minor, 'tiers', null) order by x.kind desc,
         x.description) filter (
         where x.kind not in ('discount', 'promotional_credit', 'tax')), '[]') as lines,
-      coalesce(jsonb_agg(jsonb_build_object('description', x.description,
-        'amount_minor', x.amount_minor) order by x.kind, x.description) filter (
-        where x.kind in ('discount', 'promotional_credit')), '[]') as discounts,
+      -- All that goes back to a grant of promotional credit, once.
+      coalesce((select jsonb_agg(jsonb_build_object('description', y.description,
+          'amount_minor', y.minor) order by y.kind, y.description, y.grant_id)
+        from (
+          select d.kind, d.description, _billing.grant_of(d.rating_key) as grant_id,
+            sum(d.amount_minor) as minor
+          from public.credit_note_lines d
+          where d.credit_note_id = n.id and d.kind in ('discount', 'promotional_credit')
+          group by 1, 2, 3 having d.kind = 'discount' or sum(d.amount_minor) <> 0
+        ) y), '[]') as discounts,
       coalesce(jsonb_agg(jsonb_build_object('name', x.tax_name,
         'rate_percent', _billing.decimal_text(x.tax_rate_percent),
         'behavior', x.tax_behavior, 'base_minor', x.tax_base_minor,

@@ -11,10 +11,11 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
     from public.credit_grants g
     join public.invoices i on i.client_id = g.client_id and i.status = 'draft'
     join public.invoice_lines l on l.invoice_id = i.id
-      and l.rating_key = 'promotional|' || g.id
+      and _billing.grant_of(l.rating_key) = g.id
     where g.id = promotional_left.grant_id and not exists (
       -- Of an invoice that is being issued, whose use is booked.
-      select from public.credit_entries e where e.line_id = l.id)), 0))::bigint;
+      select from public.credit_entries e where e.invoice_id = l.invoice_id
+        and e.grant_id = g.id)), 0))::bigint;
 $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
@@ -50,14 +51,25 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
       ',' order by l.position) || ']')::json as lines
     from line l where l.kind in ('usage', 'minimum', 'one_off', 'top_up')
     group by l.invoice_id
+  ), promoted as (
+    -- All that a grant takes off a period, once: its lines say of which charges.
+    select l.invoice_id, _billing.grant_of(l.rating_key) as grant_id, l.description,
+      sum(l.amount_minor) as amount_minor, min(l.position) as position
+    from line l where l.kind = 'promotional_credit'
+    group by l.invoice_id, 2, l.description having sum(l.amount_minor) <> 0
   ), discounted as (
-    -- Of promotional credit with what is left of the grant.
-    select l.invoice_id, json_agg(case when l.kind = 'discount' then json_build_object(
-        'description', l.description, 'amount_minor', l.amount_minor)
-      else json_build_object('description', l.description, 'amount_minor', l.amount_minor,
-        'left_minor', _billing.promotional_left(_billing.grant_of(l.rating_key))) end
-      order by l.position) as discounts
-    from line l where l.kind in ('discount', 'promotional_credit') group by l.invoice_id
+    select x.invoice_id, json_agg(x.discount order by x.position) as discounts
+    from (
+      select l.invoice_id, l.position, json_build_object('description', l.description,
+        'amount_minor', l.amount_minor) as discount
+      from line l where l.kind = 'discount'
+      union all
+      -- Of promotional credit with what is left of the grant.
+      select p.invoice_id, p.position, json_build_object('description', p.description,
+        'amount_minor', p.amount_minor, 'left_minor', _billing.promotional_left(p.grant_id))
+      from promoted p
+    ) x
+    group by x.invoice_id
   ), taxed as (
     select l.invoice_id, json_agg(json_build_object('name', l.tax_name,
       'rate_percent', _billing.decimal_text(l.tax_rate_percent), 'behavior', l.tax_behavior,

@@ -62,8 +62,6 @@ begin
       then 'it would expire before it can be used'
     when 0 in (cardinality(metrics), cardinality(models), cardinality(agents))
       then 'a scope that is given names something'
-    when kind = 'promotional' and coalesce(metrics, models, agents) is not null
-      then 'promotional credit is for all usage: leave out metrics, models and agents'
   end;
   if problem is not null then
     perform billing.raise_error('invalid_argument', problem);

@@ -1,21 +1,31 @@
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
--- Books what lines of drafts use of their grants, or give back, as they are issued.
+-- Books what lines of drafts use of their grants, or give back, as they are issued. A section
+-- that gives back to a grant and takes again for other charges moves the difference alone, as one
+-- movement of no line.
 create function _billing.use_promotional_credit(invoice_ids uuid[], as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   movements constant _billing.credit_movement[] := array(
-    select (_billing.grant_of(l.rating_key), case when l.amount_minor < 0 then 'discount'
-        else 'discount_return' end, l.amount_minor, as_of, l.invoice_id, l.id,
+    select (x.grant_id, case when sum(x.amount_minor) < 0 then 'discount'
+        else 'discount_return' end, sum(x.amount_minor), as_of, x.invoice_id, x.line_id,
       null)::_billing.credit_movement
-    -- Lines are read of clients that have such grants, and of no other.
-    from unnest(array(
-      select i.id from public.invoices i
-      where i.id = any (invoice_ids) and exists (
-        select from public.credit_grants g
-        where g.client_id = i.client_id and g.kind = 'promotional' offset 0))) x(id)
-    join public.invoice_lines l on l.invoice_id = x.id and l.kind = 'promotional_credit'
-      and l.amount_minor <> 0);
+    from (
+      select l.invoice_id, l.section_start, g.id as grant_id, l.amount_minor,
+        case when abs(sum(l.amount_minor) over w) = sum(abs(l.amount_minor)) over w
+          then l.id end as line_id
+      -- Lines are read of clients that have such grants, and of no other.
+      from unnest(array(
+        select i.id from public.invoices i
+        where i.id = any (invoice_ids) and exists (
+          select from public.credit_grants g
+          where g.client_id = i.client_id and g.kind = 'promotional' offset 0))) x(id)
+      join public.invoice_lines l on l.invoice_id = x.id and l.kind = 'promotional_credit'
+      cross join lateral (select _billing.grant_of(l.rating_key) as id) g
+      window w as (partition by l.invoice_id, l.section_start, g.id)
+    ) x
+    group by x.invoice_id, x.section_start, x.grant_id, x.line_id
+    having sum(x.amount_minor) <> 0);
 begin
   if movements <> '{}' then
     perform _billing.move_credit(movements);
@@ -24,17 +34,25 @@ end $$;
 comment on function _billing.use_promotional_credit is
   'Books what invoices that are issued use of promotional credit.';
 
--- Books what a credit note gives back of it. A note's lines are positive where they give.
+-- Books what a credit note gives back of it, as above. A note's lines are positive where they give.
 create function _billing.return_promotional_credit(note_id uuid, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   movements constant _billing.credit_movement[] := array(
-    select (_billing.grant_of(l.rating_key), case when l.amount_minor > 0 then 'discount'
-        else 'discount_return' end, -l.amount_minor, as_of, n.invoice_id, null,
-      n.id)::_billing.credit_movement
-    from public.credit_notes n
-    join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
-    where n.id = note_id and l.amount_minor <> 0);
+    select (x.grant_id, case when sum(x.amount_minor) > 0 then 'discount'
+        else 'discount_return' end, -sum(x.amount_minor), as_of, x.invoice_id, null,
+      note_id)::_billing.credit_movement
+    from (
+      select n.invoice_id, g.id as grant_id, l.amount_minor,
+        case when abs(sum(l.amount_minor) over w) = sum(abs(l.amount_minor)) over w
+          then l.id end as line_id
+      from public.credit_notes n
+      join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
+      cross join lateral (select _billing.grant_of(l.rating_key) as id) g
+      where n.id = note_id
+      window w as (partition by g.id)
+    ) x
+    group by x.invoice_id, x.grant_id, x.line_id having sum(x.amount_minor) <> 0);
 begin
   if movements <> '{}' then
     perform _billing.move_credit(movements);
