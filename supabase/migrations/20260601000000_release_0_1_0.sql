@@ -8290,8 +8290,8 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
--- that has been used does not expire. Credit that is restored, or promotional credit that comes
--- back, after its expiry expires at once.
+-- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
+-- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -8303,15 +8303,13 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor, case
-        when m.kind in ('restoration', 'discount_return')
-          then greatest(g.expires_at, case when g.expires_at < m.at then m.at end)
-        else g.expires_at end)
+      else 'reopening' end, -m.amount_minor,
+      case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;
 comment on function _billing.move_credit is
-  'Writes movements of grants and, at the expiry, what they change of it.';
+  'Writes movements of grants and, at the expiry or after it at once, what they change of it.';
 
 -- 35_books/grants/sums.sql
 
@@ -12141,6 +12139,16 @@ $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
 
+-- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
+-- the rest has expired with it.
+create function _billing.document_rest(expires_at timestamptz, left_minor bigint) returns jsonb
+language sql stable
+return case when expires_at <= billing.as_of() and left_minor > 0
+  then jsonb_build_object('left_minor', 0, 'expired_minor', left_minor)
+  else jsonb_build_object('left_minor', left_minor) end;
+comment on function _billing.document_rest is
+  'The part of documents that says what is left of a grant of credit, or has expired of it.';
+
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
@@ -12174,10 +12182,11 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
     group by l.invoice_id
   ), discounted as (
     -- Of promotional credit with what is left of the grant.
-    select l.invoice_id, json_agg(case when l.kind = 'discount' then json_build_object(
-        'description', l.description, 'amount_minor', l.amount_minor)
-      else json_build_object('description', l.description, 'amount_minor', l.amount_minor,
-        'left_minor', _billing.promotional_left(_billing.grant_of(l.rating_key))) end
+    select l.invoice_id, json_agg(jsonb_build_object('description', l.description,
+        'amount_minor', l.amount_minor) || case when l.kind = 'discount' then '{}'
+      else _billing.document_rest((select g.expires_at from public.credit_grants g
+          where g.id = _billing.grant_of(l.rating_key)),
+        _billing.promotional_left(_billing.grant_of(l.rating_key))) end
       order by l.position) as discounts
     from line l where l.kind in ('discount', 'promotional_credit') group by l.invoice_id
   ), taxed as (
@@ -12234,7 +12243,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
-    'amount_minor', u.used_minor, 'left_minor', l.left_minor) order by _billing.burn_rank(g)))
+    'amount_minor', u.used_minor) || _billing.document_rest(g.expires_at, l.left_minor)
+    order by _billing.burn_rank(g)))
   from (
     select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
     from public.credit_entries e
@@ -13121,8 +13131,7 @@ comment on function billing.grant_credit is
 grant execute on function billing.grant_credit(uuid, bigint, text, text, date, date, integer,
   text[], text[], text[], bigint, text, text, text, timestamptz) to service_role;
 
--- What is left of a grant moves to a new one with another expiry, also when it has expired: then
--- it leaves the old one at its expiry.
+-- What is left of a grant moves to a new one with another expiry, also when it has expired.
 create function billing.roll_over_credit(grant_id uuid, expires_on date default null,
   as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -13144,7 +13153,7 @@ begin
       format('grant %s is promotional and cannot roll over', old.id), 'grant new credit');
   end if;
   select l.left_minor into rest
-  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
+  from _billing.left_of_grants(array[old.client_id], as_of) l
   where l.grant_id = old.id;
   made.expires_at := _billing.day_start(old.client_id, expires_on);
   if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
@@ -13160,7 +13169,7 @@ begin
     old.id)
   returning * into made;
   perform _billing.move_credit(array[
-    (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
+    (old.id, 'rollover', -rest, made.effective_at, null, null, null),
     (made.id, 'grant', rest, made.effective_at, null, null, null)
   ]::_billing.credit_movement[]);
   -- Expired credit whose payment has gone back was not taken: it had been used.

@@ -19,6 +19,16 @@ $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
 
+-- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
+-- the rest has expired with it.
+create function _billing.document_rest(expires_at timestamptz, left_minor bigint) returns jsonb
+language sql stable
+return case when expires_at <= billing.as_of() and left_minor > 0
+  then jsonb_build_object('left_minor', 0, 'expired_minor', left_minor)
+  else jsonb_build_object('left_minor', left_minor) end;
+comment on function _billing.document_rest is
+  'The part of documents that says what is left of a grant of credit, or has expired of it.';
+
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
@@ -52,10 +62,11 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
     group by l.invoice_id
   ), discounted as (
     -- Of promotional credit with what is left of the grant.
-    select l.invoice_id, json_agg(case when l.kind = 'discount' then json_build_object(
-        'description', l.description, 'amount_minor', l.amount_minor)
-      else json_build_object('description', l.description, 'amount_minor', l.amount_minor,
-        'left_minor', _billing.promotional_left(_billing.grant_of(l.rating_key))) end
+    select l.invoice_id, json_agg(jsonb_build_object('description', l.description,
+        'amount_minor', l.amount_minor) || case when l.kind = 'discount' then '{}'
+      else _billing.document_rest((select g.expires_at from public.credit_grants g
+          where g.id = _billing.grant_of(l.rating_key)),
+        _billing.promotional_left(_billing.grant_of(l.rating_key))) end
       order by l.position) as discounts
     from line l where l.kind in ('discount', 'promotional_credit') group by l.invoice_id
   ), taxed as (
