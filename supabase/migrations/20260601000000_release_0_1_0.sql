@@ -8818,9 +8818,11 @@ begin
         'receivable', n.amount_minor, n.kind = 'payment'),
       ('refund', 'refunds_due', 'cash', -n.amount_minor, n.kind = 'refund'),
       ('refund_failure', 'cash', 'refunds_due', n.amount_minor, n.kind = 'refund_failed'),
-      -- Due again, and written off with that.
+      -- Due again, and written off with that. Of a top-up that is not granted nothing is lost.
       ('dispute', 'receivable', 'cash', -n.amount_minor, n.kind like 'dispute%'),
-      ('dispute_loss', 'write_off', 'receivable', -n.amount_minor, n.kind like 'dispute%')
+      ('dispute_loss', case when exists (select from public.invoices i
+          where i.id = n.invoice_id and i.kind = 'top_up' and i.status <> 'paid') then 'advances'
+        else 'write_off' end, 'receivable', -n.amount_minor, n.kind like 'dispute%')
     ) x(kind, debit, credit, amount, applies)
     where x.applies));
   return null;
@@ -8868,12 +8870,15 @@ begin
       select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
       where l.credit_note_id = n.id and l.kind = 'tax'
     ) t
-    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance. Credit that
-    -- is used although its payment goes back was granted for nothing.
+    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance, and all of
+    -- one that is not granted. Credit that is used although its payment goes back was granted for
+    -- nothing.
     cross join lateral (
-      select i.kind = 'top_up' as is_advance, n.to_invoice_minor + coalesce((
-        select -sum(c.amount_minor) from public.credit_entries c
-        where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint as in_advance
+      select i.kind = 'top_up' as is_advance, case
+        when i.kind = 'top_up' and i.status <> 'paid' then n.total_minor
+        else n.to_invoice_minor + coalesce((
+          select -sum(c.amount_minor) from public.credit_entries c
+          where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint end as in_advance
       from public.invoices i where i.id = n.invoice_id
     ) a
     cross join lateral (values
@@ -8932,6 +8937,22 @@ create trigger post_balance_entries after insert on public.balance_entries
 
 -- What is posted of grants of credit and of what becomes of them.
 
+-- What of the payments of a top-up has gone back before it is granted: by disputes and by credit
+-- notes. Until then it is on `advances`: nothing was granted for it.
+create function _billing.gone_before_grant(top_up_id uuid)
+returns table (disputed_minor bigint, noted_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce((
+      select -sum(p.amount_minor) from public.payments p
+      where p.invoice_id = t.invoice_id and p.kind in ('dispute', 'dispute_reversed')), 0)::bigint,
+    coalesce((
+      select sum(n.total_minor - n.to_invoice_minor) from public.credit_notes n
+      where n.invoice_id = t.invoice_id and n.voided_at is null and n.document <> '{}'), 0)::bigint
+  from public.top_ups t where t.id = gone_before_grant.top_up_id;
+$$;
+comment on function _billing.gone_before_grant is
+  'What has gone back of the payments of a top-up that is being granted.';
+
 -- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
 -- that moves from one grant to another stays on the account. Promotional credit is owed to nobody
 -- and is on no account until it is used: then it is an expense, and the charge is earned in full.
@@ -8945,11 +8966,16 @@ begin
       g.method)::_billing.ledger_transfer
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
+    left join lateral _billing.gone_before_grant(g.top_up_id) b on n.kind = 'grant'
     cross join lateral (values
       ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
+      -- Is lost from now on, as far as credit is granted for it that is not taken back.
+      ('prepayment', 'advances', -b.disputed_minor - b.noted_minor, b.disputed_minor is not null),
+      ('prepayment', 'write_off', b.disputed_minor, b.disputed_minor is not null),
+      ('prepayment', 'promotion_expense', b.noted_minor, b.disputed_minor is not null),
       ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
       ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
@@ -23710,6 +23736,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.client_id, i.currency, 'advances', i.amount_due_minor
   from public.invoices i where i.kind = 'top_up' and i.status = 'uncollectible'
   union all
+  -- Payments that went back before anything was granted for them.
+  select p.client_id, p.currency, 'advances', -p.amount_minor
+  from public.payments p join public.invoices i on i.id = p.invoice_id
+  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up' and i.status <> 'paid'
+  union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n
   cross join lateral (
@@ -23717,9 +23748,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where l.credit_note_id = n.id and l.kind = 'tax'
   ) t
   cross join lateral (
-    select i.kind = 'top_up' as is_advance, n.to_invoice_minor - coalesce((
-      select sum(e.amount_minor) from public.credit_entries e
-      where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) as in_advance
+    select i.kind = 'top_up' as is_advance, case
+      when i.kind = 'top_up' and i.status <> 'paid' then n.total_minor
+      else n.to_invoice_minor - coalesce((
+        select sum(e.amount_minor) from public.credit_entries e
+        where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) end as in_advance
     from public.invoices i where i.id = n.invoice_id
   ) a
   cross join lateral (values ('tax_payable', t.tax), (case when a.is_advance then 'advances'

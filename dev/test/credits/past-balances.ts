@@ -11,6 +11,8 @@ const balances = z.array(z.object({ wallet: z.string(), minor: z.string() }));
 /** From the first grant on. */
 const FIRST = Date.parse("2026-02-01");
 const ASKED = 10;
+/** Credit that has expired so long ago may still be used. */
+const RECENT = 10 * 86_400_000;
 
 type Wallets = ReadonlyMap<string, string>;
 
@@ -47,10 +49,11 @@ export class PastBalances {
     return found;
   }
 
-  /** Remembers balances at instants of which nothing will happen any more. */
+  /** Remembers balances at instants of which nothing will happen any more, most of them recent. */
   async remember(sql: Sql, random: Random, until: number): Promise<void> {
     for (let turn = 0; turn < ASKED && until > FIRST; turn++) {
-      const instant = new Date(FIRST + random.below(until - FIRST)).toISOString();
+      const since = random.chance(25) ? FIRST : Math.max(FIRST, until - RECENT);
+      const instant = new Date(since + random.below(until - since)).toISOString();
       this.#known.set(instant, await balancesAt(sql, instant));
     }
   }
