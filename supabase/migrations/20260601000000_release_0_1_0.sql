@@ -11876,6 +11876,27 @@ comment on function _billing.use_credit is 'Books what grants pay.';
 
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
+-- Drafts that use more promotional credit than there is any more: an invoice that had given it back
+-- is void meanwhile.
+create function _billing.drafts_without_credit(drafts uuid[], as_of timestamptz)
+returns uuid[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return array(
+    select distinct x.id
+    from (
+      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id,
+        sum(l.amount_minor) as minor
+      from public.invoices i
+      join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      where i.id = any (drafts)
+      group by i.id, i.client_id, l.rating_key having sum(l.amount_minor) < 0
+    ) x
+    join _billing.left_of_grants(array[x.client_id], as_of) g on g.grant_id = x.grant_id
+    where g.left_minor + x.minor < 0);
+end $$;
+comment on function _billing.drafts_without_credit is
+  'Those of the drafts whose promotional credit is not there any more; they have to be made anew.';
+
 -- Books what lines of drafts use of their grants, or give back, as they are issued.
 create function _billing.use_promotional_credit(invoice_ids uuid[], as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -11892,10 +11913,23 @@ declare
         where g.client_id = i.client_id and g.kind = 'promotional' offset 0))) x(id)
     join public.invoice_lines l on l.invoice_id = x.id and l.kind = 'promotional_credit'
       and l.amount_minor <> 0);
+  short uuid;
 begin
-  if movements <> '{}' then
-    perform _billing.move_credit(movements);
+  if movements = '{}' then
+    return;
   end if;
+  select x.grant_id into short
+  from (
+    select m.grant_id, sum(m.amount_minor) as minor from unnest(movements) m group by m.grant_id
+  ) x
+  join _billing.left_of_grants(array(select i.client_id from public.invoices i
+    where i.id = any (invoice_ids)), as_of) l on l.grant_id = x.grant_id
+  where x.minor < 0 and l.left_minor + x.minor < 0;
+  if short is not null then
+    perform billing.raise_error('illegal_transition', format(
+      'the drafts use more of grant %s than is left of it', short), 'make them anew');
+  end if;
+  perform _billing.move_credit(movements);
 end $$;
 comment on function _billing.use_promotional_credit is
   'Books what invoices that are issued use of promotional credit.';
@@ -14566,14 +14600,15 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
     select (d.client_id, d.period_start, d.period_end)::billing.rating_target
     from drafts d where d.kind = 'period')) t
     on t.client_id = i.client_id and t.period_start = i.period_start
-  where i.kind = 'late' or (
+  where i.kind = 'late' and _billing.drafts_without_credit(array[i.id], as_of) = '{}' or (
+    i.kind = 'period' and
     _billing.day_start(i.client_id, i.period_end) + make_interval(hours => t.grace_hours) <= as_of
     and not exists (select from public.billing_periods p where p.client_id = i.client_id
       and p.period_start = i.period_start and p.state = 'blocked'));
 $$;
 comment on function _billing.drafts_past_grace is
-  'Drafts of the run that are to be finalized; not those of periods that are blocked now,
-   nor those that are held.';
+  'Drafts of the run that are to be finalized; not those of periods that are blocked now, nor those
+   that are held, nor late ones whose promotional credit is gone.';
 
 -- 50_invoicing/closing.sql
 
@@ -14782,6 +14817,27 @@ grant execute on function billing.preview_invoice(uuid, date, timestamptz) to se
 
 -- Finalizing one draft, as it would be made now.
 
+-- Makes the late invoices of a client that are not issued yet anew. Usage of a period whose invoice
+-- is void is left to that which replaces it.
+create function _billing.remake_late_drafts(client_id uuid, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  late constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = remake_late_drafts.client_id and p.state <> 'voided'
+      and p.period_start in (
+        select l.section_start from public.invoices d
+        join public.invoice_lines l on l.invoice_id = d.id
+        where d.client_id = remake_late_drafts.client_id and d.status = 'draft'
+          and d.kind = 'late'));
+begin
+  perform _billing.rollup();
+  perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
+  perform _billing.close_periods('{}', late, as_of, 'none');
+end $$;
+comment on function _billing.remake_late_drafts is 'Makes the late drafts of a client anew.';
+
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
@@ -14805,6 +14861,9 @@ begin
       'wait until then, or look at it with billing.preview_invoice');
   end if;
   if invoice.kind <> 'period' then
+    if _billing.drafts_without_credit(array[invoice.id], as_of) <> '{}' then
+      perform _billing.remake_late_drafts(invoice.client_id, as_of);
+    end if;
     perform _billing.hold_drafts(array[invoice.id], as_of);
     perform _billing.refuse_held(invoice.id);
     perform _billing.finalize_invoices(array[invoice.id], as_of);
