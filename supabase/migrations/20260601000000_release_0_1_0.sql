@@ -22782,9 +22782,9 @@ comment on function _billing.recharge_waits is
   'Why a client''s credit may not be recharged at an instant; null where it may.';
 
 -- Periods of a client that are still to be charged, each with the instant after which credit that
--- pays it may have expired: the beginning of the period whose invoice it goes on. Late usage goes on
--- the draft that has it, or that of the newest period that is over; else on that of the one that
--- runs.
+-- pays it may have expired: the beginning of the period whose invoice it goes on. Late usage goes
+-- on the draft that has it, or that of the newest period that is over; else on that of the one
+-- that runs.
 create function _billing.homes_of_periods(targets billing.rating_target[], as_of timestamptz)
 returns table (period_start date, usable_after timestamptz)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -22810,8 +22810,8 @@ comment on function _billing.homes_of_periods is
   'Since when credit that pays periods of a client may have expired.';
 
 -- What credit that has expired will still pay: a grant pays periods whose invoices are of periods
--- that began before its expiry. The most that all can pay is the least of what is left of those that
--- expire after an instant, with what those that began before it come to.
+-- that began before its expiry. The most that all can pay is, of all instants, the least of the
+-- credit that expires after it and the charges of periods that began before it.
 create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
 returns numeric language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$

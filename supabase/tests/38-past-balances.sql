@@ -12,7 +12,8 @@ create function pg_temp.client(name text) returns uuid language sql as $$
   select c.id from public.clients c where c.name = client.name;
 $$;
 create function pg_temp.has(name text, at timestamptz) returns numeric language sql as $$
-  select coalesce((select g.amount_minor from billing.granted_credit(pg_temp.client(name), at) g), 0)
+  select coalesce((select g.amount_minor
+      from billing.granted_credit(pg_temp.client(name), at) g), 0)
     + coalesce((select p.amount_minor
       from billing.promotional_credit(pg_temp.client(name), at) p), 0);
 $$;
@@ -87,7 +88,8 @@ select is(pg_temp.document('used') -> 'credits', '[{"description":
   "expired_minor": 2000}]', 'a document says of expired credit that nothing is left of it');
 select is(pg_temp.document('free') -> 'discounts', '[{"description": "Promotional credit",
   "amount_minor": -3000, "left_minor": 0, "expired_minor": 2000}]', 'promotional credit as well');
-select is(pg_temp.document('rolled') #> '{credits,0,left_minor}', '2000', 'of other credit what is');
+select is(pg_temp.document('rolled') #> '{credits,0,left_minor}', '2000',
+  'of other credit what is');
 select is(_billing.document_rest('infinity', 5), '{"left_minor": 5}', 'all of what never expires');
 
 -- A void after the expiry: paid credit goes to the balance, promotional credit stays expired.

@@ -1,7 +1,7 @@
 -- A late draft that waits, held, for credit that is gone when it is finalized: it is made anew, and
 -- no grant goes below zero. 3.00 a million tokens; amounts derived by hand.
 begin;
-select plan(17);
+select plan(18);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000004471', 'Acme', '2026-06-01'),
@@ -32,14 +32,15 @@ $$;
 -- 10.00 of credit each. June uses 9.00 of it; 6.00 come back with July's invoice, which uses 1.00.
 select billing.grant_credit(id, 1000, 'promotional', as_of => '2026-06-02') from public.clients;
 select pg_temp.log(name, 1, '2026-06-10') from public.clients;
-create temporary table wrong as select pg_temp.log(name, 2, '2026-06-11') as id from public.clients;
+create temporary table wrong as
+select pg_temp.log(name, 2, '2026-06-11') as id from public.clients;
 select billing.run_monthly('2026-07-01');
 select billing.retract_log(id, 'a test') from wrong;
 select pg_temp.log(name, 5, '2026-07-10') from public.clients;
 select billing.run_monthly('2026-08-01');
 select is(pg_temp.left_of('Acme'), 600::bigint, '6.00 have come back');
--- They have ended. Late usage: of July with Acme, of June with Bolt, 75.00 each, on held drafts that
--- take the 6.00.
+-- They have ended. Late usage: of July with Acme, of June with Bolt, 75.00 each, on held drafts
+-- that take the 6.00.
 update public.clients set ended_on = '2026-08-01';
 select pg_temp.log('Acme', 25, '2026-07-11'), pg_temp.log('Bolt', 25, '2026-06-12');
 select billing.run_monthly('2026-09-01');
@@ -49,6 +50,8 @@ select is(_billing.drafts_without_credit(array[(pg_temp.late('Acme')).id], '2026
   'the credit is there');
 select is(_billing.drafts_without_credit('{}', '2026-09-01'), '{}', 'no draft lacks any');
 select billing.release_invoice((pg_temp.late(name)).id, 'agreed') from public.clients;
+select _billing.remake_late_drafts(pg_temp.client('Bolt'), '2026-09-01');
+select is((pg_temp.late('Bolt')).total_minor, 6900::bigint, 'made anew, a draft is what it was');
 
 -- July's invoices are void: what they gave back is used again.
 select billing.void_invoice(pg_temp.july('Acme'), 'mistake', '2026-09-02');
@@ -79,8 +82,8 @@ select is(pg_temp.left_of('Acme'), 600::bigint, 'and what came back is there aga
 select isnt(billing.finalize_invoice((pg_temp.late('Bolt')).id, '2026-09-03'), null,
   'a late draft is finalized as it would be made now');
 select is((pg_temp.late('Bolt')).total_minor, 6800::bigint, 'with what is left of the credit');
-select is((pg_temp.late('Bolt')).document -> 'discounts', '[{"description": "Promotional credit, June 2026",
-  "amount_minor": -100, "left_minor": 0}]', 'and says so');
+select is((pg_temp.late('Bolt')).document -> 'discounts', '[{"description":
+  "Promotional credit, June 2026", "amount_minor": -100, "left_minor": 0}]', 'and says so');
 select is(pg_temp.left_of('Bolt'), 0::bigint, 'no grant is below zero');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
 select * from finish();

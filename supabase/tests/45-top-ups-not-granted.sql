@@ -87,7 +87,7 @@ select is(pg_temp.has('paid'), 6000::numeric, 'and no more');
 select pg_temp.move('paid', 'dispute_reversed', 4000, '2026-06-05');
 select is(pg_temp.accounts('paid'), 'cash 10000, prepaid_credit -10000', 'and of what came back');
 
--- Refunded in Stripe, and the rest written off; or paid; or the refund fails before the rest is paid.
+-- Refunded in Stripe, and the rest written off, or paid; or the refund fails first.
 select pg_temp.refund('back', 4000, '2026-06-03');
 select is(pg_temp.accounts('back'), 'advances -6000, receivable 6000', 'a refund costs nothing');
 select billing.mark_uncollectible(pg_temp.invoice('back'), '2026-06-04');
