@@ -4,7 +4,8 @@
 -- notes. Until then it is on `advances`: nothing was granted for it.
 create function _billing.gone_before_grant(top_up_id uuid)
 returns table (disputed_minor bigint, noted_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+-- Strict: not run for the many entries that grant no top-up.
+language sql stable strict set search_path = pg_catalog, pg_temp as $$
   select coalesce((
       select -sum(p.amount_minor) from public.payments p
       where p.invoice_id = t.invoice_id and p.kind in ('dispute', 'dispute_reversed')), 0)::bigint,
@@ -29,7 +30,8 @@ begin
       g.method)::_billing.ledger_transfer
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
-    left join lateral _billing.gone_before_grant(g.top_up_id) b on n.kind = 'grant'
+    left join lateral _billing.gone_before_grant(
+      case when n.kind = 'grant' then g.top_up_id end) b on true
     cross join lateral (values
       ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
