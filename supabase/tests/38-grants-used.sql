@@ -51,7 +51,7 @@ select results_eq($$select l.kind, -sum(e.amount_minor) from public.credit_entri
   $$values ('minimum', 8000::numeric)$$, 'the entries name the line that was paid');
 select is(pg_temp.has('2026-05-31'), 8000::numeric, 'both grants before the month is over');
 select is(pg_temp.has('2026-06-01 08:59+00'), 5000::numeric,
-  'what has expired with the month is none, though it will pay for it');
+  'credit that has expired with the month is none, though it will pay for it');
 select is(pg_temp.has('2026-06-01 09:00+00'), 0::numeric, 'then nothing');
 select is(pg_temp.has('2026-07-02'), 50000::numeric, 'until the third begins');
 select is((select balance_applied_minor from public.invoices

@@ -55,7 +55,7 @@ select is(pg_temp.has(name, '2026-06-30'), 5000::numeric, name || ' has 50.00 in
 from unnest('{used,rolled,gone,back,free}'::text[]) name;
 create temporary table before as
 select pg_temp.past('2026-07-03 06:00+00') as balances, pg_temp.breakage('2026-07-03') as breakage;
-select is((select breakage from before), -20000::numeric, 'what pays has expired');
+select is((select breakage from before), -20000::numeric, 'credit that pays has expired');
 
 -- A dispute before June is invoiced: the expired credit is taken back.
 insert into public.payments (invoice_id, client_id, amount_minor, kind, currency, paid_at, method)
@@ -101,7 +101,7 @@ select billing.issue_credit_note(pg_temp.june('used'), 'mistake', 3000, false,
   '2026-07-04 10:00+00');
 select is(pg_temp.kinds('used'),
   'release 3000, use -3000, release 3000, reopening -3000, return 3000, transfer -3000',
-  'what comes back after the expiry leaves for the balance at once');
+  'credit that comes back after the expiry leaves for the balance at once');
 select is(pg_temp.past('2026-07-04 06:00+00'), (select balances from before),
   'no balance of an earlier instant is another than it was');
 select is(pg_temp.breakage('2026-07-04'), (select breakage from before),
