@@ -114,7 +114,7 @@ Deno.test("of one grant the last line comes back first", () => {
   deepStrictEqual(rated(...events).slice(-2), ["a return 300 line 1", "a return 50 line 0"]);
 });
 
-Deno.test("a rollover takes what is left, at the expiry where that is over", () => {
+Deno.test("a rollover takes what is left, also where that has expired", () => {
   const events: CreditEvent[] = [
     grant("a", 300n, { until: midnight("2026-07-02") }),
     invoice(100n, 100n),

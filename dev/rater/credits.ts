@@ -54,8 +54,7 @@ class Replay {
     this.#grants.set(grant.id, grant);
     const old = this.#grants.get(grant.continues ?? "");
     if (old !== undefined) {
-      const when = earlier(grant.from, old.until);
-      this.#book(old, "rollover", -this.#left(old.id, when), when);
+      this.#book(old, "rollover", -this.#left(old.id, grant.from), grant.from);
     }
     this.#book(grant, "grant", grant.amount, grant.from);
     // Of credit that had expired nothing was taken: it counted as used.
@@ -111,9 +110,8 @@ class Replay {
     this.entries.push({ grant: grant.id, kind, amount, at, line });
     if (until === null) return;
     const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
-    // What is a discount no more stays expired.
-    const when = kind === "discount_return" ? later(until, at) : until;
-    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: when, line });
+    // What happens after the expiry changes nothing of what was before.
+    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: later(until, at), line });
   };
 
   #left(id: string, at: bigint): bigint {
@@ -232,8 +230,4 @@ function leastFrom(moves: readonly Move[], at: bigint): bigint {
 
 function later(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
-}
-
-function earlier(at: bigint, until: bigint | null): bigint {
-  return until === null || at < until ? at : until;
 }

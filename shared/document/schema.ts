@@ -63,11 +63,15 @@ export const DocumentLine = z.strictObject({
   tiers: z.array(DocumentTier).nullable(),
 });
 
-/** A deduction from the subtotal; of promotional credit with what was left of the grant then. */
+/**
+ * A deduction from the subtotal; of promotional credit with what was left of the grant then, or had
+ * expired of it.
+ */
 export const DocumentDiscount = z.strictObject({
   description: text,
   amount_minor: minor,
   left_minor: minor.optional(),
+  expired_minor: minor.optional(),
 });
 
 /** `exclusive` is added to the total, `inclusive` is already in it, `reverse_charge` is 0. */
@@ -91,11 +95,12 @@ export const DocumentTotals = z.strictObject({
   amount_due_minor: minor,
 });
 
-/** What a grant of credit has paid of the invoice, and what was left of it then. */
+/** What a grant of credit has paid of the invoice, and what was left of it then, or had expired. */
 export const DocumentCredit = z.strictObject({
   description: text,
   amount_minor: minor,
   left_minor: minor,
+  expired_minor: minor.optional(),
 });
 
 /** What one agent used; amounts are its share of the usage, before discount and tax. */

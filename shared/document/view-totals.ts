@@ -26,8 +26,8 @@ export function totalRows(document: InvoiceDocument, reader: Reader): TotalRow[]
   const total = row(texts.total, totals.total_minor, true);
   return [
     row(texts.subtotal, totals.subtotal_minor),
-    ...discounts.map(({ description, amount_minor, left_minor }) =>
-      row(withRest(description, left_minor, document, reader), amount_minor)
+    ...discounts.map((discount) =>
+      row(withRest(discount, document, reader), discount.amount_minor)
     ),
     ...taxes.filter(({ behavior }) => behavior !== "inclusive").map((tax) =>
       row(taxLabel(tax, document, reader), tax.amount_minor)
@@ -52,25 +52,28 @@ function appliedRows(
   const granted = credits.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
   const rest = totals.balance_applied_minor - granted;
   return [
-    ...credits.map(({ description, amount_minor, left_minor }) =>
-      row(withRest(description, left_minor, document, reader), -amount_minor)
-    ),
+    ...credits.map((credit) => row(withRest(credit, document, reader), -credit.amount_minor)),
     ...(rest === 0 ? [] : [row(words.texts.balanceApplied, -rest)]),
   ];
 }
 
-/** A grant of credit with what was left of it. */
+interface Deduction {
+  readonly description: string;
+  readonly left_minor?: number | undefined;
+  readonly expired_minor?: number | undefined;
+}
+
+/** A grant of credit with what was left of it, or had expired. */
 function withRest(
-  description: string,
-  left: number | undefined,
+  { description, left_minor, expired_minor }: Deduction,
   document: InvoiceDocument,
   reader: Reader,
 ): string {
   const credit = writtenText(description, document, reader);
-  if (left === undefined) return credit;
-  return say(reader.words, "creditLeft", {
+  if (left_minor === undefined) return credit;
+  return say(reader.words, expired_minor === undefined ? "creditLeft" : "creditExpired", {
     credit,
-    amount: formatMoney(left, document, reader.format),
+    amount: formatMoney(expired_minor ?? left_minor, document, reader.format),
   });
 }
 

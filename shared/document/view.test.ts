@@ -59,6 +59,17 @@ Deno.test("each grant's payment stands with its rest, the balance has the remain
   ]);
 });
 
+Deno.test("of credit that has expired the document says so", () => {
+  const expired = { left_minor: 0, expired_minor: 1200 };
+  const discounts = [{ description: "Promotional credit", amount_minor: -500, ...expired }];
+  const credits = [{ description: "Prepaid credit", amount_minor: 355, ...expired }];
+  const rows = totals(invoiceView({ ...german, discounts, credits }));
+  assert.deepEqual([rows[1], rows.at(-2)], [
+    "Promotional credit (12,00 € expired): -5,00 €",
+    "Prepaid credit (12,00 € expired): -3,55 €",
+  ]);
+});
+
 Deno.test("included tax follows the total and changes nothing", () => {
   assert.deepEqual(totals(invoiceView(japanese)), [
     "Subtotal: ¥13,500",

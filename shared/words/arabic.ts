@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "حتى {quantity}",
   amountDue: "المبلغ المستحق",
   creditLeft: "{credit} (المتبقي {amount})",
+  creditExpired: "{credit} (انتهت صلاحية {amount})",
   taxOn: "{tax} {rate} على {amount}",
   taxIncluded: "يشمل {tax} {rate} على {amount}",
   taxReversed: "{tax}: احتساب عكسي على {amount}",

@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "tot {quantity}",
   amountDue: "Te betalen",
   creditLeft: "{credit} (nog {amount})",
+  creditExpired: "{credit} ({amount} verlopen)",
   taxOn: "{tax} {rate} over {amount}",
   taxIncluded: "Inclusief {tax} {rate} over {amount}",
   taxReversed: "{tax} verlegd over {amount}",

@@ -65,6 +65,7 @@ export const DOCUMENT = {
   upTo: "up to {quantity}",
   amountDue: "Amount due",
   creditLeft: "{credit} ({amount} left)",
+  creditExpired: "{credit} ({amount} expired)",
   taxOn: "{tax} {rate} on {amount}",
   taxIncluded: "Includes {tax} {rate} on {amount}",
   taxReversed: "{tax} reverse charge on {amount}",

@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "jusqu’à {quantity}",
   amountDue: "Montant dû",
   creditLeft: "{credit} (reste {amount})",
+  creditExpired: "{credit} ({amount} expirés)",
   taxOn: "{tax} {rate} sur {amount}",
   taxIncluded: "Dont {tax} {rate} sur {amount}",
   taxReversed: "{tax} : autoliquidation sur {amount}",

@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "bis {quantity}",
   amountDue: "Zu zahlen",
   creditLeft: "{credit} (noch {amount})",
+  creditExpired: "{credit} ({amount} verfallen)",
   taxOn: "{tax} {rate} auf {amount}",
   taxIncluded: "Enthält {tax} {rate} auf {amount}",
   taxReversed: "{tax}: Steuerschuldnerschaft des Leistungsempfängers, auf {amount}",

@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "fino a {quantity}",
   amountDue: "Importo dovuto",
   creditLeft: "{credit} (restano {amount})",
+  creditExpired: "{credit} ({amount} scaduti)",
   taxOn: "{tax} {rate} su {amount}",
   taxIncluded: "Include {tax} {rate} su {amount}",
   taxReversed: "{tax}: inversione contabile su {amount}",

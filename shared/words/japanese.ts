@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "{quantity} まで",
   amountDue: "お支払い額",
   creditLeft: "{credit}（残り {amount}）",
+  creditExpired: "{credit}（失効 {amount}）",
   taxOn: "{tax} {rate}（対象 {amount}）",
   taxIncluded: "内 {tax} {rate}（対象 {amount}）",
   taxReversed: "{tax} リバースチャージ（対象 {amount}）",

@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "até {quantity}",
   amountDue: "Valor a pagar",
   creditLeft: "{credit} (restam {amount})",
+  creditExpired: "{credit} ({amount} expirados)",
   taxOn: "{tax} {rate} sobre {amount}",
   taxIncluded: "Inclui {tax} {rate} sobre {amount}",
   taxReversed: "{tax}: autoliquidação sobre {amount}",

@@ -60,6 +60,7 @@ export const DOCUMENT: DocumentWords = {
   upTo: "hasta {quantity}",
   amountDue: "Importe pendiente",
   creditLeft: "{credit} (quedan {amount})",
+  creditExpired: "{credit} ({amount} caducados)",
   taxOn: "{tax} {rate} sobre {amount}",
   taxIncluded: "Incluye {tax} {rate} sobre {amount}",
   taxReversed: "{tax}: inversión del sujeto pasivo sobre {amount}",

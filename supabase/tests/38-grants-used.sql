@@ -50,7 +50,8 @@ select results_eq($$select l.kind, -sum(e.amount_minor) from public.credit_entri
     join public.invoice_lines l on l.id = e.line_id where e.kind = 'use' group by l.kind$$,
   $$values ('minimum', 8000::numeric)$$, 'the entries name the line that was paid');
 select is(pg_temp.has('2026-05-31'), 8000::numeric, 'both grants before the month is over');
-select is(pg_temp.has('2026-06-01 08:59+00'), 8000::numeric, 'and until they have paid');
+select is(pg_temp.has('2026-06-01 08:59+00'), 5000::numeric,
+  'credit that has expired with the month is none, though it will pay for it');
 select is(pg_temp.has('2026-06-01 09:00+00'), 0::numeric, 'then nothing');
 select is(pg_temp.has('2026-07-02'), 50000::numeric, 'until the third begins');
 select is((select balance_applied_minor from public.invoices

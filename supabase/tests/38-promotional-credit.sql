@@ -166,8 +166,8 @@ select is((select total_minor from public.invoices
 select results_eq($$select kind, amount_minor, effective_at from public.credit_entries
     order by 3, 2$$,
   $$values ('grant', 4000::bigint, '2026-05-10 00:00+00'::timestamptz),
-    ('expiry', -4000, '2026-06-01 00:00+00'), ('release', 4000, '2026-06-01 00:00+00'),
-    ('discount', -4000, '2026-06-01 09:00+00')$$, 'used credit has not expired');
+    ('expiry', -4000, '2026-06-01 00:00+00'), ('discount', -4000, '2026-06-01 09:00+00'),
+    ('release', 4000, '2026-06-01 09:00+00')$$, 'used credit has not expired');
 select is(pg_temp.account('promotion_expense'), 4000::numeric, 'it is an expense');
 select is(pg_temp.account('earnings'), -10000::numeric, 'of charges that are earned in full');
 select is(pg_temp.account('receivable'), 7200::numeric, 'of which the client owes the rest');

@@ -1,7 +1,7 @@
 -- Recharges that are not due: paid already, paid for by what has expired, of a client that is not
 -- served, undone, or no longer wanted. Amounts derived by hand.
 begin;
-select plan(37);
+select plan(45);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-0000000464' || lpad(n::text, 2, '0'))::uuid, name, '2026-06-01'
@@ -60,6 +60,57 @@ select is(pg_temp.recharge('expired', '2026-06-20'), 10000::bigint,
   'from 0.00 to 100.00, not from -30.00');
 select is(_billing.expired_credit_to_use(pg_temp.client('sound'), 'USD', '2026-06-20'),
   0::numeric, 'without credit nothing');
+
+-- Late usage of June on the draft of July is paid by what has expired within July: 100.00 until
+-- 12 July, of which June has used 30.00; July comes to 15.00, and 30.00 of June come late.
+insert into public.clients (id, name, started_on) values
+  ('00000000-0000-4000-8000-000000046421', 'late', '2026-06-01'),
+  ('00000000-0000-4000-8000-000000046422', 'two', '2026-06-01');
+insert into public.billing_config (client_id, minimum_minor, grace_hours)
+select id, 0, 48 from public.clients where name in ('late', 'two');
+create function pg_temp.log(name text, millions integer, at timestamptz) returns void
+language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
+  values ('S', 'claude-sonnet', millions * 1000000, pg_temp.client(log.name), at);
+$$;
+create function pg_temp.expired(name text, at timestamptz) returns numeric language sql as $$
+  select _billing.expired_credit_to_use(pg_temp.client(expired.name), 'USD', at);
+$$;
+create function pg_temp.homes(at timestamptz) returns text language sql as $$
+  select string_agg(h.period_start || ' ' || h.usable_after::date, ', ' order by h.period_start)
+  from _billing.homes_of_periods(_billing.uninvoiced_periods(pg_temp.client('late'), at), at) h;
+$$;
+-- 100.00 until 1 July and 1.00 until 2 July: 60.00 of June are paid, and 1.00 of July.
+select billing.grant_credit(pg_temp.client('two'), amount, expires_on => until,
+  as_of => '2026-06-01')
+from (values (10000, date '2026-07-01'), (100, '2026-07-02')) x(amount, until);
+select pg_temp.log('two', 20, '2026-06-10'), pg_temp.log('two', 17, '2026-07-01 10:00+00');
+select _billing.rollup();
+select is(pg_temp.expired('two', '2026-07-02 12:00+00'), 6100::numeric,
+  'no credit pays a period that begins after its expiry');
+select billing.grant_credit(pg_temp.client('late'), 10000, expires_on => '2026-07-12',
+  as_of => '2026-06-01');
+select pg_temp.log('late', 10, '2026-06-10');
+select billing.run_monthly('2026-07-03');
+select pg_temp.log('late', 5, '2026-07-05');
+select billing.run_monthly('2026-08-01');
+select is(pg_temp.expired('late', '2026-08-01 01:00+00'), 1500::numeric, 'July is not issued yet');
+select pg_temp.log('late', 10, '2026-06-11');
+select _billing.rollup();
+select is(pg_temp.homes('2026-08-01 01:00+00'),
+  '2026-06-01 2026-07-01, 2026-07-01 2026-07-01, 2026-08-01 2026-08-01',
+  'late usage of June goes on the invoice of July');
+select is(pg_temp.expired('late', '2026-08-01 01:00+00'), 4500::numeric,
+  'and is paid with what has expired');
+select billing.run_monthly('2026-08-01 12:00+00');
+select is(pg_temp.expired('late', '2026-08-02'), 4500::numeric, 'also where a draft has it');
+select is(_billing.recharge_balance(pg_temp.client('late'), 'USD', '2026-08-02'), 0::bigint,
+  'nothing is owed');
+select billing.run_monthly('2026-08-03');
+select is((select sum(-e.amount_minor) from public.credit_entries e
+    where e.client_id = pg_temp.client('late') and e.kind = 'use'), 7500::numeric,
+  'as it is when July is issued');
+select is(pg_temp.expired('late', '2026-08-04'), 0::numeric, 'then no more');
 
 -- What is undone is not charged again by itself.
 select pg_temp.recharge(n, '2026-06-02') from unnest('{disputed,refunded,voided}'::text[]) n;

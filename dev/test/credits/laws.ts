@@ -1,22 +1,24 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Sql } from "postgres";
 import { z } from "zod";
-import { parseInstant } from "../../../shared/rater/calendar.ts";
 import type { CreditEntry } from "../../rater/credit-events.ts";
-import { creditAt } from "../../rater/credits.ts";
 import { rateCredits } from "../../rater/read-credits.ts";
 import type { Random } from "../support/random.ts";
+import type { PastBalances } from "./past-balances.ts";
 
 const places = z.array(z.object({ began: z.string(), place: z.coerce.number() }));
 const lines = z.array(z.object({ line: z.string() }));
-const grants = z.array(z.object({ id: z.string(), client: z.string(), kind: z.string() }));
-const balances = z.array(z.object({ wallet: z.string(), minor: z.string() }));
 
 /**
  * What must be true after any operations: the invariants; the entries of grants are those of the
- * independent rater; balances at random instants are what the rater's entries come to.
+ * independent rater; balances at random instants are what the rater's entries come to, and those of
+ * the past are what they were.
  */
-export async function contradictions(sql: Sql, random: Random): Promise<string[]> {
+export async function contradictions(
+  sql: Sql,
+  random: Random,
+  past: PastBalances,
+): Promise<string[]> {
   const found = lines.parse(
     await sql`
     select concat_ws(' ', c.invariant, c.subject, c.detail) as line
@@ -28,7 +30,7 @@ export async function contradictions(sql: Sql, random: Random): Promise<string[]
   );
   const { booked, rated } = await rateCredits(sql, order);
   if (!isDeepStrictEqual(booked, rated)) found.push(...differences(booked, rated));
-  return [...found, ...await pastBalances(sql, random, rated)].slice(0, 20);
+  return [...found, ...await past.wrongs(sql, random, rated)].slice(0, 20);
 }
 
 function differences(booked: readonly CreditEntry[], rated: readonly CreditEntry[]): string[] {
@@ -39,40 +41,4 @@ function differences(booked: readonly CreditEntry[], rated: readonly CreditEntry
     ...[...inBooks].filter((entry) => !byRater.has(entry)).map((entry) => `booked: ${entry}`),
     ...[...byRater].filter((entry) => !inBooks.has(entry)).map((entry) => `by rater: ${entry}`),
   ];
-}
-
-/** Ten instants from the first to the last entry, of all clients. */
-async function pastBalances(
-  sql: Sql,
-  random: Random,
-  rated: readonly CreditEntry[],
-): Promise<string[]> {
-  const walletOf = new Map(
-    grants.parse(await sql`select id, client_id as client, kind from public.credit_grants`)
-      .map(({ id, client, kind }) => [id, `${client} ${kind === "promotional"}`]),
-  );
-  const byWallet = Map.groupBy(rated, ({ grant }) => walletOf.get(grant) ?? "");
-  const found: string[] = [];
-  for (let turn = 0; turn < 10; turn++) {
-    const day = new Date(Date.parse("2026-02-01") + random.below(1500) * 43_200_000).toISOString();
-    const rows = balances.parse(
-      await sql`
-      select concat_ws(' ', c.id, x.promotional) as wallet,
-        coalesce(sum(x.amount_minor), 0)::text as minor
-      from public.clients c
-      cross join lateral (
-        select 'false' as promotional, (select sum(g.amount_minor)
-          from billing.granted_credit(c.id, ${day}::timestamptz) g) as amount_minor
-        union all
-        select 'true', (select sum(p.amount_minor)
-          from billing.promotional_credit(c.id, ${day}::timestamptz) p)
-      ) x
-      group by c.id, x.promotional`,
-    );
-    for (const { wallet, minor } of rows) {
-      const replayed = creditAt(byWallet.get(wallet) ?? [], parseInstant(day));
-      if (BigInt(minor) !== replayed) found.push(`${wallet} at ${day}: ${minor}, not ${replayed}`);
-    }
-  }
-  return found;
 }

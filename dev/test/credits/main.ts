@@ -63,6 +63,10 @@ await withWorlds(engine, async (world) => {
       failed = true;
     }
   }
+}).catch((error: unknown) => {
+  // Lost connections are survived: one that is lost here would end it as if all were well.
+  console.log(error);
+  failed = true;
 });
 Deno.exit(failed ? 1 : 0);
 

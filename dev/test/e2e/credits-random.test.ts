@@ -10,7 +10,7 @@ const LIFE: Life = {
   clients: 8,
   sessions: 3,
   killEvery: 40,
-  checkEvery: 120,
+  checkEvery: 80,
 };
 
 // What is put to the test is in SQL: one engine tells as much as two.

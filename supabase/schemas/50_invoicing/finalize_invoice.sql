@@ -1,5 +1,26 @@
 -- Finalizing one draft, as it would be made now.
 
+-- Makes the late invoices of a client that are not issued yet anew. Usage of a period whose invoice
+-- is void is left to that which replaces it.
+create function _billing.remake_late_drafts(client_id uuid, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  late constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = remake_late_drafts.client_id and p.state <> 'voided'
+      and p.period_start in (
+        select l.section_start from public.invoices d
+        join public.invoice_lines l on l.invoice_id = d.id
+        where d.client_id = remake_late_drafts.client_id and d.status = 'draft'
+          and d.kind = 'late'));
+begin
+  perform _billing.rollup();
+  perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
+  perform _billing.close_periods('{}', late, as_of, 'none');
+end $$;
+comment on function _billing.remake_late_drafts is 'Makes the late drafts of a client anew.';
+
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
@@ -23,6 +44,9 @@ begin
       'wait until then, or look at it with billing.preview_invoice');
   end if;
   if invoice.kind <> 'period' then
+    if _billing.drafts_without_credit(array[invoice.id], as_of) <> '{}' then
+      perform _billing.remake_late_drafts(invoice.client_id, as_of);
+    end if;
     perform _billing.hold_drafts(array[invoice.id], as_of);
     perform _billing.refuse_held(invoice.id);
     perform _billing.finalize_invoices(array[invoice.id], as_of);

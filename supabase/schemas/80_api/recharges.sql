@@ -25,35 +25,68 @@ $$;
 comment on function _billing.recharge_waits is
   'Why a client''s credit may not be recharged at an instant; null where it may.';
 
--- What credit that has expired will still pay: of the periods that are not invoiced and began
--- before its expiry.
+-- Periods of a client that are still to be charged, each with the instant after which credit that
+-- pays it may have expired: the beginning of the period whose invoice it goes on. Late usage goes
+-- on the draft that has it, or that of the newest period that is over; else on that of the one
+-- that runs.
+create function _billing.homes_of_periods(targets billing.rating_target[], as_of timestamptz)
+returns table (period_start date, usable_after timestamptz)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with target as materialized (
+    select t.client_id, t.period_start, t.period_end, exists (
+      select from public.invoices i where i.client_id = t.client_id
+        and i.period_start = t.period_start and i.kind = 'period'
+        and i.status not in ('draft', 'void')) as is_late
+    from unnest(targets) t
+  )
+  select t.period_start, _billing.day_start(t.client_id, case when not t.is_late
+    then t.period_start else coalesce((
+      select max(d.period_start) from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+        and l.section_start = t.period_start
+      where d.client_id = t.client_id and d.status = 'draft'), (
+      select coalesce(max(o.period_start) filter (
+        where _billing.day_start(o.client_id, o.period_end) <= as_of), max(o.period_start))
+      from target o where not o.is_late and o.period_start > t.period_start)) end)
+  from target t;
+$$;
+comment on function _billing.homes_of_periods is
+  'Since when credit that pays periods of a client may have expired.';
+
+-- What credit that has expired will still pay: a grant pays periods whose invoices are of periods
+-- that began before its expiry. The most that all can pay is, of all instants, the least of the
+-- credit that expires after it and the charges of periods that began before it.
 create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
 returns numeric language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-  expired numeric;
-  last_expiry timestamptz;
+  expiries timestamptz[];
+  left_minors bigint[];
   targets billing.rating_target[];
 begin
-  select sum(l.left_minor), max(g.expires_at) into expired, last_expiry
+  select array_agg(g.expires_at), array_agg(l.left_minor) into expiries, left_minors
   from _billing.left_of_grants(array[expired_credit_to_use.client_id], as_of) l
   join public.credit_grants g on g.id = l.grant_id
   where l.left_minor > 0 and g.kind <> 'promotional'
     and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
     and _billing.pays_after_expiry(g.client_id, g.expires_at);
-  if expired is null then
+  if expiries is null then
     return 0;
   end if;
-  targets := array(
-    select t from unnest(_billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of)) t
-    where _billing.day_start(t.client_id, t.period_start) < last_expiry
-      -- Late usage is paid as of the period of the invoice that it goes on.
-      and not exists (select from public.invoices i where i.client_id = t.client_id
-        and i.period_start = t.period_start and i.kind = 'period'
-        and i.status not in ('draft', 'void')));
-  return least(expired, coalesce((
-    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets, as_of) u
-    where u.currency = expired_credit_to_use.currency), 0));
+  targets := _billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of);
+  return (
+    with amount as materialized (
+      select h.usable_after, u.amount_minor
+      from _billing.uninvoiced_amounts(targets, as_of) u
+      join _billing.homes_of_periods(targets, as_of) h on h.period_start = u.period_start
+      where u.currency = expired_credit_to_use.currency
+    )
+    select min(coalesce((
+        select sum(a.amount_minor) from amount a where a.usable_after < x.expires_at), 0)
+      + coalesce((
+        select sum(g.left_minor) from unnest(expiries, left_minors) g(expires_at, left_minor)
+        where g.expires_at > x.expires_at), 0))
+    from unnest(expiries || timestamptz '-infinity') x(expires_at));
 end $$;
 comment on function _billing.expired_credit_to_use is
   'What expired credit of a client will still pay of periods that are not invoiced.';

@@ -82,8 +82,8 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
--- that has been used does not expire. Credit that is restored, or promotional credit that comes
--- back, after its expiry expires at once.
+-- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
+-- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -95,12 +95,10 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor, case
-        when m.kind in ('restoration', 'discount_return')
-          then greatest(g.expires_at, case when g.expires_at < m.at then m.at end)
-        else g.expires_at end)
+      else 'reopening' end, -m.amount_minor,
+      case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;
 comment on function _billing.move_credit is
-  'Writes movements of grants and, at the expiry, what they change of it.';
+  'Writes movements of grants and, at the expiry or after it at once, what they change of it.';

@@ -32,12 +32,15 @@ begin
       select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
       where l.credit_note_id = n.id and l.kind = 'tax'
     ) t
-    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance. Credit that
-    -- is used although its payment goes back was granted for nothing.
+    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance, and all of
+    -- one that is not granted. Credit that is used although its payment goes back was granted for
+    -- nothing.
     cross join lateral (
-      select i.kind = 'top_up' as is_advance, n.to_invoice_minor + coalesce((
-        select -sum(c.amount_minor) from public.credit_entries c
-        where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint as in_advance
+      select i.kind = 'top_up' as is_advance, case
+        when i.kind = 'top_up' and i.status <> 'paid' then n.total_minor
+        else n.to_invoice_minor + coalesce((
+          select -sum(c.amount_minor) from public.credit_entries c
+          where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint end as in_advance
       from public.invoices i where i.id = n.invoice_id
     ) a
     cross join lateral (values

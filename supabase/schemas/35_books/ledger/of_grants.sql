@@ -1,5 +1,22 @@
 -- What is posted of grants of credit and of what becomes of them.
 
+-- What of the payments of a top-up has gone back before it is granted: by disputes and by credit
+-- notes. Until then it is on `advances`: nothing was granted for it.
+create function _billing.gone_before_grant(top_up_id uuid)
+returns table (disputed_minor bigint, noted_minor bigint)
+-- Strict: not run for the many entries that grant no top-up.
+language sql stable strict set search_path = pg_catalog, pg_temp as $$
+  select coalesce((
+      select -sum(p.amount_minor) from public.payments p
+      where p.invoice_id = t.invoice_id and p.kind in ('dispute', 'dispute_reversed')), 0)::bigint,
+    coalesce((
+      select sum(n.total_minor - n.to_invoice_minor) from public.credit_notes n
+      where n.invoice_id = t.invoice_id and n.voided_at is null and n.document <> '{}'), 0)::bigint
+  from public.top_ups t where t.id = gone_before_grant.top_up_id;
+$$;
+comment on function _billing.gone_before_grant is
+  'What has gone back of the payments of a top-up that is being granted.';
+
 -- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
 -- that moves from one grant to another stays on the account. Promotional credit is owed to nobody
 -- and is on no account until it is used: then it is an expense, and the charge is earned in full.
@@ -13,11 +30,17 @@ begin
       g.method)::_billing.ledger_transfer
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
+    left join lateral _billing.gone_before_grant(
+      case when n.kind = 'grant' then g.top_up_id end) b on true
     cross join lateral (values
       ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
+      -- Is lost from now on, as far as credit is granted for it that is not taken back.
+      ('prepayment', 'advances', -b.disputed_minor - b.noted_minor, b.disputed_minor is not null),
+      ('prepayment', 'write_off', b.disputed_minor, b.disputed_minor is not null),
+      ('prepayment', 'promotion_expense', b.noted_minor, b.disputed_minor is not null),
       ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
       ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),

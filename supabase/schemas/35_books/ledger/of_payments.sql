@@ -25,9 +25,11 @@ begin
         'receivable', n.amount_minor, n.kind = 'payment'),
       ('refund', 'refunds_due', 'cash', -n.amount_minor, n.kind = 'refund'),
       ('refund_failure', 'cash', 'refunds_due', n.amount_minor, n.kind = 'refund_failed'),
-      -- Due again, and written off with that.
+      -- Due again, and written off with that. Of a top-up that is not granted nothing is lost.
       ('dispute', 'receivable', 'cash', -n.amount_minor, n.kind like 'dispute%'),
-      ('dispute_loss', 'write_off', 'receivable', -n.amount_minor, n.kind like 'dispute%')
+      ('dispute_loss', case when exists (select from public.invoices i
+          where i.id = n.invoice_id and i.kind = 'top_up' and i.status <> 'paid') then 'advances'
+        else 'write_off' end, 'receivable', -n.amount_minor, n.kind like 'dispute%')
     ) x(kind, debit, credit, amount, applies)
     where x.applies));
   return null;

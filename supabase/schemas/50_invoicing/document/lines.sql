@@ -20,6 +20,16 @@ $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
 
+-- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
+-- the rest has expired with it.
+create function _billing.document_rest(expires_at timestamptz, left_minor bigint) returns jsonb
+language sql stable
+return case when expires_at <= billing.as_of() and left_minor > 0
+  then jsonb_build_object('left_minor', 0, 'expired_minor', left_minor)
+  else jsonb_build_object('left_minor', left_minor) end;
+comment on function _billing.document_rest is
+  'The part of documents that says what is left of a grant of credit, or has expired of it.';
+
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
@@ -60,13 +70,15 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
   ), discounted as (
     select x.invoice_id, json_agg(x.discount order by x.position) as discounts
     from (
-      select l.invoice_id, l.position, json_build_object('description', l.description,
+      select l.invoice_id, l.position, jsonb_build_object('description', l.description,
         'amount_minor', l.amount_minor) as discount
       from line l where l.kind = 'discount'
       union all
       -- Of promotional credit with what is left of the grant.
-      select p.invoice_id, p.position, json_build_object('description', p.description,
-        'amount_minor', p.amount_minor, 'left_minor', _billing.promotional_left(p.grant_id))
+      select p.invoice_id, p.position, jsonb_build_object('description', p.description,
+        'amount_minor', p.amount_minor) || _billing.document_rest((
+          select g.expires_at from public.credit_grants g where g.id = p.grant_id),
+        _billing.promotional_left(p.grant_id))
       from promoted p
     ) x
     group by x.invoice_id

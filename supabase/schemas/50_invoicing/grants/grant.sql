@@ -90,8 +90,7 @@ comment on function billing.grant_credit is
 grant execute on function billing.grant_credit(uuid, bigint, text, text, date, date, integer,
   text[], text[], text[], bigint, text, text, text, timestamptz) to service_role;
 
--- What is left of a grant moves to a new one with another expiry, also when it has expired: then
--- it leaves the old one at its expiry.
+-- What is left of a grant moves to a new one with another expiry, also when it has expired.
 create function billing.roll_over_credit(grant_id uuid, expires_on date default null,
   as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -113,7 +112,7 @@ begin
       format('grant %s is promotional and cannot roll over', old.id), 'grant new credit');
   end if;
   select l.left_minor into rest
-  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
+  from _billing.left_of_grants(array[old.client_id], as_of) l
   where l.grant_id = old.id;
   made.expires_at := _billing.day_start(old.client_id, expires_on);
   if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
@@ -129,7 +128,7 @@ begin
     old.id)
   returning * into made;
   perform _billing.move_credit(array[
-    (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
+    (old.id, 'rollover', -rest, made.effective_at, null, null, null),
     (made.id, 'grant', rest, made.effective_at, null, null, null)
   ]::_billing.credit_movement[]);
   -- Expired credit whose payment has gone back was not taken: it had been used.

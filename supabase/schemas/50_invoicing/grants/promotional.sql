@@ -1,5 +1,26 @@
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
+-- Drafts that use more promotional credit than there is any more: an invoice that had given it back
+-- is void meanwhile.
+create function _billing.drafts_without_credit(drafts uuid[], as_of timestamptz)
+returns uuid[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return array(
+    select distinct x.id
+    from (
+      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id,
+        sum(l.amount_minor) as minor
+      from public.invoices i
+      join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      where i.id = any (drafts)
+      group by 1, 2, 3 having sum(l.amount_minor) < 0
+    ) x
+    join _billing.left_of_grants(array[x.client_id], as_of) g on g.grant_id = x.grant_id
+    where g.left_minor + x.minor < 0);
+end $$;
+comment on function _billing.drafts_without_credit is
+  'Those of the drafts whose promotional credit is not there any more; they have to be made anew.';
+
 -- Books what lines of drafts use of their grants, or give back, as they are issued. A section
 -- that gives back to a grant and takes again for other charges moves the difference alone, as one
 -- movement of no line.
@@ -26,10 +47,23 @@ declare
     ) x
     group by x.invoice_id, x.section_start, x.grant_id, x.line_id
     having sum(x.amount_minor) <> 0);
+  short uuid;
 begin
-  if movements <> '{}' then
-    perform _billing.move_credit(movements);
+  if movements = '{}' then
+    return;
   end if;
+  select x.grant_id into short
+  from (
+    select m.grant_id, sum(m.amount_minor) as minor from unnest(movements) m group by m.grant_id
+  ) x
+  join _billing.left_of_grants(array(select i.client_id from public.invoices i
+    where i.id = any (invoice_ids)), as_of) l on l.grant_id = x.grant_id
+  where x.minor < 0 and l.left_minor + x.minor < 0;
+  if short is not null then
+    perform billing.raise_error('illegal_transition', format(
+      'the drafts use more of grant %s than is left of it', short), 'make them anew');
+  end if;
+  perform _billing.move_credit(movements);
 end $$;
 comment on function _billing.use_promotional_credit is
   'Books what invoices that are issued use of promotional credit.';

@@ -85,6 +85,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.client_id, i.currency, 'advances', i.amount_due_minor
   from public.invoices i where i.kind = 'top_up' and i.status = 'uncollectible'
   union all
+  -- Payments that went back before anything was granted for them.
+  select p.client_id, p.currency, 'advances', -p.amount_minor
+  from public.payments p join public.invoices i on i.id = p.invoice_id
+  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up' and i.status <> 'paid'
+  union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n
   cross join lateral (
@@ -92,9 +97,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where l.credit_note_id = n.id and l.kind = 'tax'
   ) t
   cross join lateral (
-    select i.kind = 'top_up' as is_advance, n.to_invoice_minor - coalesce((
-      select sum(e.amount_minor) from public.credit_entries e
-      where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) as in_advance
+    select i.kind = 'top_up' as is_advance, case
+      when i.kind = 'top_up' and i.status <> 'paid' then n.total_minor
+      else n.to_invoice_minor - coalesce((
+        select sum(e.amount_minor) from public.credit_entries e
+        where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) end as in_advance
     from public.invoices i where i.id = n.invoice_id
   ) a
   cross join lateral (values ('tax_payable', t.tax), (case when a.is_advance then 'advances'
