@@ -76,7 +76,7 @@ select pg_temp.sign_in('c1');
 select is(pg_temp.code_of($$select billing.require_role(pg_temp.acme(), 'owner')$$),
   'role_required', 'a role that there is not opens nothing');
 
--- Money asks in the database, whatever the route has asked.
+-- Money asks in the database, whatever the route has asked: budgets by guard_budget.
 create temporary table acts(nth int, statement text);
 insert into acts values
   (1, 'select billing.request_top_up(pg_temp.acme(), 100)'),
@@ -100,7 +100,7 @@ from acts order by nth;
 
 -- Members.
 select is(pg_temp.code_of(format('select billing.add_member(%L, %L, %L)', pg_temp.acme(),
-  pg_temp.person('d1'), 'admin')), 'role_required', 'billing adds no member');
+  pg_temp.person('d1'), 'admin')), 'role_required', 'begin_membership: billing adds no member');
 select is(pg_temp.code_of(format('select billing.set_member_role(%L, %L, %L)', pg_temp.acme(),
   pg_temp.person('b1'), 'admin')), 'role_required', 'nor makes itself admin');
 select is(pg_temp.code_of(format('select billing.remove_member(%L, %L)', pg_temp.acme(),
@@ -132,7 +132,7 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('a1'), 'viewer'
   'an admin may step down where there is another');
 select pg_temp.sign_in('d1');
 select is(pg_temp.code_of(format('select billing.set_member_role(%L, %L, %L)', pg_temp.acme(),
-  pg_temp.person('d1'), 'billing')), 'last_admin', 'the last admin may not step down');
+  pg_temp.person('d1'), 'billing')), 'last_admin', 'keep_an_admin: the last admin may not step down');
 select is(pg_temp.code_of(format('select billing.remove_member(%L, %L)', pg_temp.acme(),
   pg_temp.person('d1'))), 'last_admin', 'nor leave');
 select pg_temp.sign_in('d1', 'operator');
@@ -143,7 +143,7 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('d1'), 'viewer'
 select results_eq($$select kind, client_id, payload from public.deliveries
     where event = 'invitation'$$, $$values ('email', pg_temp.acme(),
     jsonb_build_object('user_id', pg_temp.person('d1')))$$,
-  'who is added is mailed, and the queue names the user alone');
+  'queue_invitation: who is added is mailed, and the queue names the user alone');
 select billing.remove_member(pg_temp.acme(), pg_temp.person('d1'));
 select billing.add_member(pg_temp.acme(), pg_temp.person('d1'), 'admin');
 select is((select count(*) from public.deliveries where event = 'invitation'), 1::bigint,
