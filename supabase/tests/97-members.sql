@@ -132,7 +132,7 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('a1'), 'viewer'
   'an admin may step down where there is another');
 select pg_temp.sign_in('d1');
 select is(pg_temp.code_of(format('select billing.set_member_role(%L, %L, %L)', pg_temp.acme(),
-  pg_temp.person('d1'), 'billing')), 'last_admin', 'keep_an_admin: the last admin may not step down');
+  pg_temp.person('d1'), 'billing')), 'last_admin', 'keep_an_admin: the last one may not step down');
 select is(pg_temp.code_of(format('select billing.remove_member(%L, %L)', pg_temp.acme(),
   pg_temp.person('d1'))), 'last_admin', 'nor leave');
 select pg_temp.sign_in('d1', 'operator');
