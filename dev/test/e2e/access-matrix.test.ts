@@ -17,7 +17,6 @@ import {
   ENDPOINTS,
   FUNCTIONS,
   INTERNAL,
-  ROLE_NEEDED,
   ROLES,
   SIGNED_AGENT,
   TABLES,
@@ -240,49 +239,6 @@ Deno.test("a member's endpoints show what is theirs and know nothing of others",
   strictEqual(
     sums.data.reduce((sum: number, row: { due_minor: number }) => sum + row.due_minor, 0),
     open?.due,
-  );
-});
-
-for (const [id, { role: needed, body }] of Object.entries(ROLE_NEEDED)) {
-  Deno.test(`${id}: of a client's members those from ${needed} on, and nobody of another client`, async () => {
-    const route = ROUTES.find((one) => one.id === id);
-    ok(route !== undefined && ENDPOINTS[id]?.includes("member"), id);
-    const answers = async (client: string, who: Headers) => {
-      const path = route.path.replace("{client_id}", client)
-        .replace("{user_id}", crypto.randomUUID());
-      const response = await fetch(`${platform.apiUrl}/functions/v1${path}`, {
-        method: route.method,
-        headers: {
-          ...who,
-          "content-type": "application/json",
-          ...route.method === "GET" ? {} : { "idempotency-key": crypto.randomUUID() },
-        },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-      const { code } = await response.json();
-      return { status: response.status, code };
-    };
-    for (const role of ROLES) {
-      const { status, code } = await answers(mine.id, headers[role]);
-      if (ROLES.indexOf(role) < ROLES.indexOf(needed)) {
-        deepStrictEqual([status, code], [403, "role_required"], role);
-      } else {
-        ok(status < 500 && ![401, 403].includes(status), `${role}: ${status} ${code}`);
-      }
-      strictEqual((await answers(theirs.id, headers[role])).status, 404, role);
-    }
-    strictEqual((await answers(mine.id, headers.stranger)).status, 404);
-  });
-}
-
-Deno.test("every act that is open to members has the role that it takes", () => {
-  const acts = ROUTES.filter(({ id, method, readsOnly }) =>
-    method !== "GET" && readsOnly !== true && ENDPOINTS[id]?.includes("member")
-  );
-  deepStrictEqual(
-    acts.map(({ id }) => id).filter((id) => !(id in ROLE_NEEDED)).sort(),
-    // The token of a link decides; a link to the archived PDF is read.
-    ["linkEvidence", "openInvoiceLink", "signInvoicePdf"],
   );
 });
 
