@@ -1,6 +1,6 @@
 -- Members of clients: what each role may do, and who may say so.
 begin;
-select plan(37);
+select plan(41);
 
 insert into auth.users (id, email)
 select ('00000000-0000-4000-8000-0000000970' || n)::uuid, name || '@example.test'
@@ -76,7 +76,7 @@ select pg_temp.sign_in('c1');
 select is(pg_temp.code_of($$select billing.require_role(pg_temp.acme(), 'owner')$$),
   'role_required', 'a role that there is not opens nothing');
 
--- Money asks in the database, whatever the route has asked: budgets by guard_budget.
+-- Money asks in the database, whatever the route has asked.
 create temporary table acts(nth int, statement text);
 insert into acts values
   (1, 'select billing.request_top_up(pg_temp.acme(), 100)'),
@@ -98,9 +98,14 @@ delete from public.client_budgets where client_id = pg_temp.acme();
 select is(pg_temp.code_of(statement), 'done', 'billing may: ' || statement)
 from acts order by nth;
 
+select trigger_is('public', 'client_budgets', 'require_role', '_billing', 'guard_budget',
+  'budgets ask whoever writes them');
+
 -- Members.
+select is(pg_temp.code_of($$select _billing.begin_membership(pg_temp.acme())$$), 'role_required',
+  'begin_membership: billing changes no members');
 select is(pg_temp.code_of(format('select billing.add_member(%L, %L, %L)', pg_temp.acme(),
-  pg_temp.person('d1'), 'admin')), 'role_required', 'begin_membership: billing adds no member');
+  pg_temp.person('d1'), 'admin')), 'role_required', 'billing adds no member');
 select is(pg_temp.code_of(format('select billing.set_member_role(%L, %L, %L)', pg_temp.acme(),
   pg_temp.person('b1'), 'admin')), 'role_required', 'nor makes itself admin');
 select is(pg_temp.code_of(format('select billing.remove_member(%L, %L)', pg_temp.acme(),
@@ -132,9 +137,11 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('a1'), 'viewer'
   'an admin may step down where there is another');
 select pg_temp.sign_in('d1');
 select is(pg_temp.code_of(format('select billing.set_member_role(%L, %L, %L)', pg_temp.acme(),
-  pg_temp.person('d1'), 'billing')), 'last_admin', 'keep_an_admin: the last one may not step down');
+  pg_temp.person('d1'), 'billing')), 'last_admin', 'the last admin may not step down');
 select is(pg_temp.code_of(format('select billing.remove_member(%L, %L)', pg_temp.acme(),
   pg_temp.person('d1'))), 'last_admin', 'nor leave');
+select is(pg_temp.code_of($$select _billing.keep_an_admin(pg_temp.acme(),
+  pg_temp.person('d1'))$$), 'last_admin', 'keep_an_admin: there would be none');
 select pg_temp.sign_in('d1', 'operator');
 select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('d1'), 'viewer'), true,
   'an operator sets any role');
@@ -143,8 +150,12 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('d1'), 'viewer'
 select results_eq($$select kind, client_id, payload from public.deliveries
     where event = 'invitation'$$, $$values ('email', pg_temp.acme(),
     jsonb_build_object('user_id', pg_temp.person('d1')))$$,
-  'queue_invitation: who is added is mailed, and the queue names the user alone');
+  'who is added is mailed, and the queue names the user alone');
 select billing.remove_member(pg_temp.acme(), pg_temp.person('d1'));
+select _billing.queue_invitation(pg_temp.acme(), pg_temp.person('c1'));
+select is((select count(*) from public.deliveries where event = 'invitation'
+  and payload ->> 'user_id' <> pg_temp.person('d1')::text), 0::bigint,
+  'queue_invitation: nobody else is mailed');
 select billing.add_member(pg_temp.acme(), pg_temp.person('d1'), 'admin');
 select is((select count(*) from public.deliveries where event = 'invitation'), 1::bigint,
   'once a day');
