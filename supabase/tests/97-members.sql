@@ -91,7 +91,7 @@ select pg_temp.sign_in('c1');
 select is(pg_temp.code_of(statement), 'role_required', 'a viewer may not: ' || statement)
 from acts order by nth;
 select pg_temp.sign_in('a2');
-select is(pg_temp.code_of(statement), 'role_required', 'nor who is admin elsewhere: ' || statement)
+select is(pg_temp.code_of(statement), 'role_required', 'nor an admin of another client: ' || statement)
 from acts order by nth;
 select pg_temp.sign_in('b1');
 delete from public.client_budgets where client_id = pg_temp.acme();
@@ -99,7 +99,7 @@ select is(pg_temp.code_of(statement), 'done', 'billing may: ' || statement)
 from acts order by nth;
 
 select trigger_is('public', 'client_budgets', 'require_role', '_billing', 'guard_budget',
-  'budgets ask whoever writes them');
+  'each write of a budget asks for the role');
 
 -- Members.
 select is(pg_temp.code_of($$select _billing.begin_membership(pg_temp.acme())$$), 'role_required',
@@ -150,7 +150,7 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('d1'), 'viewer'
 select results_eq($$select kind, client_id, payload from public.deliveries
     where event = 'invitation'$$, $$values ('email', pg_temp.acme(),
     jsonb_build_object('user_id', pg_temp.person('d1')))$$,
-  'who is added is mailed, and the queue names the user alone');
+  'a new member is mailed, and the queue names the user alone');
 select billing.remove_member(pg_temp.acme(), pg_temp.person('d1'));
 select _billing.queue_invitation(pg_temp.acme(), pg_temp.person('c1'));
 select is((select count(*) from public.deliveries where event = 'invitation'

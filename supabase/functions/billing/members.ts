@@ -66,7 +66,7 @@ async function userOf(
   { user_id, email }: { user_id?: string | undefined; email?: string | undefined },
 ): Promise<string> {
   if (user_id !== undefined) {
-    // An id would tell an admin the email of whomever it is of.
+    // An id would tell an admin the email of any user.
     if (caller.actor !== "member") return user_id;
     throw new ProblemError(problem("bad_request", "an admin names users by email", [
       { pointer: "/user_id", detail: "is for operators" },
