@@ -91,8 +91,8 @@ select pg_temp.sign_in('c1');
 select is(pg_temp.code_of(statement), 'role_required', 'a viewer may not: ' || statement)
 from acts order by nth;
 select pg_temp.sign_in('a2');
-select is(pg_temp.code_of(statement), 'role_required', 'nor an admin of another client: ' || statement)
-from acts order by nth;
+select is(pg_temp.code_of(statement), 'role_required',
+  'nor an admin of another client: ' || statement) from acts order by nth;
 select pg_temp.sign_in('b1');
 delete from public.client_budgets where client_id = pg_temp.acme();
 select is(pg_temp.code_of(statement), 'done', 'billing may: ' || statement)

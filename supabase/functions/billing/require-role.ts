@@ -1,7 +1,7 @@
 import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
 
-/** A member sees its client; what it may do there is for roles from `needed` on. */
+/** A member sees its client, and acts there with the role `needed` or a higher one. */
 export async function requireRole(
   session: Session,
   clientId: string,

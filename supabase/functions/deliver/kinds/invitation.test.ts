@@ -66,7 +66,7 @@ for (const language of ALL_LANGUAGES) {
   });
 }
 
-Deno.test("who is no member any more is not mailed, nor what is not one address", async () => {
+Deno.test("former members are not mailed, nor what is not one address", async () => {
   assert.equal((await invite(null)).outcome.kind, "skipped");
   const two = await invite({ ...INVITATION, email: "a@example.test,b@example.test" });
   assert.deepEqual([two.outcome.kind, two.mail], ["dead", undefined]);
