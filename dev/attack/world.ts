@@ -84,7 +84,7 @@ async function populate({ urls }: Platform, sql: Sql, files: Files) {
     await sql`insert into auth.users (id, email) values (${id}, ${`${id}@example.com`})`;
   }
   const [mine, theirs] = [
-    await fullClient(sql, attacker, "MALLORY"),
+    await fullClient(sql, attacker, "MALLORY", "admin"),
     await fullClient(sql, honest, "VICTIM"),
   ];
   await sql`

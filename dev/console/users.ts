@@ -29,7 +29,7 @@ export async function readyUsers(
   if (clientId === null) return;
   await sql`
     insert into public.client_members (client_id, user_id, role)
-    select ${clientId}, ${customer}, 'payer'
+    select ${clientId}, ${customer}, 'admin'
     where not exists (select from public.client_members where user_id = ${customer})`;
 }
 

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import {
-  ClientName,
   ClientPath,
   Day,
   Id,
@@ -34,7 +33,8 @@ export const PostalAddress = z.strictObject({
   country: z.string().regex(/^[A-Z]{2}$/, "two capital letters"),
 });
 
-const Email = z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@example.com")
+/** An address of a mail. */
+export const Email = z.string().max(254).regex(/^[^@\s\0]+@[^@\s\0]+$/, "like name@example.com")
   .refine((email) => text(254).safeParse(email).success, "cannot be stored");
 
 const writable = {
@@ -84,20 +84,6 @@ export const NewClient = z.strictObject(writable).partial().required({ name: tru
 
 /** What is to change of a client. */
 export const ClientChange = z.strictObject(writable).partial();
-
-const Role = z.enum(["viewer", "payer"]);
-
-/** A user who may see a client's invoices and usage; a `payer` may say how the client pays, too. */
-export const Member = z.strictObject({
-  user_id: Id,
-  client_id: Id,
-  role: Role,
-  /** Null where the user has none, or signs in by another way. */
-  email: z.string().nullable(),
-  created_at: ShownInstant,
-});
-
-const MemberPath = z.strictObject({ client_id: ClientName, user_id: Id });
 
 export const listClients = {
   id: "listClients",
@@ -152,64 +138,6 @@ export const updateClient = {
   query: nothing,
   body: ClientChange,
   answer: Client,
-  status: 200,
-} as const satisfies Route;
-
-export const listMembers = {
-  id: "listMembers",
-  method: "GET",
-  path: "/billing/clients/{client_id}/members",
-  summary: "Users who may see the client",
-  access: STAFF,
-  params: ClientPath,
-  query: z.strictObject(paging),
-  body: nothing,
-  answer: pageOf(Member),
-  status: 200,
-} as const satisfies Route;
-
-export const addMember = {
-  id: "addMember",
-  method: "POST",
-  path: "/billing/clients/{client_id}/members",
-  summary: "Let a user, by id or email, see the client",
-  access: STAFF,
-  params: ClientPath,
-  query: nothing,
-  body: z.strictObject({
-    user_id: Id.optional(),
-    email: Email.optional(),
-    role: Role.default("viewer"),
-  }).refine(({ user_id, email }) => (user_id === undefined) !== (email === undefined), {
-    message: "a user is named by user_id or by email",
-  }),
-  answer: Member,
-  status: 201,
-} as const satisfies Route;
-
-export const updateMember = {
-  id: "updateMember",
-  method: "PATCH",
-  path: "/billing/clients/{client_id}/members/{user_id}",
-  summary: "Change what a user may do for the client",
-  access: STAFF,
-  params: MemberPath,
-  query: nothing,
-  body: z.strictObject({ role: Role }),
-  answer: Member,
-  status: 200,
-} as const satisfies Route;
-
-export const removeMember = {
-  id: "removeMember",
-  method: "DELETE",
-  path: "/billing/clients/{client_id}/members/{user_id}",
-  summary: "Take a user's sight of the client away",
-  access: STAFF,
-  params: MemberPath,
-  query: nothing,
-  body: nothing,
-  answer: Member,
   status: 200,
 } as const satisfies Route;
 

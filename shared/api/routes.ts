@@ -11,6 +11,7 @@ import * as invoiceLinks from "./invoice-links.ts";
 import * as invoices from "./invoices.ts";
 import * as items from "./items.ts";
 import * as journal from "./journal.ts";
+import * as members from "./members.ts";
 import * as operations from "./operations.ts";
 import * as personalData from "./personal-data.ts";
 import * as payments from "./payments.ts";
@@ -27,10 +28,10 @@ export const ROUTES: readonly Route[] = [
   clients.createClientRoute,
   clients.getClient,
   clients.updateClient,
-  clients.listMembers,
-  clients.addMember,
-  clients.updateMember,
-  clients.removeMember,
+  members.listMembers,
+  members.addMember,
+  members.updateMember,
+  members.removeMember,
   terms.listAssignments,
   terms.createAssignment,
   terms.updateAssignment,

@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "المبلغ المقيد",
   units: "وحدات",
   per: "لكل {units}",
+  role: "الدور",
+  roleViewer: "مطّلع",
+  roleBilling: "مسؤول الفوترة",
+  roleAdmin: "مدير",
+  mayViewer: "يرى الإنفاق والاستخدام والفواتير وكشف الحساب",
+  mayBilling:
+    "يرى الأرقام والفواتير ويشتري الرصيد ويحدد الميزانية والشحن التلقائي ويدير وسائل الدفع",
+  mayAdmin: "يفعل كل ما يفعله مسؤول الفوترة، ويدعو الأعضاء ويزيلهم ويغير أدوارهم",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -146,6 +154,9 @@ export const MAIL: MailWords = {
   viewAndPay: "عرض الفاتورة ودفعها",
   byTransfer: "للدفع بالتحويل المصرفي:",
   managePaying: "إدارة وسائل الدفع: {url}",
+  invitedSubject: "وصولك إلى {client}",
+  invitedText: "لديك الآن وصول إلى فوترة {client} بدور {role}: {may}.",
+  signInWith: "سجّل الدخول بالعنوان {email}. قد يصل الرابط في رسالة أخرى.",
 };
 
 export const COUNTED: CountedWords = {

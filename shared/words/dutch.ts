@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "Gecrediteerd",
   units: "eenheden",
   per: "per {units}",
+  role: "Rol",
+  roleViewer: "Lezer",
+  roleBilling: "Facturatie",
+  roleAdmin: "Beheerder",
+  mayViewer: "ziet uitgaven, gebruik, facturen en rekeningoverzicht",
+  mayBilling:
+    "ziet cijfers en facturen, koopt tegoed, stelt budget en opwaarderen in en beheert betaalmethoden",
+  mayAdmin: "doet alles wat Facturatie doet, nodigt leden uit, verwijdert ze en wijzigt hun rollen",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -147,6 +155,9 @@ export const MAIL: MailWords = {
   viewAndPay: "Factuur bekijken en betalen",
   byTransfer: "Betalen per overschrijving:",
   managePaying: "Uw betaalmethoden beheren: {url}",
+  invitedSubject: "Uw toegang tot {client}",
+  invitedText: "U hebt toegang tot de facturatie van {client}, met de rol {role}: {may}.",
+  signInWith: "Meld u aan met het adres {email}. De link daarvoor kan in een andere e-mail komen.",
 };
 
 export const COUNTED: CountedWords = {

@@ -23,6 +23,14 @@ export const COMMON = {
   credited: "Credited",
   units: "units",
   per: "per {units}",
+  role: "Role",
+  roleViewer: "Viewer",
+  roleBilling: "Billing",
+  roleAdmin: "Admin",
+  mayViewer: "sees spend, usage, invoices and statement",
+  mayBilling:
+    "sees figures and invoices, buys credit, sets budget and recharges, and manages payment methods",
+  mayAdmin: "does all that Billing does, and invites and removes members and changes their roles",
 } as const;
 
 /** What documents say, and mails with them. */
@@ -153,6 +161,9 @@ export const MAIL = {
   viewAndPay: "View and pay the invoice",
   byTransfer: "To pay by bank transfer:",
   managePaying: "Manage how you pay: {url}",
+  invitedSubject: "Your access to {client}",
+  invitedText: "You have access to the billing of {client}, with the role {role}: {may}.",
+  signInWith: "Sign in with the address {email}. The link for it may come in another mail.",
 } as const;
 
 /** What depends on how many there are, by the plural forms of the language. */

@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "Crédité",
   units: "unités",
   per: "par {units}",
+  role: "Rôle",
+  roleViewer: "Lecteur",
+  roleBilling: "Facturation",
+  roleAdmin: "Administrateur",
+  mayViewer: "voit les dépenses, l’usage, les factures et le relevé",
+  mayBilling:
+    "voit les chiffres et les factures, achète du crédit, fixe le budget et les recharges et gère les moyens de paiement",
+  mayAdmin: "fait tout ce que fait Facturation, invite et retire des membres et change leurs rôles",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -149,6 +157,9 @@ export const MAIL: MailWords = {
   viewAndPay: "Voir et payer la facture",
   byTransfer: "Pour payer par virement :",
   managePaying: "Gérer vos moyens de paiement : {url}",
+  invitedSubject: "Votre accès à {client}",
+  invitedText: "Vous avez accès à la facturation de {client}, avec le rôle {role} : {may}.",
+  signInWith: "Connectez-vous avec l’adresse {email}. Le lien peut arriver dans un autre e-mail.",
 };
 
 export const COUNTED: CountedWords = {

@@ -19,6 +19,15 @@ export const COMMON: CommonWords = {
   credited: "Gutgeschrieben",
   units: "Einheiten",
   per: "je {units}",
+  role: "Rolle",
+  roleViewer: "Leser",
+  roleBilling: "Abrechnung",
+  roleAdmin: "Administrator",
+  mayViewer: "sieht Ausgaben, Nutzung, Rechnungen und Kontoauszug",
+  mayBilling:
+    "sieht Zahlen und Rechnungen, kauft Guthaben, legt Budget und Aufladungen fest und verwaltet Zahlungsmethoden",
+  mayAdmin:
+    "tut alles, was Abrechnung tut, lädt Mitglieder ein, entfernt sie und ändert ihre Rollen",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -150,6 +159,10 @@ export const MAIL: MailWords = {
   viewAndPay: "Rechnung ansehen und bezahlen",
   byTransfer: "Zahlung per Überweisung:",
   managePaying: "Zahlungsmethoden verwalten: {url}",
+  invitedSubject: "Ihr Zugang zu {client}",
+  invitedText: "Sie haben Zugang zur Abrechnung von {client}, mit der Rolle {role}: {may}.",
+  signInWith:
+    "Melden Sie sich mit der Adresse {email} an. Der Link dafür kommt gegebenenfalls in einer weiteren E-Mail.",
 };
 
 export const COUNTED: CountedWords = {

@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "Accreditato",
   units: "unità",
   per: "per {units}",
+  role: "Ruolo",
+  roleViewer: "Lettore",
+  roleBilling: "Fatturazione",
+  roleAdmin: "Amministratore",
+  mayViewer: "vede spesa, utilizzo, fatture ed estratto conto",
+  mayBilling:
+    "vede cifre e fatture, compra credito, imposta budget e ricariche e gestisce i metodi di pagamento",
+  mayAdmin: "fa tutto ciò che fa Fatturazione, invita e rimuove i membri e ne cambia i ruoli",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -148,6 +156,9 @@ export const MAIL: MailWords = {
   viewAndPay: "Vedi e paga la fattura",
   byTransfer: "Per pagare con bonifico:",
   managePaying: "Gestire i metodi di pagamento: {url}",
+  invitedSubject: "Il Suo accesso a {client}",
+  invitedText: "Ha accesso alla fatturazione di {client}, con il ruolo {role}: {may}.",
+  signInWith: "Acceda con l’indirizzo {email}. Il link può arrivare in un’altra e-mail.",
 };
 
 export const COUNTED: CountedWords = {

@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "減額",
   units: "単位",
   per: "{units} あたり",
+  role: "役割",
+  roleViewer: "閲覧者",
+  roleBilling: "経理担当",
+  roleAdmin: "管理者",
+  mayViewer: "利用額、利用状況、請求書、取引明細を閲覧できます",
+  mayBilling:
+    "金額と請求書の閲覧、クレジットの購入、予算と自動チャージの設定、支払い方法の管理ができます",
+  mayAdmin: "経理担当のすべての操作に加え、メンバーの招待、削除、役割の変更ができます",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -146,6 +154,10 @@ export const MAIL: MailWords = {
   viewAndPay: "請求書を見て支払う",
   byTransfer: "銀行振込でのお支払い：",
   managePaying: "支払い方法の管理：{url}",
+  invitedSubject: "{client} へのアクセス権",
+  invitedText: "{client} の請求情報へのアクセス権が付与されました。役割は「{role}」です：{may}。",
+  signInWith:
+    "メールアドレス {email} でサインインしてください。リンクは別のメールで届くことがあります。",
 };
 
 export const COUNTED: CountedWords = {

@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "Creditado",
   units: "unidades",
   per: "por {units}",
+  role: "Função",
+  roleViewer: "Leitor",
+  roleBilling: "Faturação",
+  roleAdmin: "Administrador",
+  mayViewer: "vê a despesa, a utilização, as faturas e o extrato",
+  mayBilling:
+    "vê os valores e as faturas, compra crédito, define o orçamento e os carregamentos e gere os métodos de pagamento",
+  mayAdmin: "faz tudo o que Faturação faz, convida e remove membros e altera as suas funções",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -147,6 +155,9 @@ export const MAIL: MailWords = {
   viewAndPay: "Ver e pagar a fatura",
   byTransfer: "Para pagar por transferência:",
   managePaying: "Gerir os métodos de pagamento: {url}",
+  invitedSubject: "O seu acesso a {client}",
+  invitedText: "Tem acesso à faturação de {client}, com a função {role}: {may}.",
+  signInWith: "Inicie sessão com o endereço {email}. A ligação pode chegar noutra mensagem.",
 };
 
 export const COUNTED: CountedWords = {

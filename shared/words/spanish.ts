@@ -19,6 +19,14 @@ export const COMMON: CommonWords = {
   credited: "Abonado",
   units: "unidades",
   per: "por {units}",
+  role: "Rol",
+  roleViewer: "Lector",
+  roleBilling: "Facturación",
+  roleAdmin: "Administrador",
+  mayViewer: "ve el gasto, el uso, las facturas y el extracto",
+  mayBilling:
+    "ve las cifras y las facturas, compra crédito, fija el presupuesto y las recargas y gestiona los métodos de pago",
+  mayAdmin: "hace todo lo que hace Facturación, invita y quita miembros y cambia sus roles",
 };
 
 export const DOCUMENT: DocumentWords = {
@@ -147,6 +155,9 @@ export const MAIL: MailWords = {
   viewAndPay: "Ver y pagar la factura",
   byTransfer: "Para pagar por transferencia:",
   managePaying: "Gestionar sus métodos de pago: {url}",
+  invitedSubject: "Su acceso a {client}",
+  invitedText: "Tiene acceso a la facturación de {client}, con el rol {role}: {may}.",
+  signInWith: "Inicie sesión con la dirección {email}. El enlace puede llegar en otro correo.",
 };
 
 export const COUNTED: CountedWords = {

@@ -64,6 +64,9 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('negative_quantity', 400, 'A count is below zero.'),
   ('invalid_argument', 400, 'An argument is outside its allowed range.'),
   ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
+  ('role_required', 403, 'The user''s role at the client does not allow this.'),
+  ('last_admin', 409, 'The client would have no admin.'),
+  ('too_many_members', 409, 'The client has as many members as it may have.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
   ('append_only', 409, 'Rows of this table are facts; they are corrected by new rows.'),
@@ -529,13 +532,14 @@ create table public.client_members (
   client_id uuid not null references public.clients (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,
   role text not null default 'viewer'
-    constraint client_members_role_known check (role in ('viewer', 'payer')),
+    constraint client_members_role_known check (role in ('viewer', 'billing', 'admin')),
   created_at timestamptz not null default now(),
   primary key (user_id, client_id)
 );
 comment on table public.client_members is 'Users who may see a client''s invoices and usage.';
 comment on column public.client_members.role is
-  'viewer sees; payer may also say how the client pays (Stripe''s portal, a card or bank mandate).';
+  'viewer sees; billing also buys credit, sets budget and recharges, and says how the client pays;
+   admin also says who its members are.';
 create index client_members_client_id on public.client_members (client_id);
 alter table public.client_members enable row level security;
 revoke all on public.client_members from anon, authenticated, service_role;
@@ -552,16 +556,6 @@ return array(
     (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
-
-create function billing.may_pay(client_id uuid) returns boolean
-language sql stable security definer set search_path = pg_catalog, pg_temp
-return exists (
-  select from public.client_members m
-  where m.client_id = may_pay.client_id and m.role = 'payer' and m.user_id =
-    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
-comment on function billing.may_pay is
-  'Whether the signed-in user may say how a client pays.';
-grant execute on function billing.may_pay(uuid) to authenticated, service_role;
 
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(
@@ -618,6 +612,36 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
 grant execute on function billing.user_with_email(text) to service_role;
+
+-- 10_parties/member_roles.sql
+
+-- What a member may do at a client. It is asked where something changes, so that a route which
+-- forgets to ask opens nothing.
+
+create function billing.require_role(client_id uuid, needed text) returns void
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: a member need not be able to read the member list. Keys and jobs act without a user.
+declare
+  member constant uuid :=
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+  ranks constant text[] := '{viewer,billing,admin}';
+  role text;
+begin
+  if member is null or billing.is_operator() then
+    return;
+  end if;
+  select m.role into role from public.client_members m
+  where m.client_id = require_role.client_id and m.user_id = member;
+  if coalesce(array_position(ranks, role) >= array_position(ranks, needed), false) then
+    return;
+  end if;
+  perform billing.raise_error('role_required', format(
+    'this takes the role %s at the client; yours is %s', needed, coalesce(role, 'none')),
+    'ask an admin of the client, or the seller');
+end $$;
+comment on function billing.require_role is
+  'Refuses users whose role at a client is lower: viewer, billing, admin. Operators may all.';
+grant execute on function billing.require_role(uuid, text) to authenticated, service_role;
 
 -- 10_parties/time_zones.sql
 
@@ -15064,6 +15088,7 @@ declare
   made uuid;
 begin
   perform billing.require_second_factor();
+  perform billing.require_role(request_top_up.client_id, 'billing');
   perform _billing.check_text('reference', reference, 200, true);
   perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[request_top_up.client_id]);
@@ -15165,6 +15190,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: callers may ask, only these functions may write the terms.
 begin
   perform billing.require_second_factor();
+  perform billing.require_role(set_auto_recharge.client_id, 'billing');
   perform _billing.lock_clients(array[set_auto_recharge.client_id]);
   if not exists (select from public.clients c where c.id = set_auto_recharge.client_id) then
     perform billing.raise_error('unknown_client', format('no client has id %s', client_id));
@@ -16873,6 +16899,105 @@ $$;
 comment on function _billing.is_mailed_by_stripe is
   'Whether Stripe mails an invoice; then it reminds of it, too.';
 
+-- 60_delivery/memberships.sql
+
+-- Who a client's members are, as its admins and operators say, and the mails that say so.
+
+-- Admins' rows are locked first and in one order: of two sessions that take away the last two
+-- admins, one waits, and then sees that none would be left.
+create function _billing.begin_membership(client_id uuid) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.require_second_factor();
+  perform from public.client_members m
+  where m.client_id = begin_membership.client_id and m.role = 'admin'
+  order by m.user_id for update;
+  perform billing.require_role(client_id, 'admin');
+end $$;
+comment on function _billing.begin_membership is
+  'Locks the admins of a client, and refuses users who may not change its members.';
+
+-- An operator may take away the last one: where the client is left alone, it can make another.
+create function _billing.keep_an_admin(client_id uuid, besides uuid) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub' is null
+    or billing.is_operator()
+    or exists (select from public.client_members m where m.client_id = keep_an_admin.client_id
+      and m.role = 'admin' and m.user_id <> keep_an_admin.besides) then
+    return;
+  end if;
+  perform billing.raise_error('last_admin',
+    'the client would have no admin', 'make another member admin first');
+end $$;
+comment on function _billing.keep_an_admin is
+  'Refuses members that take away the last admin of a client.';
+
+create function _billing.most_members() returns integer language sql immutable
+return 100;
+comment on function _billing.most_members is 'How many members a client may have.';
+
+create function _billing.queue_invitation(client_id uuid, user_id uuid) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into public.deliveries (kind, event, dedupe_key, client_id, payload)
+  select 'email', 'invitation',
+    format('invitation:%s:%s:%s', m.client_id, m.user_id, (m.created_at at time zone 'UTC')::date),
+    m.client_id, jsonb_build_object('user_id', m.user_id)
+  from public.client_members m
+  where m.client_id = queue_invitation.client_id and m.user_id = queue_invitation.user_id
+  on conflict (dedupe_key) do nothing;
+$$;
+comment on function _billing.queue_invitation is
+  'Queues the mail that tells a new member of the role: once a day for each.';
+
+create function billing.add_member(client_id uuid, user_id uuid, role text)
+returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: callers may ask, and need not be able to lock or queue.
+begin
+  perform _billing.begin_membership(add_member.client_id);
+  if (select count(*) from public.client_members m where m.client_id = add_member.client_id)
+    >= _billing.most_members() then
+    perform billing.raise_error('too_many_members', format('a client may have %s members',
+      _billing.most_members()), 'remove one first');
+  end if;
+  insert into public.client_members (client_id, user_id, role)
+  values (add_member.client_id, add_member.user_id, add_member.role);
+  perform _billing.queue_invitation(add_member.client_id, add_member.user_id);
+end $$;
+comment on function billing.add_member is
+  'Makes a user a member of a client, with a role, and mails it to them.';
+grant execute on function billing.add_member(uuid, uuid, text) to service_role;
+
+create function billing.set_member_role(client_id uuid, user_id uuid, role text)
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+begin
+  perform _billing.begin_membership(set_member_role.client_id);
+  if set_member_role.role <> 'admin' then
+    perform _billing.keep_an_admin(set_member_role.client_id, set_member_role.user_id);
+  end if;
+  update public.client_members m set role = set_member_role.role
+  where m.client_id = set_member_role.client_id and m.user_id = set_member_role.user_id;
+  return found;
+end $$;
+comment on function billing.set_member_role is
+  'Changes the role of a member of a client; false where the user is none.';
+grant execute on function billing.set_member_role(uuid, uuid, text) to service_role;
+
+create function billing.remove_member(client_id uuid, user_id uuid)
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+begin
+  perform _billing.begin_membership(remove_member.client_id);
+  perform _billing.keep_an_admin(remove_member.client_id, remove_member.user_id);
+  delete from public.client_members m
+  where m.client_id = remove_member.client_id and m.user_id = remove_member.user_id;
+  return found;
+end $$;
+comment on function billing.remove_member is
+  'Ends the membership of a user of a client; false where the user is no member.';
+grant execute on function billing.remove_member(uuid, uuid) to service_role;
+
 -- 60_delivery/invoice_deliveries.sql
 
 -- What is queued when: in the transaction of what it tells of, so neither is without the other.
@@ -17227,7 +17352,18 @@ create policy "members and operators read budgets" on public.client_budgets
   using (client_id = any ((select billing.my_clients())::uuid[])
     or (select billing.is_operator()));
 
--- Payers may set it, so it is on record as terms are.
+create function _billing.guard_budget() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.require_role(coalesce(new.client_id, old.client_id), 'billing');
+  return coalesce(new, old);
+end $$;
+comment on function _billing.guard_budget is
+  'Trigger: refuses users whose role at the client lets them set no budget.';
+create trigger require_role before insert or update or delete on public.client_budgets
+  for each row execute function _billing.guard_budget();
+
+-- Members may set it, so it is on record as terms are.
 create trigger audit_insert after insert on public.client_budgets
   referencing new table as new_rows
   for each statement execute function _billing.audit_insert();

@@ -11,13 +11,13 @@ insert into public.clients (id, name, started_on, time_zone) values
 insert into public.billing_config (client_id, minimum_minor)
 select id, 0 from public.clients;
 insert into public.client_members (client_id, user_id, role) values
-  ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000e1', 'payer'),
+  ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-0000000000e1', 'billing'),
   ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-0000000000e2', 'viewer');
 set local billing.as_of = '2026-06-21 12:00+00';
 
 select results_eq(
   $$select email, role from billing.members_of('00000000-0000-0000-0000-00000000000a')$$,
-  $$values ('ann@example.com', 'payer')$$, 'members of a client have their emails, no other');
+  $$values ('ann@example.com', 'billing')$$, 'members of a client have their emails, no other');
 select is(billing.user_with_email(' Ben@Example.com '), '00000000-0000-0000-0000-0000000000e2',
   'a user is found by email, however it is written');
 select is(billing.user_with_email('nobody@example.com'), null, 'or not at all');

@@ -16,7 +16,7 @@ Deno.test("fields begin with their value, or with the first option", () => {
   deepStrictEqual(
     firstValues([
       { name: "reason", label: "Reason" },
-      { name: "role", label: "Role", options: [["viewer", "Viewer"], ["payer", "Payer"]] },
+      { name: "role", label: "Role", options: [["viewer", "Viewer"], ["billing", "Billing"]] },
       { name: "month", label: "Month", value: "2026-05" },
     ]),
     { reason: "", role: "viewer", month: "2026-05" },

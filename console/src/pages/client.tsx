@@ -8,6 +8,7 @@ import { money } from "../format/figures.ts";
 import { Card, Facts } from "../parts/card.tsx";
 import { InvoiceTable } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
+import { MembersCard } from "../parts/members-card.tsx";
 import { PriceTable } from "../parts/price-table.tsx";
 import { SpendCard } from "../parts/spend-card.tsx";
 import { Status } from "../parts/status.tsx";
@@ -19,7 +20,6 @@ import { CreditCard } from "../parts/credit-card.tsx";
 import { TopUpsCard } from "../parts/top-ups-card.tsx";
 import { ClientActs } from "./client/client-acts.tsx";
 import { Items } from "./client/items.tsx";
-import { Members } from "./client/members.tsx";
 
 /** One client: what it spends, its invoices, its terms, its agents and its users. */
 export default function ClientPage({ location }: PageProps) {
@@ -59,7 +59,7 @@ export default function ClientPage({ location }: PageProps) {
             </Card>
             <div class="stack">
               <Terms clientId={client.id} />
-              <Members client={client} />
+              <MembersCard client={client} />
             </div>
             <Agents clientId={client.id} />
             <BudgetCard clientId={client.id} />

@@ -18,7 +18,7 @@ import { exponentOf, money } from "../format/figures.ts";
 import { type Say, useWords } from "../words/words.ts";
 import { Card, Figure } from "./card.tsx";
 import { Loaded } from "./loaded.tsx";
-import { useMayPay } from "./use-may-pay.ts";
+import { useRole } from "./use-role.ts";
 
 type Budget = z.infer<typeof BudgetSchema>;
 
@@ -32,7 +32,7 @@ interface Shown {
 export function BudgetCard({ clientId }: { readonly clientId: string }) {
   const { api } = useConsole();
   const { say } = useWords();
-  const mayPay = useMayPay(clientId);
+  const mayPay = useRole(clientId, "billing") === true;
   const answer = useAnswer(`budget ${clientId}`, () => budgetOf(api, clientId), true);
   const shown = answer.data;
   return (

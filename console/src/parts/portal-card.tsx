@@ -5,7 +5,7 @@ import { useConsole } from "../api/context.ts";
 import { useWords } from "../words/words.ts";
 import { Card } from "./card.tsx";
 import { ProblemNote } from "./problem-note.tsx";
-import { useMayPay } from "./use-may-pay.ts";
+import { useRole } from "./use-role.ts";
 
 /** The way to Stripe's page, where payers keep cards, bank details and addresses. */
 export function PortalCard({ clientId }: { readonly clientId: string }) {
@@ -13,7 +13,7 @@ export function PortalCard({ clientId }: { readonly clientId: string }) {
   const { say } = useWords();
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const mayPay = useMayPay(clientId);
+  const mayPay = useRole(clientId, "billing") === true;
   if (!mayPay) return null;
   const open = async () => {
     setBusy(true);

@@ -15,7 +15,7 @@ import { Loaded } from "./loaded.tsx";
 import { Recharge } from "./recharge.tsx";
 import { Status } from "./status.tsx";
 import { type Column, Pager, Table } from "./table.tsx";
-import { useMayPay } from "./use-may-pay.ts";
+import { useRole } from "./use-role.ts";
 
 type Row = z.infer<typeof TopUp>;
 
@@ -26,7 +26,7 @@ export function TopUpsCard({ clientId, location }: {
 }) {
   const { api } = useConsole();
   const { say } = useWords();
-  const mayPay = useMayPay(clientId);
+  const mayPay = useRole(clientId, "billing") === true;
   const path = { params: { client_id: clientId } };
   const { cursor } = location.query;
   const answer = useAnswer(
@@ -52,7 +52,7 @@ export function TopUpsCard({ clientId, location }: {
               none={say("noTopUps")}
               rows={data}
               keyOf={({ id }) => id}
-              columns={columns(say)}
+              columns={columns(say, mayPay)}
             />
             <Pager location={location} next={next_cursor} />
           </>
@@ -63,7 +63,7 @@ export function TopUpsCard({ clientId, location }: {
   );
 }
 
-function columns(say: Say): readonly Column<Row>[] {
+function columns(say: Say, mayPay: boolean): readonly Column<Row>[] {
   return [
     { title: say("state"), cell: ({ state }) => <Status state={state} /> },
     { title: say("requestedOn"), cell: ({ requested_at }) => dayOf(requested_at), isWhole: true },
@@ -79,18 +79,22 @@ function columns(say: Say): readonly Column<Row>[] {
           ? ""
           : <a href={hrefOf(["invoices", invoice_id])}>{invoice_number ?? say("draft")}</a>,
     },
-    {
-      title: say("pay"),
-      cell: ({ payment_url }) =>
-        payment_url === null ? "" : <a href={payment_url} rel="noopener">{say("pay")}</a>,
-      isMinor: true,
-    },
+    ...mayPay ? [payColumn(say)] : [],
     {
       title: say("amount"),
       cell: ({ amount_minor, currency }) => money(amount_minor, currency),
       isFigure: true,
     },
   ];
+}
+
+function payColumn(say: Say): Column<Row> {
+  return {
+    title: say("pay"),
+    cell: ({ payment_url }) =>
+      payment_url === null ? "" : <a href={payment_url} rel="noopener">{say("pay")}</a>,
+    isMinor: true,
+  };
 }
 
 function buy(api: Api, clientId: string, currency: string, say: Say): ActOf<Row> {

@@ -1,5 +1,6 @@
 import { hrefOf } from "../routing/location.ts";
 import type { Auth } from "../session/auth.ts";
+import { useIsAdmin } from "../parts/use-role.ts";
 import type { Session } from "../session/session.ts";
 import { PAGES } from "./pages.ts";
 import { ThemeButton } from "./theme.tsx";
@@ -13,7 +14,10 @@ export function Menu({ session, auth, path }: {
   readonly path: readonly string[];
 }) {
   const { say } = useWords();
-  const pages = PAGES.filter(({ inMenu, roles }) => inMenu && roles.includes(session.role));
+  const isAdmin = useIsAdmin();
+  const pages = PAGES.filter(({ inMenu, roles, forAdmins = false }) =>
+    inMenu && roles.includes(session.role) && (isAdmin || !forAdmins)
+  );
   return (
     <header class="menu">
       <a class="brand" href={hrefOf([])}>

@@ -12,6 +12,8 @@ export interface Page {
   readonly path: readonly string[];
   readonly roles: readonly Session["role"][];
   readonly inMenu: boolean;
+  /** Whether the menu has it only for users who are admin of a client. */
+  readonly forAdmins?: true;
   readonly load: () => Promise<{ readonly default: ComponentType<PageProps> }>;
 }
 
@@ -144,6 +146,15 @@ export const PAGES: readonly Page[] = [
     roles: ["member"],
     inMenu: true,
     load: () => import("../pages/statement.tsx"),
+  },
+  {
+    title: "Members",
+    name: "members",
+    path: ["members"],
+    roles: ["member"],
+    inMenu: true,
+    forAdmins: true,
+    load: () => import("../pages/members.tsx"),
   },
 ];
 

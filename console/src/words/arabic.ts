@@ -132,6 +132,22 @@ export const ARABIC: Dictionary = {
   portalText: "تُحفظ البطاقات والبيانات البنكية والعناوين لدى Stripe. تُفتح صفحتها لبضع دقائق.",
   openPortal: "فتح صفحة Stripe",
 
+  members: "الأعضاء",
+  noMembers: "لا يرى أي مستخدم هذا العميل بعد.",
+  user: "المستخدم",
+  since: "منذ",
+  invite: "دعوة",
+  inviteTitle: "دعوة مستخدم",
+  inviteText:
+    "يُرسل إلى {email} رابط لتسجيل الدخول، ويكون له وصول إلى {client} دون أي عميل آخر. {role}: {may}.",
+  changeRole: "تغيير الدور",
+  changeRoleTitle: "دور {user}",
+  changeRoleText: "دور {user} من الآن فصاعدا: {role}: {may}.",
+  removeMember: "إزالة",
+  removeMemberTitle: "إزالة {user}",
+  removeMemberText: "لن يرى {user} بعد الآن {client}. يبقى الحساب قائما.",
+  membersForAdmins: "لا يرى الأعضاء إلا مديرو هذا العميل.",
+
   invoices: "الفواتير",
   status: "الحالة",
   toPay: "المطلوب دفعه",

@@ -136,6 +136,22 @@ export const DUTCH: Dictionary = {
     "Kaarten, bankgegevens en adressen worden bij Stripe bewaard. De pagina gaat enkele minuten open.",
   openPortal: "Pagina van Stripe openen",
 
+  members: "Leden",
+  noMembers: "Nog geen gebruiker ziet deze klant.",
+  user: "Gebruiker",
+  since: "Sinds",
+  invite: "Uitnodigen",
+  inviteTitle: "Een gebruiker uitnodigen",
+  inviteText:
+    "{email} krijgt een link om aan te melden en heeft toegang tot {client} en tot geen andere klant. {role}: {may}.",
+  changeRole: "Rol wijzigen",
+  changeRoleTitle: "Rol van {user}",
+  changeRoleText: "{user} heeft vanaf nu deze rol: {role}: {may}.",
+  removeMember: "Verwijderen",
+  removeMemberTitle: "{user} verwijderen",
+  removeMemberText: "{user} ziet {client} niet meer. Het account blijft bestaan.",
+  membersForAdmins: "Alleen beheerders van deze klant zien de leden.",
+
   invoices: "Facturen",
   status: "Status",
   toPay: "Te betalen",

@@ -133,6 +133,22 @@ export const ENGLISH = {
     "Cards, bank details and addresses are kept at Stripe. Its page opens for a few minutes.",
   openPortal: "Open Stripe's page",
 
+  members: "Members",
+  noMembers: "No user sees this client yet.",
+  user: "User",
+  since: "Since",
+  invite: "Invite",
+  inviteTitle: "Invite a user",
+  inviteText:
+    "{email} is mailed a link that signs in, and has access to {client} and to no other client. {role}: {may}.",
+  changeRole: "Change role",
+  changeRoleTitle: "Role of {user}",
+  changeRoleText: "From now on {user} has this role: {role}: {may}.",
+  removeMember: "Remove",
+  removeMemberTitle: "Remove {user}",
+  removeMemberText: "{user} does not see {client} any more. The account stays.",
+  membersForAdmins: "Members are shown to admins of this client alone.",
+
   invoices: "Invoices",
   status: "Status",
   toPay: "To pay",

@@ -138,6 +138,22 @@ export const FRENCH: Dictionary = {
     "Les cartes, coordonnées bancaires et adresses sont conservées chez Stripe. Sa page s’ouvre pour quelques minutes.",
   openPortal: "Ouvrir la page de Stripe",
 
+  members: "Membres",
+  noMembers: "Aucun utilisateur ne voit encore ce client.",
+  user: "Utilisateur",
+  since: "Depuis",
+  invite: "Inviter",
+  inviteTitle: "Inviter un utilisateur",
+  inviteText:
+    "{email} reçoit un lien de connexion et a accès à {client} et à aucun autre client. {role} : {may}.",
+  changeRole: "Changer le rôle",
+  changeRoleTitle: "Rôle de {user}",
+  changeRoleText: "{user} a désormais ce rôle : {role} : {may}.",
+  removeMember: "Retirer",
+  removeMemberTitle: "Retirer {user}",
+  removeMemberText: "{user} ne voit plus {client}. Le compte reste.",
+  membersForAdmins: "Seuls les administrateurs de ce client voient ses membres.",
+
   invoices: "Factures",
   status: "Statut",
   toPay: "À payer",

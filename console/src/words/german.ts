@@ -139,6 +139,22 @@ export const GERMAN: Dictionary = {
     "Karten, Bankverbindungen und Adressen liegen bei Stripe. Die Seite öffnet sich für einige Minuten.",
   openPortal: "Seite von Stripe öffnen",
 
+  members: "Mitglieder",
+  noMembers: "Noch kein Benutzer sieht diesen Kunden.",
+  user: "Benutzer",
+  since: "Seit",
+  invite: "Einladen",
+  inviteTitle: "Benutzer einladen",
+  inviteText:
+    "{email} erhält einen Link zur Anmeldung und hat Zugang zu {client} und zu keinem anderen Kunden. {role}: {may}.",
+  changeRole: "Rolle ändern",
+  changeRoleTitle: "Rolle von {user}",
+  changeRoleText: "{user} hat von nun an diese Rolle: {role}: {may}.",
+  removeMember: "Entfernen",
+  removeMemberTitle: "{user} entfernen",
+  removeMemberText: "{user} sieht {client} nicht mehr. Das Konto bleibt bestehen.",
+  membersForAdmins: "Mitglieder sehen nur Administratoren dieses Kunden.",
+
   invoices: "Rechnungen",
   status: "Status",
   toPay: "Zu zahlen",

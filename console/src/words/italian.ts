@@ -136,6 +136,22 @@ export const ITALIAN: Dictionary = {
     "Carte, dati bancari e indirizzi sono conservati presso Stripe. La sua pagina si apre per alcuni minuti.",
   openPortal: "Apri la pagina di Stripe",
 
+  members: "Membri",
+  noMembers: "Nessun utente vede ancora questo cliente.",
+  user: "Utente",
+  since: "Dal",
+  invite: "Invitare",
+  inviteTitle: "Invitare un utente",
+  inviteText:
+    "{email} riceve un link di accesso e ha accesso a {client} e a nessun altro cliente. {role}: {may}.",
+  changeRole: "Cambiare ruolo",
+  changeRoleTitle: "Ruolo di {user}",
+  changeRoleText: "{user} ha d’ora in poi questo ruolo: {role}: {may}.",
+  removeMember: "Rimuovere",
+  removeMemberTitle: "Rimuovere {user}",
+  removeMemberText: "{user} non vede più {client}. L’account resta.",
+  membersForAdmins: "Solo gli amministratori di questo cliente ne vedono i membri.",
+
   invoices: "Fatture",
   status: "Stato",
   toPay: "Da pagare",

@@ -134,6 +134,22 @@ export const JAPANESE: Dictionary = {
   portalText: "カード、銀行口座、住所は Stripe に保管されます。ページは数分間だけ開けます。",
   openPortal: "Stripe のページを開く",
 
+  members: "メンバー",
+  noMembers: "この顧客を閲覧できるユーザーはまだいません。",
+  user: "ユーザー",
+  since: "開始日時",
+  invite: "招待する",
+  inviteTitle: "ユーザーを招待",
+  inviteText:
+    "{email} にサインイン用のリンクが送られ、{client} だけにアクセスできます。{role}：{may}。",
+  changeRole: "役割を変更",
+  changeRoleTitle: "{user} の役割",
+  changeRoleText: "{user} の役割はこれから次のとおりです：{role}：{may}。",
+  removeMember: "削除する",
+  removeMemberTitle: "{user} を削除",
+  removeMemberText: "{user} は {client} を閲覧できなくなります。アカウントは残ります。",
+  membersForAdmins: "メンバーは、この顧客の管理者だけに表示されます。",
+
   invoices: "請求書",
   status: "状態",
   toPay: "支払額",

@@ -134,6 +134,22 @@ export const PORTUGUESE: Dictionary = {
     "Cartões, dados bancários e endereços são guardados na Stripe. A página abre por alguns minutos.",
   openPortal: "Abrir a página da Stripe",
 
+  members: "Membros",
+  noMembers: "Ainda nenhum utilizador vê este cliente.",
+  user: "Utilizador",
+  since: "Desde",
+  invite: "Convidar",
+  inviteTitle: "Convidar um utilizador",
+  inviteText:
+    "{email} recebe uma ligação para iniciar sessão e tem acesso a {client} e a nenhum outro cliente. {role}: {may}.",
+  changeRole: "Alterar função",
+  changeRoleTitle: "Função de {user}",
+  changeRoleText: "{user} tem a partir de agora esta função: {role}: {may}.",
+  removeMember: "Remover",
+  removeMemberTitle: "Remover {user}",
+  removeMemberText: "{user} deixa de ver {client}. A conta permanece.",
+  membersForAdmins: "Só os administradores deste cliente veem os seus membros.",
+
   invoices: "Faturas",
   status: "Estado",
   toPay: "A pagar",

@@ -134,6 +134,22 @@ export const SPANISH: Dictionary = {
     "Las tarjetas, los datos bancarios y las direcciones se guardan en Stripe. Su página se abre durante unos minutos.",
   openPortal: "Abrir la página de Stripe",
 
+  members: "Miembros",
+  noMembers: "Ningún usuario ve aún este cliente.",
+  user: "Usuario",
+  since: "Desde",
+  invite: "Invitar",
+  inviteTitle: "Invitar a un usuario",
+  inviteText:
+    "{email} recibe un enlace para iniciar sesión y tiene acceso a {client} y a ningún otro cliente. {role}: {may}.",
+  changeRole: "Cambiar rol",
+  changeRoleTitle: "Rol de {user}",
+  changeRoleText: "{user} tiene desde ahora este rol: {role}: {may}.",
+  removeMember: "Quitar",
+  removeMemberTitle: "Quitar a {user}",
+  removeMemberText: "{user} ya no ve {client}. La cuenta permanece.",
+  membersForAdmins: "Solo los administradores de este cliente ven a sus miembros.",
+
   invoices: "Facturas",
   status: "Estado",
   toPay: "A pagar",

@@ -5,8 +5,8 @@ import { jwtKeyId, jwtSecret, platformKeys } from "../../platform/keys.ts";
 import { platform } from "../support/platform-env.ts";
 
 /**
- * Headers of each kind of caller; `member` belongs to a client, `stranger` to another one, `anon` has
- * the public key, `nobody` sends nothing, `garbled` keys and tokens that are none.
+ * Headers of each kind of caller; `viewer`, `billing` and `admin` are members of a client by their
+ * role, `stranger` is admin of another one, `anon` has the public key, `nobody` sends nothing, `garbled` keys and tokens that are none.
  */
 export type Headers = Readonly<Record<string, string>>;
 
@@ -15,7 +15,9 @@ export const ACTORS = [
   "nobody",
   "garbled",
   "anon",
-  "member",
+  "viewer",
+  "billing",
+  "admin",
   "stranger",
   "operator",
   "agent",

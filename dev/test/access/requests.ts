@@ -16,10 +16,11 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   createClient: staff,
   getClient: readers,
   updateClient: staff,
-  listMembers: staff,
-  addMember: staff,
-  updateMember: staff,
-  removeMember: staff,
+  // Of members those whose role is admin: `ROLE_NEEDED` below.
+  listMembers: readers,
+  addMember: readers,
+  updateMember: readers,
+  removeMember: readers,
   listAssignments: readers,
   createAssignment: staff,
   updateAssignment: staff,
@@ -70,7 +71,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   writeOffInvoice: staff,
   getPaymentTerms: staff,
   updatePaymentTerms: staff,
-  // Of members those whose role is payer.
+  // Of members those from billing on, as `ROLE_NEEDED` says.
   createPortalSession: readers,
   createSetupSession: readers,
   listDeliveries: staff,
@@ -88,7 +89,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   grantCredit: staff,
   listCredits: readers,
   creditBalance: readers,
-  // Of members those whose role is payer may buy credit and set recharges and budgets.
+  // To buy credit and to set recharges and budgets takes a role, as `ROLE_NEEDED` says.
   requestTopUp: readers,
   listTopUps: readers,
   getAutoRecharge: readers,
@@ -114,6 +115,31 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
   revokeAgentKey: staff,
   openApi: ["anon", "member", "operator", "agent", "cron", "service"],
   ingestUsage: ["service", "agent", "keyed"],
+};
+
+/** The roles of members, each of which may what those before it may. */
+export const ROLES = ["viewer", "billing", "admin"] as const;
+
+/**
+ * What only members from a role on may do, with a request that changes little: the others get 403
+ * `role_required`. Of endpoints that are not here, members may do what the list above says.
+ */
+export const ROLE_NEEDED: Readonly<
+  Record<string, { readonly role: "billing" | "admin"; readonly body?: object }>
+> = {
+  listMembers: { role: "admin" },
+  addMember: { role: "admin", body: { email: "nobody@example.test" } },
+  updateMember: { role: "admin", body: { role: "admin" } },
+  removeMember: { role: "admin" },
+  createPortalSession: { role: "billing", body: { return_url: "https://elsewhere.example/" } },
+  createSetupSession: { role: "billing", body: { return_url: "https://elsewhere.example/" } },
+  requestTopUp: { role: "billing", body: { amount_minor: 100, reference: "the matrix" } },
+  setAutoRecharge: {
+    role: "billing",
+    body: { threshold_minor: 1, target_minor: 2, monthly_cap_minor: 9, paused: true },
+  },
+  setBudget: { role: "billing", body: { amount_minor: 1_000_000 } },
+  removeBudget: { role: "billing" },
 };
 
 /** Edge functions that are not made of endpoints, with their callers. */

@@ -11,13 +11,20 @@ export interface FullClient {
  * a payment, a credit note, a balance, a grant of credit, a budget and what is known of Stripe.
  * `agent` must be new. All in the past of the real clock.
  */
-export async function fullClient(sql: Sql, userId: string, agent: string): Promise<FullClient> {
+export async function fullClient(
+  sql: Sql,
+  userId: string,
+  agent: string,
+  role: "viewer" | "admin" = "viewer",
+): Promise<FullClient> {
   const [client] = await sql<{ id: string }[]>`
     insert into public.clients (name, started_on, email)
     values (${`Client of ${agent}`}, '2026-06-01', 'ap@example.com') returning id`;
   if (client === undefined) throw new Error("no client");
   const { id } = client;
-  await sql`insert into public.client_members (client_id, user_id) values (${id}, ${userId})`;
+  await sql`
+    insert into public.client_members (client_id, user_id, role)
+    values (${id}, ${userId}, ${role})`;
   await sql`insert into public.agent_assignments (agent, client_id) values (${agent}, ${id})`;
   await sql`insert into public.billing_config (client_id, minimum_minor) values (${id}, 100)`;
   await sql`

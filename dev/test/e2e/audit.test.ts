@@ -212,7 +212,7 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
   writeOffInvoice: () => ({}),
   erasePersonalData: () => ({ reason: "x" }),
-  updateMember: () => ({ role: "payer" }),
+  updateMember: () => ({ role: "billing" }),
   updatePaymentTerms: () => ({ mailed_by: "us" }),
   createAgentKey: (client) => ({ name: "x", client_ids: [client] }),
   rotateAgentKey: () => ({}),
@@ -239,7 +239,7 @@ const FREE: Readonly<Record<string, string>> = {
   linkEvidence: "as openInvoiceLink",
   setBudget: "what is told of, and no amount that is billed",
   removeBudget: "as setBudget",
-  createPortalSession: "a page of Stripe's, where a payer's own methods are",
+  createPortalSession: "a page of Stripe's, where the client's own methods are",
   createSetupSession: "as createPortalSession",
 };
 

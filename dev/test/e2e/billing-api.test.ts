@@ -6,6 +6,7 @@ import "./billing-api/items-budgets-settings.ts";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import * as clients from "../../../shared/api/clients.ts";
 import * as invoices from "../../../shared/api/invoices.ts";
+import * as members from "../../../shared/api/members.ts";
 import * as operations from "../../../shared/api/operations.ts";
 import * as terms from "../../../shared/api/terms.ts";
 import * as usage from "../../../shared/api/usage.ts";
@@ -155,7 +156,7 @@ Deno.test("usage of a client without days is that of the running period", async 
     [["input_tokens", "7"], ["requests", "1"]],
   );
   const member = await signUp();
-  await data(client(clients.addMember, {
+  await data(client(members.addMember, {
     params: { client_id: name },
     body: { user_id: member.id },
   }));

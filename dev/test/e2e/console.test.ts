@@ -2,6 +2,7 @@
 import "./console/looking.ts";
 import "./console/acting.ts";
 import "./console/paying.ts";
+import "./console/members.ts";
 import "./console/words.ts";
 import "./console/accessible.ts";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";

@@ -46,9 +46,9 @@ async function ask(
 Deno.test("payers and operators open Stripe's portal and store cards; nobody else, and nowhere else", async () => {
   await withStripe(["Acme", "Other"], async (world) => {
     const { stripe, sendAll, sql, call } = world;
-    const payer = await member(world, "Acme", "payer");
+    const payer = await member(world, "Acme", "billing");
     const viewer = await member(world, "Acme", "viewer");
-    const other = await member(world, "Other", "payer");
+    const other = await member(world, "Other", "billing");
     const operator = await operatorHeaders();
     const portal = (headers: Headers, body?: object) =>
       ask(world, createPortalSession, payer.client, headers, body);

@@ -1,7 +1,9 @@
 import { deepStrictEqual, match } from "node:assert/strict";
+import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { startGuard } from "../../platform/guard.ts";
 import { startPostgres } from "../../platform/postgres.ts";
+import { repositoryRoot } from "../../platform/repository.ts";
 import {
   currentRelease,
   editedMigrations,
@@ -95,6 +97,39 @@ Deno.test("an upgrade from what is here now: a good migration passes, bad ones a
       (await upgradeBy("alter table public.clients alter column email set not null;")).join("\n"),
       /column "email" of relation "clients" contains null values/,
     );
+  }));
+
+Deno.test("members of a database from before there were roles keep what they could do", () =>
+  withRelease(current, async (sql, url) => {
+    const page = join(repositoryRoot, "docs", "adr", "0065-roles-of-members.md");
+    const [, steps = ""] = /```sql\n([^]*?)```/.exec(await Deno.readTextFile(page)) ?? [];
+    await sql.unsafe(`
+      alter table public.client_members drop constraint client_members_role_known,
+        add constraint client_members_role_known check (role in ('viewer', 'payer'));
+      insert into auth.users (id) values ('00000000-0000-4000-8000-0000000000a1'),
+        ('00000000-0000-4000-8000-0000000000a2');
+      insert into public.client_members (client_id, user_id, role)
+      select c.id, m.user_id, m.role from public.clients c
+      cross join (values ('00000000-0000-4000-8000-0000000000a1'::uuid, 'payer'),
+        ('00000000-0000-4000-8000-0000000000a2', 'viewer')) m(user_id, role)
+      where c.name = 'Acme'`).simple();
+    deepStrictEqual(await upgrade(files, { "20990101000000_roles.sql": steps }, sql, url), []);
+    const said: string[] = [];
+    for (const user of ["a1", "a2"]) {
+      const claims = JSON.stringify({ sub: `00000000-0000-4000-8000-0000000000${user}` });
+      await sql`select set_config('request.jwt.claims', ${claims}, false)`;
+      for (const act of ["request_top_up(c.id, 100)", "require_role(c.id, 'admin')"]) {
+        const query = `select billing.${act} from public.clients c where c.name = 'Acme'`;
+        const outcome = await sql.unsafe(query).then(() => "done", (error) => error.detail);
+        said.push(`${user} ${act}: ${outcome}`);
+      }
+    }
+    deepStrictEqual(said, [
+      "a1 request_top_up(c.id, 100): done",
+      "a1 require_role(c.id, 'admin'): done",
+      "a2 request_top_up(c.id, 100): role_required",
+      "a2 require_role(c.id, 'admin'): role_required",
+    ]);
   }));
 
 Deno.test("a released migration that was edited or is gone is told", () => {

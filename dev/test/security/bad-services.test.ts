@@ -31,6 +31,7 @@ const ID = "0b8e6c1a-4d8f-4e61-9a53-1b7c52b3f1aa";
 const FROM = "B <b@leveredge.test>";
 const off = { off: "off in this test" };
 const document = {
+  loadInvitation: () => Promise.resolve(null),
   loadDocument: () =>
     Promise.resolve({
       document: acme,

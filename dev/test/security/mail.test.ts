@@ -39,6 +39,7 @@ async function mailed(
   try {
     const outcome = await deliverEmail({ ...JOB, ...job }, {
       from: "B <billing@seller.test>",
+      loadInvitation: () => Promise.resolve(null),
       loadDocument: () =>
         Promise.resolve({
           document: hostile(text),

@@ -38,6 +38,7 @@ export async function seedEverything(sql: Sql): Promise<Planned[]> {
   await seedBooks(sql);
   await seedNotices(sql);
   await seedReminders(sql);
+  await seedInvitations(sql);
   await sql`insert into billing.log_months (month, state) values ('2026-06-01', 'exporting')`;
   // Forty-eight rows in sixteen parts.
   await sql`select _billing.plan_log_exports('2026-06-01', 3)`;
@@ -119,4 +120,19 @@ async function seedReminders(sql: Sql): Promise<void> {
     where kind = 'email' and event = 'invoice_issued'`;
   await sql`select billing.queue_reminders('2026-11-01')`;
   await sql`select billing.requeue_deliveries('email', '{skipped}', 'infinity')`;
+}
+
+/** Users who are told of their role at a client. */
+async function seedInvitations(sql: Sql): Promise<void> {
+  await sql`
+    with users as (
+      insert into auth.users (id, email)
+      select c.id, 'member-' || c.external_id || '@example.test' from public.clients c
+      where c.external_id::int <= 32
+      returning id
+    )
+    select count(*) from users`;
+  await sql`
+    select billing.add_member(c.id, c.id, 'viewer') from public.clients c
+    where c.external_id::int <= 32`;
 }

@@ -2,6 +2,7 @@ import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { createClientRoute } from "../../../shared/api/clients.ts";
 import { finalizeInvoice, generateInvoice } from "../../../shared/api/invoices.ts";
+import type { MemberRole } from "../../../shared/api/members.ts";
 import { createConfig, createPrice } from "../../../shared/api/terms.ts";
 import { billingClient, type CallResult } from "../../../shared/client/billing-client.ts";
 import { signUp } from "../../console/users.ts";
@@ -66,9 +67,8 @@ export interface NewCustomer extends User {
   readonly clientName: string;
 }
 
-/** A new client with a user whose role at it is payer. */
+/** A new client with a user whose role at it is billing. */
 export async function newCustomer(sql: Sql): Promise<NewCustomer> {
-  const user = newUser();
   const { id: client_id, name } = await data(billing(createClientRoute, {
     body: { name: `Payer ${crypto.randomUUID()}`, started_on: "2026-05-01", time_zone: "UTC" },
   }));
@@ -78,16 +78,22 @@ export async function newCustomer(sql: Sql): Promise<NewCustomer> {
   await data(billing(createPrice, {
     body: { client_id, metric: "output_tokens", unit_amount: "1", per_units: "1000000" },
   }));
+  return { ...await newMember(sql, client_id, "billing"), clientId: client_id, clientName: name };
+}
+
+/** A new user with a role at a client. */
+export async function newMember(sql: Sql, clientId: string, role: MemberRole): Promise<User> {
+  const user = newUser();
   const admin = postgres(platform.databaseAdminUrl, { max: 1, onnotice: () => {} });
   try {
     const project = { url: platform.apiUrl, publishableKey: platform.publishableKey };
     const userId = await signUp(admin, project, user);
     await sql`insert into public.client_members (client_id, user_id, role)
-      values (${client_id}, ${userId}, 'payer')`;
+      values (${clientId}, ${userId}, ${role})`;
   } finally {
     await admin.end();
   }
-  return { ...user, clientId: client_id, clientName: name };
+  return user;
 }
 
 function newUser(): User {

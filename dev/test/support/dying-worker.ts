@@ -6,6 +6,7 @@ import {
   mailClaim,
   pdfRenderer,
 } from "../../../supabase/functions/deliver/documents.ts";
+import { invitationLoader } from "../../../supabase/functions/deliver/invitations.ts";
 import { DeliveryEnvironment } from "../../../supabase/functions/deliver/environment.ts";
 import { byKind } from "../../../supabase/functions/deliver/kinds/all.ts";
 import { logExporter } from "../../../supabase/functions/deliver/kinds/log-export.ts";
@@ -39,6 +40,7 @@ const stripe = stripePorts(environment, sql);
 const { handlers } = deliveryHandlers({
   environment,
   loadDocument: documentLoader(sql),
+  loadInvitation: invitationLoader(sql),
   claimMail: mailClaim(sql),
   freshPayLink: freshPayLinks(stripe),
   stripe: stripeHandler(

@@ -3,7 +3,7 @@ import { endpoint } from "../_shared/api/endpoint.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
-import { mayPay } from "./may-pay.ts";
+import { requireRole } from "./require-role.ts";
 
 /** Budgets of clients, and the alerts that were told of them. */
 export const budgetEndpoints = [
@@ -13,7 +13,7 @@ export const budgetEndpoints = [
     return await readBudget(session, client_id);
   }),
   endpoint(routes.setBudget, async (session, { params: { client_id }, body }) => {
-    await mayPay(session, client_id);
+    await requireRole(session, client_id, "billing");
     await session.asService();
     await session.sql`
       insert into public.client_budgets (client_id, amount_minor, thresholds)
@@ -25,7 +25,7 @@ export const budgetEndpoints = [
     return await readBudget(session, client_id);
   }),
   endpoint(routes.removeBudget, async (session, { params: { client_id } }) => {
-    await mayPay(session, client_id);
+    await requireRole(session, client_id, "billing");
     await session.asService();
     const removed = await readBudget(session, client_id);
     await session.sql`

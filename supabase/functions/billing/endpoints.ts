@@ -12,6 +12,7 @@ import { invoicePdfEndpoints, type SignLink } from "./invoice-pdf.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { itemEndpoints } from "./items.ts";
 import { journalEndpoints } from "./journal.ts";
+import { memberEndpoints } from "./members.ts";
 import { operationEndpoints } from "./operations.ts";
 import { personalDataEndpoints } from "./personal-data.ts";
 import { paymentEndpoints, type PaymentPorts } from "./payments.ts";
@@ -27,6 +28,7 @@ export const billingEndpoints = (
   payments: PaymentPorts,
 ): readonly Endpoint[] => [
   ...clientEndpoints,
+  ...memberEndpoints,
   ...termEndpoints,
   ...catalogueEndpoints,
   ...usageEndpoints,

@@ -8,7 +8,7 @@ import type { StripeConnection } from "../_shared/stripe/client.ts";
 import { describeFailure, isMissing, outcomeOfFailure } from "../_shared/stripe/failures.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
-import { mayPay } from "./may-pay.ts";
+import { requireRole } from "./require-role.ts";
 
 /** What paying is given from outside. */
 export interface PaymentPorts {
@@ -29,7 +29,7 @@ export function paymentEndpoints(ports: PaymentPorts) {
     }),
     endpoint(routes.createPortalSession, async (session, { params: { client_id }, body }) => {
       const { return_url } = body;
-      await mayPay(session, client_id);
+      await requireRole(session, client_id, "billing");
       checkReturn("return_url", return_url, ports);
       const { customer, stripe } = await customerOf(session, client_id, ports);
       return await asked(async () => {
@@ -39,7 +39,7 @@ export function paymentEndpoints(ports: PaymentPorts) {
     }),
     endpoint(routes.createSetupSession, async (session, { params: { client_id }, body }) => {
       const { return_url, cancel_url = return_url } = body;
-      await mayPay(session, client_id);
+      await requireRole(session, client_id, "billing");
       checkReturn("return_url", return_url, ports);
       checkReturn("cancel_url", cancel_url, ports);
       const { customer, stripe } = await customerOf(session, client_id, ports);

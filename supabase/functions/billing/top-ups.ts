@@ -4,12 +4,12 @@ import type { Session } from "../_shared/api/session.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
 import { found } from "./api/rows.ts";
 import { readClient } from "./clients.ts";
-import { mayPay } from "./may-pay.ts";
+import { requireRole } from "./require-role.ts";
 
 /** Credit that clients buy, and when it is bought by itself. */
 export const topUpEndpoints = [
   endpoint(routes.requestTopUp, async (session, { params: { client_id }, body }) => {
-    await mayPay(session, client_id);
+    await requireRole(session, client_id, "billing");
     await session.asService();
     const [made] = await session.sql<{ id: string }[]>`
       select billing.request_top_up(${client_id}::text::uuid, ${body.amount_minor}::bigint,
@@ -29,7 +29,7 @@ export const topUpEndpoints = [
     return await readRecharge(session, client_id);
   }),
   endpoint(routes.setAutoRecharge, async (session, { params: { client_id }, body }) => {
-    await mayPay(session, client_id);
+    await requireRole(session, client_id, "billing");
     await session.asService();
     await session.sql`
       select billing.set_auto_recharge(${client_id}::text::uuid, ${body.threshold_minor}::bigint,

@@ -2,12 +2,14 @@ import type { DeliveryOutcome } from "../_shared/outbound/outcome.ts";
 import type { FileStore } from "../_shared/outbound/storage.ts";
 import type { LoadDocument, PdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
+import type { LoadInvitation } from "./invitations.ts";
 import type { DeliveryHandler, DeliveryJob, KindOff } from "./types.ts";
 
 /** What the kinds use of the world outside. */
 export interface KindPorts {
   readonly environment: DeliveryEnvironment;
   readonly loadDocument: LoadDocument;
+  readonly loadInvitation: LoadInvitation;
   readonly renderer: PdfRenderer;
   /** Whether we mail an invoice; false where Stripe does. */
   readonly claimMail: (invoiceId: string) => Promise<boolean>;

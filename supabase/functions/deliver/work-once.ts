@@ -6,6 +6,7 @@ import { bucketStore, INVOICE_BUCKET, LOG_BUCKET } from "../_shared/outbound/sto
 import { fetchPriceSource } from "./outbound/price-source.ts";
 import { documentLoader, mailClaim, pdfRenderer } from "./documents.ts";
 import type { DeliveryEnvironment } from "./environment.ts";
+import { invitationLoader } from "./invitations.ts";
 import { logExporter } from "./kinds/log-export.ts";
 import { priceSyncer } from "./kinds/price-sync.ts";
 import { logTables } from "./log-tables.ts";
@@ -41,6 +42,7 @@ export async function workOnce(
   const { handlers, close } = deliveryHandlers({
     environment,
     loadDocument: documentLoader(pool),
+    loadInvitation: invitationLoader(pool),
     renderer,
     claimMail: mailClaim(pool),
     files: bucketStore(client, INVOICE_BUCKET),

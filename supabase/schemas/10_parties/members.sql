@@ -4,13 +4,14 @@ create table public.client_members (
   client_id uuid not null references public.clients (id) on delete cascade,
   user_id uuid not null references auth.users (id) on delete cascade,
   role text not null default 'viewer'
-    constraint client_members_role_known check (role in ('viewer', 'payer')),
+    constraint client_members_role_known check (role in ('viewer', 'billing', 'admin')),
   created_at timestamptz not null default now(),
   primary key (user_id, client_id)
 );
 comment on table public.client_members is 'Users who may see a client''s invoices and usage.';
 comment on column public.client_members.role is
-  'viewer sees; payer may also say how the client pays (Stripe''s portal, a card or bank mandate).';
+  'viewer sees; billing also buys credit, sets budget and recharges, and says how the client pays;
+   admin also says who its members are.';
 create index client_members_client_id on public.client_members (client_id);
 alter table public.client_members enable row level security;
 revoke all on public.client_members from anon, authenticated, service_role;
@@ -27,16 +28,6 @@ return array(
     (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
-
-create function billing.may_pay(client_id uuid) returns boolean
-language sql stable security definer set search_path = pg_catalog, pg_temp
-return exists (
-  select from public.client_members m
-  where m.client_id = may_pay.client_id and m.role = 'payer' and m.user_id =
-    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
-comment on function billing.may_pay is
-  'Whether the signed-in user may say how a client pays.';
-grant execute on function billing.may_pay(uuid) to authenticated, service_role;
 
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(

@@ -24,7 +24,18 @@ create policy "members and operators read budgets" on public.client_budgets
   using (client_id = any ((select billing.my_clients())::uuid[])
     or (select billing.is_operator()));
 
--- Payers may set it, so it is on record as terms are.
+create function _billing.guard_budget() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  perform billing.require_role(coalesce(new.client_id, old.client_id), 'billing');
+  return coalesce(new, old);
+end $$;
+comment on function _billing.guard_budget is
+  'Trigger: refuses users whose role at the client lets them set no budget.';
+create trigger require_role before insert or update or delete on public.client_budgets
+  for each row execute function _billing.guard_budget();
+
+-- Members may set it, so it is on record as terms are.
 create trigger audit_insert after insert on public.client_budgets
   referencing new table as new_rows
   for each statement execute function _billing.audit_insert();

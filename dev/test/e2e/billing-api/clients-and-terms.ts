@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import * as agentKeys from "../../../../shared/api/agent-keys.ts";
 import * as clients from "../../../../shared/api/clients.ts";
+import * as members from "../../../../shared/api/members.ts";
 import * as operations from "../../../../shared/api/operations.ts";
 import * as payments from "../../../../shared/api/payments.ts";
 import * as terms from "../../../../shared/api/terms.ts";
@@ -20,14 +21,14 @@ Deno.test("a client is made with members, prices and config, by supabase.functio
   deepStrictEqual(listed.data.map(({ id }) => id), [made.id]);
 
   const { id: user_id } = await signUp();
-  await data(call(clients.addMember, { ...path, body: { user_id } }));
-  strictEqual((await data(call(clients.listMembers, path))).data[0]?.role, "viewer");
-  const payer = await data(call(clients.updateMember, {
+  await data(call(members.addMember, { ...path, body: { user_id } }));
+  strictEqual((await data(call(members.listMembers, path))).data[0]?.role, "viewer");
+  const billing = await data(call(members.updateMember, {
     params: { client_id: made.id, user_id },
-    body: { role: "payer" },
+    body: { role: "billing" },
   }));
-  strictEqual(payer.role, "payer");
-  await data(call(clients.removeMember, { params: { client_id: made.id, user_id } }));
+  strictEqual(billing.role, "billing");
+  await data(call(members.removeMember, { params: { client_id: made.id, user_id } }));
 
   const price = await data(call(terms.createPrice, {
     body: {

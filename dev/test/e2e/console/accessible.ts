@@ -33,6 +33,7 @@ const PAGES: Readonly<Record<"operator" | "customer", readonly ((w: ConsoleWorld
     ({ invoiceNumber }) => `#/invoices/${invoiceNumber}/lines/1`,
     () => "#/statement",
     () => "#/credit",
+    () => "#/members",
     () => "?lang=ar#/",
     () => "?lang=ar#/credit",
     ({ invoiceNumber }) => `?lang=ar#/invoices/${invoiceNumber}`,

@@ -46,6 +46,7 @@ async function deliver(
   const sent: MailMessage[] = [];
   const outcome = await deliverEmail({ ...JOB, ...job }, {
     from: "LeverEdge <billing@leveredge.test>",
+    loadInvitation: () => Promise.resolve(null),
     loadDocument: () => Promise.resolve({ ...SUBJECT, ...subject }),
     claimMail: () => Promise.resolve(mayMail),
     freshPayLink: (id) => Promise.resolve(id === "in_1" ? fresh : null),

@@ -6,12 +6,14 @@ import {
   invoiceMail,
   reminderMail,
 } from "../outbound/mail/invoice-mail.ts";
+import { invitationMail } from "../outbound/mail/invitation-mail.ts";
 import { wordsOf } from "../../../../shared/words/words.ts";
 import { cutText, MESSAGE_CHARACTERS, SUBJECT_CHARACTERS } from "../outbound/cut-text.ts";
 import { type MailMessage, messageIdOf, type SendMail } from "../outbound/mail/message.ts";
 import { type MailContent, mailHtml, mailText } from "../outbound/mail/template.ts";
 import { type DeliveredDocument, type LoadDocument, pdfName } from "../documents.ts";
 import type { PdfRenderer } from "../documents.ts";
+import type { LoadInvitation } from "../invitations.ts";
 import { resendSender } from "../outbound/mail/resend.ts";
 import { smtpSender } from "../outbound/mail/smtp.ts";
 import type { DeliveryKindModule } from "../kind.ts";
@@ -54,6 +56,7 @@ const reminderPayload = z.object({
 /** What mailing needs from outside. */
 export interface EmailPorts {
   readonly loadDocument: LoadDocument;
+  readonly loadInvitation: LoadInvitation;
   readonly renderer: PdfRenderer;
   readonly send: SendMail;
   /** Whether we mail an invoice; false where Stripe does. */
@@ -64,10 +67,12 @@ export interface EmailPorts {
   readonly from: string;
 }
 
-/** Mails an invoice, credit note or reminder to the client, or a notice to operators. */
+/** Mails an invoice, credit note or reminder to the client, a notice to operators, or a member. */
 export async function deliverEmail(job: DeliveryJob, ports: EmailPorts): Promise<DeliveryOutcome> {
   const composed = job.event === "notice"
     ? composeNotice(job, ports.from)
+    : job.event === "invitation"
+    ? await composeInvitation(job, ports)
     : await composeForClient(job, ports);
   if ("outcome" in composed) return composed.outcome;
   if (job.event === "invoice_issued" && !await ports.claimMail(job.invoice_id ?? "")) {
@@ -101,6 +106,25 @@ function composeNotice(job: DeliveryJob, from: string): Composed {
     closing: [],
   };
   return { message: { ...envelope(job, from, content), to, subject, replyTo: null } };
+}
+
+async function composeInvitation(
+  job: DeliveryJob,
+  { loadInvitation, from }: EmailPorts,
+): Promise<Composed> {
+  const invitation = await loadInvitation(job);
+  if (invitation === null) return refuse("skipped", "the user is no member any more");
+  const { email } = invitation;
+  if (!Address.safeParse(email).success) return refuse("dead", "the user's is not one address");
+  const { subject, ...content } = invitationMail(invitation);
+  return {
+    message: {
+      ...envelope(job, from, content),
+      to: [email],
+      subject: cutText(cleanText(subject), SUBJECT_CHARACTERS),
+      replyTo: null,
+    },
+  };
 }
 
 async function composeForClient(

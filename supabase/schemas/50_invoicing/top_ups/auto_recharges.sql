@@ -57,6 +57,7 @@ returns void language plpgsql security definer set search_path = pg_catalog, pg_
 -- Definer: callers may ask, only these functions may write the terms.
 begin
   perform billing.require_second_factor();
+  perform billing.require_role(set_auto_recharge.client_id, 'billing');
   perform _billing.lock_clients(array[set_auto_recharge.client_id]);
   if not exists (select from public.clients c where c.id = set_auto_recharge.client_id) then
     perform billing.raise_error('unknown_client', format('no client has id %s', client_id));

@@ -69,6 +69,7 @@ declare
   made uuid;
 begin
   perform billing.require_second_factor();
+  perform billing.require_role(request_top_up.client_id, 'billing');
   perform _billing.check_text('reference', reference, 200, true);
   perform _billing.check_text('note', note, 500);
   perform _billing.lock_clients(array[request_top_up.client_id]);
