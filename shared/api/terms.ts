@@ -7,6 +7,7 @@ import {
   ExactDecimal,
   Id,
   Instant,
+  Minor,
   name,
   note,
   pageOf,
@@ -215,6 +216,24 @@ export const createConfig = {
   summary: "Add config for a range of days; null takes the default",
   body: NewConfig,
   answer: Config,
+} as const satisfies Route;
+/** What the invoice of a client's running period would come to now. */
+const RunningTotal = z.strictObject({
+  period: z.strictObject({ start: z.string(), end: z.string() }),
+  currency: Currency,
+  total_minor: Minor,
+}).nullable();
+
+export const previewConfig = {
+  ...made,
+  id: "previewConfig",
+  path: "/billing/configs/preview",
+  summary: "What the running period's invoice would come to, as it is and with other config",
+  body: NewConfig.extend({ client_id: ClientName }),
+  /** Null where there is nothing to bill. */
+  answer: z.strictObject({ before: RunningTotal, after: RunningTotal }),
+  readsOnly: true,
+  status: 200,
 } as const satisfies Route;
 export const updateConfig = {
   ...change,

@@ -1,6 +1,8 @@
+import { z } from "zod";
 import * as routes from "../../../shared/api/terms.ts";
 import { type Endpoint, endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { takenBack } from "./api/dry-run.ts";
 import { deleteRow, found, insertRow, openRange, updateRow } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
@@ -51,6 +53,14 @@ export const termEndpoints: readonly Endpoint[] = [
     async (session, { body }) =>
       readConfig(session, await insertRow(session, "billing_config", openRange(body))),
   ),
+  endpoint(routes.previewConfig, async (session, { body }) => {
+    await readClient(session, body.client_id);
+    const before = await runningTotal(session, body.client_id);
+    return await takenBack(session, async (inside) => {
+      await insertRow(inside, "billing_config", openRange(body));
+      return { before, after: await runningTotal(inside, body.client_id) };
+    });
+  }),
   endpoint(routes.updateConfig, async (session, { params: { id }, body }) => {
     await updateRow(session, "billing_config", id, openRange(body));
     return await readConfig(session, id);
@@ -176,4 +186,20 @@ function range(sql: Session["sql"], alias: string) {
       then ${sql(alias)}.effective_from end,
     'effective_until', case when isfinite(${sql(alias)}.effective_until)
       then ${sql(alias)}.effective_until end`;
+}
+
+const Running = z.object({
+  currency: z.string(),
+  period: z.object({ start: z.string(), end: z.string() }),
+  totals: z.object({ total_minor: z.number() }),
+});
+
+/** What the running period's invoice would come to; null where there is nothing to bill. */
+async function runningTotal({ sql }: Session, clientId: string) {
+  const [row] = await sql<{ document: unknown }[]>`
+    select billing.preview_invoice(${clientId}::text::uuid, null, billing.as_of()) as document`;
+  const { data } = Running.safeParse(row?.document);
+  if (data === undefined) return null;
+  const { currency, period: { start, end }, totals: { total_minor } } = data;
+  return { period: { start, end }, currency, total_minor };
 }
