@@ -2,6 +2,9 @@
 import "./console/looking.ts";
 import "./console/acting.ts";
 import "./console/paying.ts";
+import "./console/usage.ts";
+import "./console/agreeing.ts";
+import "./console/refreshing.ts";
 import "./console/words.ts";
 import "./console/accessible.ts";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
