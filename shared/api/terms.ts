@@ -89,6 +89,14 @@ const NewConfig = z.strictObject({ client_id: ClientName.nullable(), ...range, .
   .partial()
   .required({ client_id: true });
 
+/** Config to be added. */
+const AddedConfig = NewConfig.extend({
+  ends_previous: z.boolean().default(false).meta({
+    description: "Ends the config of the client that holds on `effective_from` with that day; " +
+      "else config that overlaps is refused.",
+  }),
+});
+
 const Tier = z.strictObject({
   up_to: PositiveDecimal.nullable().optional(),
   unit_amount: PositiveDecimal,
@@ -214,7 +222,7 @@ export const createConfig = {
   id: "createConfig",
   path: "/billing/configs",
   summary: "Add config for a range of days; null takes the default",
-  body: NewConfig,
+  body: AddedConfig,
   answer: Config,
 } as const satisfies Route;
 /** What the invoice of a client's running period would come to now. */
@@ -229,7 +237,7 @@ export const previewConfig = {
   id: "previewConfig",
   path: "/billing/configs/preview",
   summary: "What the running period's invoice would come to, as it is and with other config",
-  body: NewConfig.extend({ client_id: ClientName }),
+  body: AddedConfig.extend({ client_id: ClientName }),
   /** Null where there is nothing to bill. */
   answer: z.strictObject({ before: RunningTotal, after: RunningTotal }),
   readsOnly: true,

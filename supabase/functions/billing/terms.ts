@@ -50,14 +50,13 @@ export const termEndpoints: readonly Endpoint[] = [
   }),
   endpoint(
     routes.createConfig,
-    async (session, { body }) =>
-      readConfig(session, await insertRow(session, "billing_config", openRange(body))),
+    async (session, { body }) => readConfig(session, await addConfig(session, body)),
   ),
   endpoint(routes.previewConfig, async (session, { body }) => {
     await readClient(session, body.client_id);
     const before = await runningTotal(session, body.client_id);
     return await takenBack(session, async (inside) => {
-      await insertRow(inside, "billing_config", openRange(body));
+      await addConfig(inside, body);
       return { before, after: await runningTotal(inside, body.client_id) };
     });
   }),
@@ -202,4 +201,20 @@ async function runningTotal({ sql }: Session, clientId: string) {
   if (data === undefined) return null;
   const { currency, period: { start, end }, totals: { total_minor } } = data;
   return { period: { start, end }, currency, total_minor };
+}
+
+/** Adds config, after the one that holds on its first day has been ended where that is asked for. */
+async function addConfig(
+  session: Session,
+  { ends_previous, ...config }: z.output<typeof routes.createConfig.body>,
+): Promise<string> {
+  const { client_id, effective_from = null } = config;
+  if (ends_previous && effective_from !== null) {
+    await session.sql`
+      update public.billing_config c set effective_until = ${effective_from}::text::date
+      where c.client_id is not distinct from ${client_id}::text::uuid
+        and c.effective_from < ${effective_from}::text::date
+        and c.effective_until > ${effective_from}::text::date`;
+  }
+  return await insertRow(session, "billing_config", openRange(config));
 }

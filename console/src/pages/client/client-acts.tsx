@@ -133,6 +133,7 @@ function termsOf(
     ...minimum === "" || minimum_minor === null ? {} : { minimum_minor },
     ...payment_terms_days === "" ? {} : { payment_terms_days: Number(payment_terms_days) },
     ...filled(rest),
+    ends_previous: true,
   };
 }
 

@@ -22,7 +22,13 @@ Deno.test("other terms are tried on the running period: totals before and after,
     values (${client_id}, ${client_id}, 'terms', 6000000)`;
   await sql`select billing.count_usage()`;
   const tried = async (terms: object) => {
-    const body = { client_id, currency: "USD", effective_from: started_on, ...terms };
+    const body = {
+      client_id,
+      currency: "USD",
+      effective_from: started_on,
+      ends_previous: true,
+      ...terms,
+    };
     const { before, after } = await data(call(previewConfig, { body }));
     return [before?.total_minor, after?.total_minor];
   };
@@ -31,6 +37,11 @@ Deno.test("other terms are tried on the running period: totals before and after,
   deepStrictEqual(await tried({ minimum_minor: 1000 }), [600, 1000]);
   const { data: configs } = await data(call(listConfigs, { query: { client_id } }));
   deepStrictEqual(configs.map(({ minimum_minor }) => minimum_minor), [0]);
+  const body = { client_id, currency: "USD", effective_from: "2090-01-01", minimum_minor: 5 };
+  strictEqual((await call(createConfig, { body })).error?.code, "already_exists");
+  await data(call(createConfig, { body: { ...body, ends_previous: true } }));
+  const { data: ended } = await data(call(listConfigs, { query: { client_id } }));
+  deepStrictEqual(ended.map(({ effective_until }) => effective_until), ["2090-01-01", null]);
   const nobody = await call(previewConfig, { body: { client_id: crypto.randomUUID() } });
   strictEqual(nobody.error?.code, "not_found");
 });
