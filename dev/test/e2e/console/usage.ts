@@ -75,9 +75,10 @@ Deno.test(
       match(await card(page, "Usage by model"), /\$2,400\.00/);
       await open(page, "#/usage?month=2026-05");
       await page.getByRole("link", { name: clientName }).click();
-      await page.getByRole("link", { name: `model-${clientId}` }).click();
-      await page.getByRole("link", { name: `USAGE-${clientId}` }).click();
-      await page.getByRole("link", { name: "May 3, 2026" }).click();
+      // A row a metric: tokens and requests.
+      await page.getByRole("link", { name: `model-${clientId}` }).first().click();
+      await page.getByRole("link", { name: `USAGE-${clientId}` }).first().click();
+      await page.getByRole("link", { name: "May 3, 2026" }).first().click();
       const calls = await card(page, /^Calls of/);
       match(calls, /1,000,000,000 .*\$1,000\.00 .*1,000,000,000 .*\$500\.00/);
       const told = await billing(listCalls, {
@@ -102,8 +103,8 @@ Deno.test(
       await open(page, "#/usage?from=2026-05-01&to=2026-05-31");
       match(await text(page), /output tokens 3,000,000,000/);
       await page.getByLabel("Summed by").selectOption({ label: "Day" });
-      await page.getByRole("link", { name: "May 9, 2026" }).click();
-      await page.getByRole("link", { name: `USAGE-${customer.clientId}` }).click();
+      await page.getByRole("link", { name: "May 9, 2026" }).first().click();
+      await page.getByRole("link", { name: `USAGE-${customer.clientId}` }).first().click();
       match(await card(page, /^Calls of/), /1,000,000,000/);
       ok(!(await text(page)).includes("Provider cost"));
       strictEqual(await page.getByLabel("First day").inputValue(), "2026-05-09");
