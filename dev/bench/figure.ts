@@ -9,9 +9,9 @@ export interface Figure {
   readonly key: string;
   readonly what: string;
   readonly floor: string;
-  /** The figure itself: mostly a ratio; seconds, milliseconds, megabytes where `unit` says so. */
+  /** The figure itself: mostly a ratio; seconds, milliseconds, megabytes, kilobytes where `unit` says so. */
   readonly value: number;
-  readonly unit: "×" | "ms" | "s" | "MB";
+  readonly unit: "×" | "ms" | "s" | "MB" | "kB";
   readonly target: Target;
   /** Absolute figures and sizes, as people read them. */
   readonly detail: string;

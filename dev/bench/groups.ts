@@ -6,6 +6,7 @@ import { measureBigLog } from "./big-log.ts";
 import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureCloseBeside } from "./close-beside.ts";
 import { measureCloseHosted } from "./close-hosted.ts";
+import { CONSOLE_KEYS, measureConsole } from "./console.ts";
 import { measureDocuments } from "./documents.ts";
 import type { Figure } from "./figure.ts";
 import { FLOOD_KEYS, measureFloods } from "./floods.ts";
@@ -100,6 +101,11 @@ export const groups: readonly Group[] = [
   {
     keys: ["render_html", "render_pdf"],
     measure: async (sizes, tell) => tell(await measureDocuments(sizes)),
+  },
+  {
+    keys: CONSOLE_KEYS,
+    measure: (sizes, tell) =>
+      withPlatform(async (platform) => tell(await measureConsole(platform, sizes))),
   },
   {
     keys: ["reconcile"],

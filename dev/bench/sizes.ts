@@ -33,6 +33,10 @@ export interface Sizes {
   /** Entries of the client whose balance is read, and how often it is. */
   readonly balanceEntries: number;
   readonly balanceReads: number;
+  /** Usage records behind the console's pages, their clients, and how often each page is opened. */
+  readonly consoleRecords: number;
+  readonly consoleClients: number;
+  readonly consoleRounds: number;
 }
 
 const standard: Sizes = {
@@ -58,6 +62,9 @@ const standard: Sizes = {
   ledgerTransactions: 50_000,
   balanceEntries: 100_000,
   balanceReads: 1000,
+  consoleRecords: 1_000_000,
+  consoleClients: 200,
+  consoleRounds: 20,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -86,6 +93,9 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     ledgerTransactions: 5000,
     balanceEntries: 4000,
     balanceReads: 50,
+    consoleRecords: 10_000,
+    consoleClients: 20,
+    consoleRounds: 2,
   },
   small: {
     ...standard,

@@ -4,6 +4,9 @@ import { copyLogs, loadClients } from "../test/support/june/load.ts";
 import type { DemoLog } from "../test/support/june/log.ts";
 import { runMonth } from "../test/support/june/month.ts";
 
+/** The external id of the client that the customer sees. */
+const SHOWN = "liffey-legal";
+
 /**
  * Loads the demo's June 2026 with its clients, runs it, repeats it as last month and this month so
  * far, and runs all months that are over. Returns a client to look at.
@@ -22,10 +25,27 @@ export async function loadDemoMonths(sql: Sql, now: Date): Promise<string> {
   }
   await sql`select billing.count_usage()`;
   await sql`select billing.run_monthly(${now.toISOString()}::timestamptz)`;
+  await addCredit(sql);
+  // As the jobs of a quarter of an hour would have done by now.
+  await sql`select billing.refresh_dashboards()`;
+  await sql`select billing.count_quarantine()`;
   const [client] = await sql<{ id: string }[]>`
-    select id from public.clients where external_id = 'liffey-legal'`;
+    select id from public.clients where external_id = ${SHOWN}`;
   if (client === undefined) throw new Error("the demo has lost a client");
   return client.id;
+}
+
+/** A budget, credit of both kinds and a top-up of the client that the customer sees. */
+async function addCredit(sql: Sql): Promise<void> {
+  await sql`
+    with client as (select id from public.clients where external_id = ${SHOWN}), budget as (
+      insert into public.client_budgets (client_id, amount_minor) select id, 15000 from client
+    )
+    select billing.grant_credit(id, 25000, reference => 'demo prepaid'),
+      billing.grant_credit(id, 2500, kind => 'promotional', reference => 'demo welcome',
+        expires_on => (now() + interval '90 days')::date),
+      billing.request_top_up(id, 5000, reference => 'demo top-up')
+    from client`;
 }
 
 /** June's calls as those of another month, `2026-10`, up to an instant. */

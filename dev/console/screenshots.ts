@@ -28,17 +28,22 @@ try {
   await shoot(operator, "clients", "#/clients");
   await operator.getByRole("link", { name: "Acme Robotics" }).click();
   await shoot(operator, "client", null);
-  await shoot(operator, "invoices", "#/invoices");
+  await shoot(operator, "usage", `#/usage?month=${lastMonth()}`);
+  await shoot(operator, "invoices", "#/invoices?period=2026-06&status=paid");
   await operator.goto(`${served.url}/#/invoices?client=acme-robotics&period=2026-06`);
   await operator.getByRole("link", { name: /^INV-/ }).first().click();
   await shoot(operator, "invoice", null);
   await operator.getByRole("link", { name: /tokens/ }).first().click();
   await shoot(operator, "why-this-price", null);
   await shoot(operator, "quarantine", "#/quarantine");
-  await operator.getByRole("button", { name: "Price", exact: true }).first().click();
-  await operator.getByRole("dialog").getByLabel("Price").fill("2.50");
-  await operator.getByRole("button", { name: "Preview" }).click();
-  await operator.locator(".act-effect").waitFor();
+  await operator.goto(`${served.url}/#/clients`);
+  await operator.getByRole("link", { name: "Acme Robotics" }).click();
+  await operator.getByRole("button", { name: "New terms" }).click();
+  const dialog = operator.getByRole("dialog");
+  await dialog.getByLabel("From").fill(`${new Date().toISOString().slice(0, 7)}-01`);
+  await dialog.getByLabel("Discount, %").fill("15");
+  await dialog.getByRole("button", { name: "Preview" }).click();
+  await dialog.locator(".act-effect").waitFor();
   await shoot(operator, "preview-of-an-act", null);
   await operator.keyboard.press("Escape");
   await shoot(operator, "runs", "#/runs");
@@ -46,6 +51,11 @@ try {
   await shoot(customer, "spend", "#/");
   await shoot(customer, "credit", "#/credit");
   await shoot(customer, "invoices-of-a-customer", "#/invoices");
+  await customer.goto(`${served.url}/?lang=ar#/`);
+  await customer.locator("html[dir=rtl]").waitFor();
+  await shoot(customer, "spend-in-arabic", null);
+  await customer.goto(`${served.url}/?lang=en#/`);
+  await customer.locator("html[lang=en]").waitFor();
   await customer.goto(`${served.url}/#/invoices?period=2026-06`);
   await customer.getByRole("link", { name: /^INV-/ }).first().click();
   await customer.getByRole("button", { name: "Compute it again" }).click();
@@ -77,6 +87,12 @@ async function signedIn(
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("navigation", { name: "Main" }).waitFor();
   return page;
+}
+
+/** The month before this one, which is invoiced: `2026-06`. */
+function lastMonth(): string {
+  const now = new Date();
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1)).toISOString().slice(0, 7);
 }
 
 /** Writes a picture of a page once all that it asked for is there. */

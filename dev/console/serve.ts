@@ -1,4 +1,5 @@
 import { extname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { headersOf } from "./policy.ts";
 
 /** A console that is served. */
@@ -16,7 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** Serves a built console on the loopback address, as a static host does. */
+/** Serves a built console on the loopback address, as a static host does: packed where it may be. */
 export function serveConsole(folder: string, projectUrl: string, port: number): ConsoleServer {
   const always = headersOf(projectUrl);
   const server = Deno.serve(
@@ -32,9 +33,13 @@ export function serveConsole(folder: string, projectUrl: string, port: number): 
         const cache = name.startsWith("assets/")
           ? "public, max-age=31536000, immutable"
           : "no-cache";
-        return new Response(file, {
-          headers: { ...always, "content-type": type, "cache-control": cache },
-        });
+        const headers = { ...always, "content-type": type, "cache-control": cache };
+        const isPacked = /\bgzip\b/.test(request.headers.get("accept-encoding") ?? "");
+        return isPacked
+          ? new Response(gzipSync(file), {
+            headers: { ...headers, "content-encoding": "gzip", "vary": "accept-encoding" },
+          })
+          : new Response(file, { headers });
       } catch {
         return new Response("Not found", { status: 404, headers: always });
       }

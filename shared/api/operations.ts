@@ -99,6 +99,44 @@ export const runMonth = {
   answer: RunSummary,
 } as const satisfies Route;
 
+/** Where Stripe and the books differ; `kind` says what to do (docs/stripe-differences.md). */
+const StripeDifference = z.strictObject({
+  kind: z.string(),
+  number: z.string().nullable(),
+  stripe_invoice_id: z.string().nullable(),
+  ours: z.string().nullable(),
+  stripes: z.string().nullable(),
+});
+
+/** Differences of each sort that a reconciliation shows. */
+export const MOST_DIFFERENCES = 100;
+
+export const listReconciliations = {
+  ...staffRoute,
+  id: "listReconciliations",
+  method: "GET",
+  path: "/billing/stripe/reconciliations",
+  summary:
+    "Reconciliations with Stripe, newest first: what each found and mended, and what is left",
+  query: z.strictObject(paging),
+  answer: pageOf(z.strictObject({
+    id: Id,
+    livemode: z.boolean(),
+    days: z.int(),
+    started_at: ShownInstant,
+    worked_at: ShownInstant,
+    /** Null while it is under way or cut off: `step` is what comes next. */
+    finished_at: ShownInstant.nullable(),
+    step: z.string().nullable(),
+    missed_events: z.int(),
+    told: z.int(),
+    found: z.array(StripeDifference).max(MOST_DIFFERENCES),
+    found_count: z.int(),
+    left: z.array(StripeDifference).max(MOST_DIFFERENCES),
+    left_count: z.int(),
+  })),
+} as const satisfies Route;
+
 export const listRuns = {
   ...staffRoute,
   id: "listRuns",

@@ -7,6 +7,7 @@ import {
   ExactDecimal,
   Id,
   Instant,
+  Minor,
   name,
   note,
   pageOf,
@@ -87,6 +88,14 @@ export const Config = z.strictObject({
 const NewConfig = z.strictObject({ client_id: ClientName.nullable(), ...range, ...configFields })
   .partial()
   .required({ client_id: true });
+
+/** Config to be added. */
+const AddedConfig = NewConfig.extend({
+  ends_previous: z.boolean().default(false).meta({
+    description: "Ends the config of the client that holds on `effective_from` with that day; " +
+      "else config that overlaps is refused.",
+  }),
+});
 
 const Tier = z.strictObject({
   up_to: PositiveDecimal.nullable().optional(),
@@ -213,8 +222,26 @@ export const createConfig = {
   id: "createConfig",
   path: "/billing/configs",
   summary: "Add config for a range of days; null takes the default",
-  body: NewConfig,
+  body: AddedConfig,
   answer: Config,
+} as const satisfies Route;
+/** What the invoice of a client's running period would come to now. */
+const RunningTotal = z.strictObject({
+  period: z.strictObject({ start: z.string(), end: z.string() }),
+  currency: Currency,
+  total_minor: Minor,
+}).nullable();
+
+export const previewConfig = {
+  ...made,
+  id: "previewConfig",
+  path: "/billing/configs/preview",
+  summary: "What the running period's invoice would come to, as it is and with other config",
+  body: AddedConfig.extend({ client_id: ClientName }),
+  /** Null where there is nothing to bill. */
+  answer: z.strictObject({ before: RunningTotal, after: RunningTotal }),
+  readsOnly: true,
+  status: 200,
 } as const satisfies Route;
 export const updateConfig = {
   ...change,

@@ -7,9 +7,11 @@ import {
   ExactDecimal,
   Id,
   Minor,
+  Month,
   nothing,
   pageOf,
   paging,
+  reason,
   ShownInstant,
   text,
   words,
@@ -79,6 +81,86 @@ export const allUsage = {
   }),
   body: nothing,
   answer: pageOf(UsageRow),
+  status: 200,
+} as const satisfies Route;
+
+const MonthGroup = z.enum(["client", "agent", "model", "metric"]);
+
+/** Sums of a month; keys that it was not grouped by are null. */
+export const MonthlyUsageRow = z.strictObject({
+  client_id: Id.nullable(),
+  agent: z.string().nullable(),
+  model: z.string().nullable(),
+  metric: z.string().nullable(),
+  /** Only where grouped by metric: other sums would add tokens to searches. */
+  quantity: ExactDecimal.nullable(),
+  /** USD, what it cost us. */
+  provider_cost: ExactDecimal,
+});
+
+export const monthlyUsage = {
+  id: "monthlyUsage",
+  method: "GET",
+  path: "/billing/usage/month",
+  summary: "A month's usage of all clients, the dearest first; a quarter of an hour old at most",
+  access: STAFF,
+  params: nothing,
+  query: z.strictObject({
+    month: Month,
+    ...filters,
+    ...paging,
+    client_id: ClientName.optional(),
+    group_by: z.string().max(60).default("client").transform((list) => list.split(","))
+      .pipe(z.array(MonthGroup).max(4)),
+  }),
+  body: nothing,
+  answer: pageOf(MonthlyUsageRow),
+  status: 200,
+} as const satisfies Route;
+
+/** Days of which one answer tells. */
+export const MOST_DAYS = 400;
+
+export const dailyUsage = {
+  id: "dailyUsage",
+  method: "GET",
+  path: "/billing/usage/days",
+  summary:
+    "What all calls, or those of a client, cost day by day; a quarter of an hour old at most",
+  access: STAFF,
+  params: nothing,
+  query: z.strictObject({ ...span, client_id: ClientName.optional() }),
+  body: nothing,
+  answer: z.strictObject({
+    data: z.array(z.strictObject({
+      day: z.string(),
+      provider_cost: ExactDecimal,
+    })).max(MOST_DAYS),
+  }),
+  status: 200,
+} as const satisfies Route;
+
+/** What was invoiced for a month less what was credited, net of tax, beside what it cost us. */
+export const Margin = z.strictObject({
+  client_id: Id,
+  client: z.string(),
+  /** Null where nothing is invoiced yet. */
+  currency: Currency.nullable(),
+  revenue_minor: Minor,
+  /** USD, what providers charged. */
+  provider_cost: ExactDecimal,
+});
+
+export const clientMargins = {
+  id: "clientMargins",
+  method: "GET",
+  path: "/billing/margins",
+  summary: "Revenue and provider cost of each client in a month; a quarter of an hour old at most",
+  access: STAFF,
+  params: nothing,
+  query: z.strictObject({ month: Month, ...paging }),
+  body: nothing,
+  answer: pageOf(Margin),
   status: 200,
 } as const satisfies Route;
 
@@ -154,6 +236,53 @@ export const Call = z.strictObject({
   provider_cost: ExactDecimal.nullable(),
   corrects_id: Id.nullable(),
 });
+
+/** Counts that a correction states anew; those that it does not name stay. */
+const Corrected = z.strictObject({
+  calls: z.int().min(0).optional(),
+  input_tokens: z.int().min(0).optional(),
+  output_tokens: z.int().min(0).optional(),
+  web_searches: z.int().min(0).optional(),
+  cache_read_tokens: z.int().min(0).optional(),
+  cache_write_tokens: z.int().min(0).optional(),
+  reasoning_tokens: z.int().min(0).optional(),
+  other_features: z.record(words(200), z.number().min(0)).optional(),
+});
+
+const dry_run = z.boolean().default(false);
+
+export const correctCall = {
+  id: "correctCall",
+  method: "POST",
+  path: "/billing/clients/{client_id}/calls/{call_id}/correction",
+  summary: "State a call anew, or take it back; with dry_run it is rated and taken back",
+  access: STAFF,
+  params: ClientPath.extend({ call_id: Id }),
+  query: nothing,
+  body: z.discriminatedUnion("action", [
+    z.strictObject({
+      action: z.literal("correct"),
+      dry_run,
+      reason: reason(500),
+      counts: Corrected,
+    }),
+    z.strictObject({ action: z.literal("retract"), dry_run, reason: reason(500) }),
+  ]),
+  answer: z.strictObject({
+    /** The row that says so now; null where the call said so already, or was taken back. */
+    log_id: Id.nullable(),
+    /** Of the period that has the call, before discount and tax; null where no period has it. */
+    effect: z.strictObject({
+      period: z.strictObject({ start: z.string(), end: z.string() }),
+      /** Then its invoice stays, and the next run charges or credits the difference. */
+      is_invoiced: z.boolean(),
+      currency: Currency,
+      before_minor: Minor,
+      after_minor: Minor,
+    }).nullable(),
+  }),
+  status: 200,
+} as const satisfies Route;
 
 export const listCalls = {
   id: "listCalls",

@@ -18,13 +18,18 @@ export interface Reader {
 }
 
 /** The reader of a document. Its language is frozen with it; where none is, it is English. */
-export function readerOf({ locale, language }: InvoiceDocument): Reader {
+export function readerOf(
+  { locale, language }: Pick<InvoiceDocument, "locale" | "language">,
+): Reader {
   const words = wordsOf(languageOf(language ?? "") ?? "en");
   return { words, format: words.language === "ar" ? ARABIC : localeFormat(locale) };
 }
 
 /** What lines are put into the reader's words by. */
-export function lineTextOf({ words, format }: Reader, { exponent }: InvoiceDocument): LineText {
+export function lineTextOf(
+  { words, format }: Reader,
+  { exponent }: Pick<InvoiceDocument, "exponent">,
+): LineText {
   return {
     words,
     day: (day) => formatDay(day, format),

@@ -56,7 +56,11 @@ export const InvoiceFacts = z.object({
     period_start: day.nullable(),
     period_end: day.nullable(),
     due_on: day.nullable(),
+    /** Of the document; no language is English. */
+    locale: z.string(),
+    language: z.string().optional(),
   }),
+  exponent: z.union([z.literal(0), z.literal(2), z.literal(3)]),
   client: ClientFacts,
   /** The payment methods that the invoice may offer; null: those of the Dashboard. */
   payment_methods: z.array(z.object({

@@ -40,8 +40,10 @@ function facts(
       period_start: "2026-06-01",
       period_end: "2026-07-01",
       due_on: "2026-07-31",
+      locale: "en-IE",
       ...invoice,
     },
+    exponent: 2,
     client: {
       id: ID,
       name: "Acme",
@@ -175,6 +177,42 @@ Deno.test("a text that Stripe does not take whole is cut between two characters"
   const plan = planInvoice(facts({ lines: [long] }), NOW);
   const sent = plan.kind === "collect" ? plan.lines.map(({ description }) => description) : [];
   assert.deepEqual(sent, ["x".repeat(499)]);
+});
+
+Deno.test("texts for Stripe are in the client's language; names that people gave stay", () => {
+  const lines = [
+    { ...line(1, 6000), description: "Claude Sonnet · input tokens, June 2026" },
+    { ...line(2, -500, "discount"), description: "Discount 10 %" },
+    { ...line(3, 900, "tax"), description: "USt. 19 %" },
+    { ...line(4, 100, "one_off"), description: "Discount" },
+  ];
+  const invoice = {
+    balance_applied_minor: 400,
+    paid_minor: 300,
+    amount_due_minor: 5800,
+    locale: "de-AT",
+    language: "de",
+  };
+  const held = [{ invoice_id: ID, number: "INV-2026-000000", amount_minor: 1 }];
+  const texts = (changes: object) => {
+    const plan = planInvoice(facts({ lines, held, invoice: { ...invoice, ...changes } }), NOW);
+    return plan.kind === "collect"
+      ? [plan.description, ...plan.lines.map(({ description }) => description)]
+      : [plan.reason];
+  };
+  assert.deepEqual(texts({}), [
+    "Rechnung INV-2026-000001 für 01.06.2026 – 30.06.2026",
+    "Claude Sonnet · Eingabe-Tokens, Juni 2026",
+    "Rabatt 10 %",
+    "USt. 19 %",
+    "Discount",
+    "Verrechnetes Guthaben",
+    "Bereits gutgeschrieben oder bezahlt",
+    "Übertrag aus Rechnung INV-2026-000000",
+  ]);
+  // Stripe's pages know no marks of direction.
+  assert(!/[\u2066-\u2069]/.test(texts({ locale: "ar", language: "ar" }).join("")));
+  assert.equal(texts({ language: undefined })[2], "Discount 10 %");
 });
 
 Deno.test("a void, paid or not due invoice is left out, a draft is refused", () => {

@@ -1,4 +1,8 @@
 import { stripeMaximum, stripeMinimum, toStripeAmount, uncollectableRest } from "./amounts.ts";
+import { lineTextOf, type Reader, readerOf } from "../document/reader.ts";
+import { rangeText } from "../document/view.ts";
+import { itemDescription, lineDescription, lineDetails } from "../words/line-words.ts";
+import { say, sayCount, withoutIsolates, type WordKey } from "../words/words.ts";
 import type { InvoiceFacts } from "./facts.ts";
 
 /** A line of the Stripe invoice; `amount` in Stripe's units, `key` names the line for ever. */
@@ -100,10 +104,19 @@ export function planInvoice(facts: InvoiceFacts, now: Date): InvoicePlan {
     ...(dueAt !== undefined && dueAt > now.getTime() / 1000 + 3600 ? { dueAt } : {}),
     metadata: invoiceMetadata(facts, invoice.number),
     payment: paymentSettings(facts),
-    description: invoice.period_start === null || invoice.period_end === null
-      ? `Invoice ${invoice.number}`
-      : `Invoice ${invoice.number} for ${invoice.period_start} until ${invoice.period_end}`,
+    description: descriptionOf(facts, invoice.number),
   };
+}
+
+/** What the client reads above the lines, in its language. */
+function descriptionOf({ invoice }: InvoiceFacts, number: string): string {
+  const { period_start: start, period_end: end } = invoice;
+  const reader = readerOf(invoice);
+  return withoutIsolates(
+    start === null || end === null
+      ? say(reader.words, "invoiceTitle", { number })
+      : say(reader.words, "periodInvoice", { number, period: rangeText({ start, end }, reader) }),
+  );
 }
 
 /** Where bank transfers for an invoice go to; undefined where it does not offer them. */
@@ -163,7 +176,9 @@ function fittingLines(facts: InvoiceFacts, leftOver: number): PlannedLine[] {
     ...plannedLines(held, leftOver, ({ kind }) => `kind-${kind}`),
     {
       key: "held",
-      description: `Carried from ${facts.held.length} earlier invoices`,
+      description: withoutIsolates(
+        sayCount(readerOf(facts.invoice).words, "carriedFromMany", facts.held.length),
+      ),
       amount: toStripeAmount(carried, facts.invoice.currency),
     },
   ];
@@ -171,14 +186,14 @@ function fittingLines(facts: InvoiceFacts, leftOver: number): PlannedLine[] {
 
 type OwnLine = InvoiceFacts["lines"][number];
 
-const KIND_NAMES: Readonly<Record<OwnLine["kind"], string>> = {
-  usage: "Usage",
-  minimum: "Minimum",
-  one_off: "Items",
-  top_up: "Prepaid credit",
-  discount: "Discount",
-  promotional_credit: "Promotional credit",
-  tax: "Tax",
+const KIND_NAMES: Readonly<Record<OwnLine["kind"], WordKey>> = {
+  usage: "usage",
+  minimum: "minimumCharge",
+  one_off: "items",
+  top_up: "prepaidCredit",
+  discount: "discount",
+  promotional_credit: "promotionalCredit",
+  tax: "tax",
 };
 
 /** The beginning of a text that ends with a whole character: half of one cannot be sent. */
@@ -186,14 +201,29 @@ function cut(text: string, most: number): string {
   return text.slice(0, most).replace(/[\uD800-\uDBFF]$/, "");
 }
 
+/** What a line says, in the language of the invoice's document. */
+function textOf(own: OwnLine, facts: InvoiceFacts, reader: Reader): string {
+  const to = lineTextOf(reader, facts);
+  // Names of items and taxes are the words of people.
+  const description = own.kind === "one_off" || own.kind === "tax"
+    ? itemDescription(own.description, to)
+    : lineDescription(own.description, to);
+  return own.detail === null
+    ? description
+    : `${description} – ${lineDetails(own.detail, to).join(" · ")}`;
+}
+
 function plannedLines(
-  { invoice, lines, held }: InvoiceFacts,
+  facts: InvoiceFacts,
   leftOver: number,
   groupOf: (own: OwnLine) => string,
 ): PlannedLine[] {
+  const { invoice, lines, held } = facts;
+  const reader = readerOf(invoice);
+  const { words } = reader;
   const line = (key: string, description: string, minor: number): PlannedLine => ({
     key,
-    description: cut(description, 500),
+    description: cut(withoutIsolates(description), 500),
     amount: toStripeAmount(minor, invoice.currency),
   });
   const earlier = invoice.credited_minor + invoice.paid_minor;
@@ -204,25 +234,31 @@ function plannedLines(
       if (own === undefined) return [];
       const amount = members.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
       if (members.length > 1) {
-        const name = group.startsWith("kind-") ? KIND_NAMES[own.kind] : own.description;
-        const count = `${members.length} lines: see the PDF of ${invoice.number}`;
-        return [line(`${group}`.slice(0, 100), `${name} (${count})`, amount)];
+        const what = group.startsWith("kind-")
+          ? words.texts[KIND_NAMES[own.kind]]
+          : textOf({ ...own, detail: null }, facts, reader);
+        const values = { what, number: invoice.number ?? "" };
+        const text = sayCount(words, "summedLines", members.length, values);
+        return [line(`${group}`.slice(0, 100), text, amount)];
       }
       const period = periodOf(own.service_start, own.service_end);
-      const text = own.detail === null ? own.description : `${own.description} – ${own.detail}`;
       return [{
-        ...line(`line-${own.position}`, text, amount),
+        ...line(`line-${own.position}`, textOf(own, facts, reader), amount),
         ...(period === undefined ? {} : { period }),
       }];
     }),
     ...(invoice.balance_applied_minor === 0
       ? []
-      : [line("balance", "Credit balance applied", -invoice.balance_applied_minor)]),
-    ...(earlier === 0 ? [] : [line("earlier", "Already credited or paid", -earlier)]),
+      : [line("balance", words.texts.balanceApplied, -invoice.balance_applied_minor)]),
+    ...(earlier === 0 ? [] : [line("earlier", words.texts.settledBefore, -earlier)]),
     ...held.map((one) =>
-      line(`held-${one.invoice_id}`, `Carried from invoice ${one.number}`, one.amount_minor)
+      line(
+        `held-${one.invoice_id}`,
+        say(words, "carriedFrom", { number: one.number }),
+        one.amount_minor,
+      )
     ),
-    ...(leftOver === 0 ? [] : [line("left-over", "Carried to the next invoice", -leftOver)]),
+    ...(leftOver === 0 ? [] : [line("left-over", words.texts.carriedOn, -leftOver)]),
   ].filter(({ amount }) => amount !== 0);
 }
 

@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "فاتورة",
@@ -159,6 +165,25 @@ export const MAIL: MailWords = {
   signInWith: "سجّل الدخول بالعنوان {email}. قد يصل الرابط في رسالة أخرى.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "الفاتورة {number} عن {period}",
+  usage: "الاستخدام",
+  items: "بنود منفردة",
+  tax: "الضريبة",
+  settledBefore: "سبق قيده أو دفعه",
+  carriedFrom: "مرحّل من الفاتورة {number}",
+  carriedOn: "يُرحّل إلى الفاتورة التالية",
+  accountHolder: "صاحب الحساب",
+  bank: "البنك",
+  accountNumber: "رقم الحساب",
+  routingNumber: "رقم التوجيه",
+  sortCode: "رمز الفرز",
+  bankCode: "رمز البنك",
+  branch: "الفرع",
+  branchCode: "رمز الفرع",
+  accountType: "نوع الحساب",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "كل البنود، وعددها {count}، مدرجة في ملف CSV المرفق بملف PDF.",
@@ -182,4 +207,6 @@ export const COUNTED: CountedWords = {
     many: "الحد الأدنى {amount}، {active} من {count} يوما",
     other: "الحد الأدنى {amount}، {active} من {count} يوم",
   },
+  summedLines: { other: "{what} (عدد البنود {count}: التفاصيل في ملف PDF للفاتورة {number})" },
+  carriedFromMany: { other: "مرحّل من فواتير سابقة، عددها {count}" },
 };

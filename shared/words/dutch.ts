@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "Factuur",
@@ -160,6 +166,25 @@ export const MAIL: MailWords = {
   signInWith: "Meld u aan met het adres {email}. De link daarvoor kan in een andere e-mail komen.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "Factuur {number} voor {period}",
+  usage: "Gebruik",
+  items: "Posten",
+  tax: "Belasting",
+  settledBefore: "Al gecrediteerd of betaald",
+  carriedFrom: "Overgebracht van factuur {number}",
+  carriedOn: "Overgebracht naar de volgende factuur",
+  accountHolder: "Rekeninghouder",
+  bank: "Bank",
+  accountNumber: "Rekeningnummer",
+  routingNumber: "Routingnummer",
+  sortCode: "Sorteercode",
+  bankCode: "Bankcode",
+  branch: "Filiaal",
+  branchCode: "Filiaalcode",
+  accountType: "Soort rekening",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "Alle {count} regels staan in het CSV-bestand dat bij de PDF is gevoegd.",
@@ -169,5 +194,13 @@ export const COUNTED: CountedWords = {
   minimumOfDays: {
     one: "minimum {amount}, {active} van {count} dag",
     other: "minimum {amount}, {active} van {count} dagen",
+  },
+  summedLines: {
+    one: "{what} ({count} regel: zie de pdf van {number})",
+    other: "{what} ({count} regels: zie de pdf van {number})",
+  },
+  carriedFromMany: {
+    one: "Overgebracht van {count} eerdere factuur",
+    other: "Overgebracht van {count} eerdere facturen",
   },
 };

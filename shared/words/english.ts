@@ -166,6 +166,26 @@ export const MAIL = {
   signInWith: "Sign in with the address {email}. The link for it may come in another mail.",
 } as const;
 
+/** What stands on invoices in Stripe, and on where to transfer to, in the client's language. */
+export const STRIPE = {
+  periodInvoice: "Invoice {number} for {period}",
+  usage: "Usage",
+  items: "Items",
+  tax: "Tax",
+  settledBefore: "Already credited or paid",
+  carriedFrom: "Carried from invoice {number}",
+  carriedOn: "Carried to the next invoice",
+  accountHolder: "Account holder",
+  bank: "Bank",
+  accountNumber: "Account number",
+  routingNumber: "Routing number",
+  sortCode: "Sort code",
+  bankCode: "Bank code",
+  branch: "Branch",
+  branchCode: "Branch code",
+  accountType: "Account type",
+} as const;
+
 /** What depends on how many there are, by the plural forms of the language. */
 export const COUNTED = {
   allLinesListed: {
@@ -174,6 +194,8 @@ export const COUNTED = {
   moreLines: { other: "{count} more lines" },
   moreAgents: { other: "{count} more agents" },
   minimumOfDays: { other: "minimum {amount}, {active} of {count} days" },
+  summedLines: { other: "{what} ({count} lines: see the PDF of {number})" },
+  carriedFromMany: { other: "Carried from {count} earlier invoices" },
 } as const;
 
 /** Forms of a text; `other` is that of every number without a form of its own. */
@@ -182,4 +204,5 @@ export type Forms = Readonly<{ other: string } & Partial<Record<Intl.LDMLPluralR
 export type CommonWords = Readonly<Record<keyof typeof COMMON, string>>;
 export type DocumentWords = Readonly<Record<keyof typeof DOCUMENT, string>>;
 export type MailWords = Readonly<Record<keyof typeof MAIL, string>>;
+export type StripeWords = Readonly<Record<keyof typeof STRIPE, string>>;
 export type CountedWords = Readonly<Record<keyof typeof COUNTED, Forms>>;

@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "Facture",
@@ -162,6 +168,25 @@ export const MAIL: MailWords = {
   signInWith: "Connectez-vous avec l’adresse {email}. Le lien peut arriver dans un autre e-mail.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "Facture {number} pour {period}",
+  usage: "Utilisation",
+  items: "Articles",
+  tax: "Taxe",
+  settledBefore: "Déjà crédité ou payé",
+  carriedFrom: "Report de la facture {number}",
+  carriedOn: "Report sur la prochaine facture",
+  accountHolder: "Titulaire du compte",
+  bank: "Banque",
+  accountNumber: "Numéro de compte",
+  routingNumber: "Numéro d’acheminement",
+  sortCode: "Code guichet (sort code)",
+  bankCode: "Code banque",
+  branch: "Agence",
+  branchCode: "Code agence",
+  accountType: "Type de compte",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "Les {count} lignes figurent toutes dans le fichier CSV joint au PDF.",
@@ -171,5 +196,13 @@ export const COUNTED: CountedWords = {
   minimumOfDays: {
     one: "minimum {amount}, {active} sur {count} jour",
     other: "minimum {amount}, {active} sur {count} jours",
+  },
+  summedLines: {
+    one: "{what} ({count} ligne : voir le PDF de {number})",
+    other: "{what} ({count} lignes : voir le PDF de {number})",
+  },
+  carriedFromMany: {
+    one: "Report de {count} facture antérieure",
+    other: "Report de {count} factures antérieures",
   },
 };

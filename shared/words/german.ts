@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "Rechnung",
@@ -165,6 +171,25 @@ export const MAIL: MailWords = {
     "Melden Sie sich mit der Adresse {email} an. Der Link dafür kommt gegebenenfalls in einer weiteren E-Mail.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "Rechnung {number} für {period}",
+  usage: "Nutzung",
+  items: "Einzelposten",
+  tax: "Steuer",
+  settledBefore: "Bereits gutgeschrieben oder bezahlt",
+  carriedFrom: "Übertrag aus Rechnung {number}",
+  carriedOn: "Übertrag auf die nächste Rechnung",
+  accountHolder: "Kontoinhaber",
+  bank: "Bank",
+  accountNumber: "Kontonummer",
+  routingNumber: "Routing-Nummer",
+  sortCode: "Sort Code",
+  bankCode: "Bankleitzahl",
+  branch: "Filiale",
+  branchCode: "Filialnummer",
+  accountType: "Kontoart",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "Alle {count} Positionen stehen in der CSV-Datei, die dem PDF beigefügt ist.",
@@ -172,4 +197,12 @@ export const COUNTED: CountedWords = {
   moreLines: { one: "{count} weitere Position", other: "{count} weitere Positionen" },
   moreAgents: { one: "{count} weiterer Agent", other: "{count} weitere Agenten" },
   minimumOfDays: { other: "Mindestbetrag {amount}, {active} von {count} Tagen" },
+  summedLines: {
+    one: "{what} ({count} Position: siehe PDF von {number})",
+    other: "{what} ({count} Positionen: siehe PDF von {number})",
+  },
+  carriedFromMany: {
+    one: "Übertrag aus {count} früheren Rechnung",
+    other: "Übertrag aus {count} früheren Rechnungen",
+  },
 };

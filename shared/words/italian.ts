@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "Fattura",
@@ -161,6 +167,25 @@ export const MAIL: MailWords = {
   signInWith: "Acceda con l’indirizzo {email}. Il link può arrivare in un’altra e-mail.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "Fattura {number} per {period}",
+  usage: "Utilizzo",
+  items: "Voci",
+  tax: "Imposta",
+  settledBefore: "Già accreditato o pagato",
+  carriedFrom: "Riporto dalla fattura {number}",
+  carriedOn: "Riporto alla prossima fattura",
+  accountHolder: "Titolare del conto",
+  bank: "Banca",
+  accountNumber: "Numero di conto",
+  routingNumber: "Numero di routing",
+  sortCode: "Sort code",
+  bankCode: "Codice banca",
+  branch: "Filiale",
+  branchCode: "Codice filiale",
+  accountType: "Tipo di conto",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "Tutte le {count} righe sono elencate nel file CSV allegato al PDF.",
@@ -170,5 +195,13 @@ export const COUNTED: CountedWords = {
   minimumOfDays: {
     one: "minimo {amount}, {active} di {count} giorno",
     other: "minimo {amount}, {active} di {count} giorni",
+  },
+  summedLines: {
+    one: "{what} ({count} riga: vedi il PDF di {number})",
+    other: "{what} ({count} righe: vedi il PDF di {number})",
+  },
+  carriedFromMany: {
+    one: "Riporto da {count} fattura precedente",
+    other: "Riporto da {count} fatture precedenti",
   },
 };

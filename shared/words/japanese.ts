@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "請求書",
@@ -160,6 +166,25 @@ export const MAIL: MailWords = {
     "メールアドレス {email} でサインインしてください。リンクは別のメールで届くことがあります。",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "請求書 {number}（{period}）",
+  usage: "利用料",
+  items: "個別項目",
+  tax: "税",
+  settledBefore: "貸方計上またはお支払い済み",
+  carriedFrom: "請求書 {number} からの繰越",
+  carriedOn: "次回の請求書へ繰越",
+  accountHolder: "口座名義",
+  bank: "銀行",
+  accountNumber: "口座番号",
+  routingNumber: "ルーティング番号",
+  sortCode: "ソートコード",
+  bankCode: "銀行コード",
+  branch: "支店",
+  branchCode: "支店コード",
+  accountType: "口座種別",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "{count} 件の明細はすべて、PDF に添付された CSV ファイルにあります。",
@@ -167,4 +192,6 @@ export const COUNTED: CountedWords = {
   moreLines: { other: "ほか {count} 件の明細" },
   moreAgents: { other: "ほか {count} 件のエージェント" },
   minimumOfDays: { other: "最低料金 {amount}、{count} 日のうち {active} 日" },
+  summedLines: { other: "{what}（{count} 件：詳細は {number} の PDF）" },
+  carriedFromMany: { other: "以前の請求書 {count} 件からの繰越" },
 };

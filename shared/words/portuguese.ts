@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "Fatura",
@@ -160,6 +166,25 @@ export const MAIL: MailWords = {
   signInWith: "Inicie sessão com o endereço {email}. A ligação pode chegar noutra mensagem.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "Fatura {number} de {period}",
+  usage: "Utilização",
+  items: "Itens",
+  tax: "Imposto",
+  settledBefore: "Já creditado ou pago",
+  carriedFrom: "Transportado da fatura {number}",
+  carriedOn: "Transportado para a próxima fatura",
+  accountHolder: "Titular da conta",
+  bank: "Banco",
+  accountNumber: "Número de conta",
+  routingNumber: "Número de encaminhamento",
+  sortCode: "Código de classificação",
+  bankCode: "Código do banco",
+  branch: "Agência",
+  branchCode: "Código da agência",
+  accountType: "Tipo de conta",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "As {count} linhas constam do ficheiro CSV anexado ao PDF.",
@@ -169,5 +194,13 @@ export const COUNTED: CountedWords = {
   minimumOfDays: {
     one: "mínimo {amount}, {active} de {count} dia",
     other: "mínimo {amount}, {active} de {count} dias",
+  },
+  summedLines: {
+    one: "{what} ({count} linha: ver o PDF de {number})",
+    other: "{what} ({count} linhas: ver o PDF de {number})",
+  },
+  carriedFromMany: {
+    one: "Transportado de {count} fatura anterior",
+    other: "Transportado de {count} faturas anteriores",
   },
 };

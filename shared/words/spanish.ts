@@ -1,4 +1,10 @@
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 
 export const COMMON: CommonWords = {
   invoice: "Factura",
@@ -160,6 +166,25 @@ export const MAIL: MailWords = {
   signInWith: "Inicie sesión con la dirección {email}. El enlace puede llegar en otro correo.",
 };
 
+export const STRIPE: StripeWords = {
+  periodInvoice: "Factura {number} por {period}",
+  usage: "Uso",
+  items: "Conceptos",
+  tax: "Impuesto",
+  settledBefore: "Ya abonado o pagado",
+  carriedFrom: "Arrastrado de la factura {number}",
+  carriedOn: "Se traslada a la próxima factura",
+  accountHolder: "Titular de la cuenta",
+  bank: "Banco",
+  accountNumber: "Número de cuenta",
+  routingNumber: "Número de ruta",
+  sortCode: "Código de clasificación",
+  bankCode: "Código del banco",
+  branch: "Sucursal",
+  branchCode: "Código de sucursal",
+  accountType: "Tipo de cuenta",
+};
+
 export const COUNTED: CountedWords = {
   allLinesListed: {
     other: "Las {count} líneas figuran en el archivo CSV adjunto al PDF.",
@@ -169,5 +194,13 @@ export const COUNTED: CountedWords = {
   minimumOfDays: {
     one: "mínimo {amount}, {active} de {count} día",
     other: "mínimo {amount}, {active} de {count} días",
+  },
+  summedLines: {
+    one: "{what} ({count} línea: véase el PDF de {number})",
+    other: "{what} ({count} líneas: véase el PDF de {number})",
+  },
+  carriedFromMany: {
+    one: "Arrastrado de {count} factura anterior",
+    other: "Arrastrado de {count} facturas anteriores",
   },
 };

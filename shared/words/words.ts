@@ -1,7 +1,13 @@
 import * as arabic from "./arabic.ts";
 import * as dutch from "./dutch.ts";
 import * as english from "./english.ts";
-import type { CommonWords, CountedWords, DocumentWords, MailWords } from "./english.ts";
+import type {
+  CommonWords,
+  CountedWords,
+  DocumentWords,
+  MailWords,
+  StripeWords,
+} from "./english.ts";
 import * as french from "./french.ts";
 import * as german from "./german.ts";
 import * as italian from "./italian.ts";
@@ -10,11 +16,11 @@ import { directionOf, type Language } from "./languages.ts";
 import * as portuguese from "./portuguese.ts";
 import * as spanish from "./spanish.ts";
 
-/** All words of documents and mails in one language. */
+/** All words of documents, mails and invoices in Stripe in one language. */
 export interface Words {
   readonly language: Language;
   readonly direction: "ltr" | "rtl";
-  readonly texts: CommonWords & DocumentWords & MailWords;
+  readonly texts: CommonWords & DocumentWords & MailWords & StripeWords;
   readonly counted: CountedWords;
 }
 
@@ -27,14 +33,15 @@ interface Dictionary {
   readonly COMMON: CommonWords;
   readonly DOCUMENT: DocumentWords;
   readonly MAIL: MailWords;
+  readonly STRIPE: StripeWords;
   readonly COUNTED: CountedWords;
 }
 
-function words(language: Language, { COMMON, DOCUMENT, MAIL, COUNTED }: Dictionary): Words {
+function words(language: Language, { COMMON, DOCUMENT, MAIL, STRIPE, COUNTED }: Dictionary): Words {
   return {
     language,
     direction: directionOf(language),
-    texts: { ...COMMON, ...DOCUMENT, ...MAIL },
+    texts: { ...COMMON, ...DOCUMENT, ...MAIL, ...STRIPE },
     counted: COUNTED,
   };
 }

@@ -9908,6 +9908,40 @@ comment on function billing.open_charges is
    client, of those that used a model, or of all.';
 grant execute on function billing.open_charges(text, uuid) to service_role;
 
+-- The same of the period that has a day, settled or not: a correction of the day changes them. An
+-- invoice stays as it is; the next run notes the difference.
+create function billing.charges_of_day(of_client uuid, of_day date)
+returns table (period_start date, period_end date, is_invoiced boolean, currency text,
+  minor numeric)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as above.
+  select t.period_start, t.period_end, x.is_invoiced, t.currency, coalesce(c.minor, 0)
+  from (
+    select array[u.target] as targets, exists (
+      select from _billing.settled_targets(array[u.target])) as is_invoiced
+    from (
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target as target
+      from public.billing_periods p
+      where p.client_id = of_client and p.period_start <= of_day and of_day < p.period_end
+      union all
+      select (r.client_id, greatest(r.next_start,
+        billing.period_start_of(of_day, r.billing_anchor_day)),
+        billing.period_end_of(of_day, r.billing_anchor_day))::billing.rating_target
+      from billing.current_periods(billing.as_of()) r
+      where r.client_id = of_client and r.next_start <= of_day
+      limit 1
+    ) u
+  ) x
+  cross join lateral billing.period_terms(x.targets) t
+  cross join lateral (
+    select sum(l.amount_minor) as minor from _billing.rate_charges(x.targets) l
+  ) c;
+$$;
+comment on function billing.charges_of_day is
+  'Charges of the period of a client that has a day, minor units before discount and tax; none where
+   no period has it.';
+grant execute on function billing.charges_of_day(uuid, date) to service_role;
+
 -- 40_rating/booked_lines.sql
 
 -- What issued invoices and credit notes already charge for sections, by rating key.
@@ -21404,7 +21438,9 @@ comment on function _billing.carried_invoices is
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
-    'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
+    'invoice', to_jsonb(i) - '{document,note,deliveries}'::text[] || jsonb_strip_nulls(
+      jsonb_build_object('locale', coalesce(i.document ->> 'locale', 'en'),
+        'language', i.document ->> 'language')),
     'exponent', cur.exponent,
     'payment_methods', _billing.payment_methods_for(i.client_id, i.currency),
     'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),
@@ -22738,15 +22774,19 @@ begin
   with lines as materialized (
     select * from _billing.rate_usage(array[target])
   ), days as materialized (
-    select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
-    from public.usage_records u
-    join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-      and l.service_start <= u.usage_day and u.usage_day < l.service_end
-      and (l.agent is null or l.agent = u.agent)
-    where u.client_id = target.client_id
-      and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
-      and (terms.gaps is null or not u.usage_day <@ terms.gaps)
-    group by u.usage_day
+    -- Summed before it is divided: a client's day may have thousands of records.
+    select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
+    from (
+      select u.usage_day, l.amount_minor, l.quantity, sum(u.quantity) as used
+      from public.usage_records u
+      join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
+        and l.service_start <= u.usage_day and u.usage_day < l.service_end
+        and (l.agent is null or l.agent = u.agent)
+      where u.client_id = target.client_id
+        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
+      group by u.usage_day, l.amount_minor, l.quantity
+    ) d group by d.usage_day
   ), unrated as materialized (
     -- Mostly nobody: then the usage need not be priced again to say what has no price.
     select array(select target where exists (
@@ -23253,23 +23293,41 @@ alter table billing.monthly_usage enable row level security;
 revoke all on billing.monthly_usage from public;
 grant select on billing.monthly_usage to service_role;
 
+-- What each day cost: what a chart of days shows.
+create table billing.daily_usage (
+  usage_day date not null,
+  client_id uuid not null,
+  provider_cost numeric not null,
+  primary key (usage_day, client_id)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
+comment on table billing.daily_usage is
+  'Provider cost (USD) per client and day, as of the last billing.refresh_dashboards.';
+alter table billing.daily_usage enable row level security;
+revoke all on billing.daily_usage from public;
+grant select on billing.daily_usage to service_role;
+
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
 returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
+  ), wanted as (
+    -- Where an earlier release has summed months alone, their days come with the next refresh.
+    select everything or not exists (select from billing.daily_usage)
+      and exists (select from billing.monthly_usage) as all_anew
   ), changed as materialized (
     select t.client_id, t.month from taken t
     union
     select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    where everything
+    where (select w.all_anew from wanted w)
     union
-    select m.client_id, m.month from billing.monthly_usage m where everything
-  ), summed as materialized (
-    select c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent,
-      sum(r.quantity) as quantity,
-      sum(r.provider_cost) as provider_cost
+    select m.client_id, m.month from billing.monthly_usage m
+    where (select w.all_anew from wanted w)
+  ), usage as materialized (
+    select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
+      r.provider_cost
     from changed c
     cross join lateral (
       select * from public.usage_records u
@@ -23277,13 +23335,31 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
         and u.usage_day < (c.month + interval '1 month')::date
       offset 0
     ) r
-    group by c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent
+  ), summed as materialized (
+    select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
+      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
+    from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
   ), gone as (
     delete from billing.monthly_usage m
     using changed c
     where m.client_id = c.client_id and m.month = c.month and not exists (
       select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
         = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
+  ), days as materialized (
+    select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
+    from usage u group by u.usage_day, u.client_id
+  ), gone_days as (
+    -- Day by day, as the key has them.
+    delete from billing.daily_usage d
+    using changed c, generate_series(0, 30) n
+    where d.usage_day = c.month + n and d.usage_day < (c.month + interval '1 month')::date
+      and d.client_id = c.client_id and not exists (
+        select from days x where (x.usage_day, x.client_id) = (d.usage_day, d.client_id))
+  ), written_days as (
+    insert into billing.daily_usage as d (usage_day, client_id, provider_cost)
+    select x.usage_day, x.client_id, x.provider_cost from days x
+    on conflict (usage_day, client_id) do update set provider_cost = excluded.provider_cost
+    where d.provider_cost <> excluded.provider_cost
   )
   insert into billing.monthly_usage as m
     (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)

@@ -1,6 +1,6 @@
 -- Dashboards are brought up to date by what has changed, and agree with what is computed from all.
 begin;
-select plan(22);
+select plan(23);
 
 insert into public.clients (id, name, external_id, started_on)
 select md5('dash' || n)::uuid, 'Dash ' || n, 'dash' || n, '2026-05-01'
@@ -32,6 +32,16 @@ union all
 (select 'agent', m::text from (table billing.agent_model_usage except table pg_temp.by_agent) m)
 union all
 (select 'agents', m::text from (table pg_temp.by_agent except table billing.agent_model_usage) m)
+union all
+(select 'days', d::text from (
+  select usage_day, client_id, provider_cost from billing.daily_usage
+  except select usage_day, client_id, sum(provider_cost)
+  from public.usage_records group by 1, 2) d)
+union all
+(select 'all days', d::text from (
+  select usage_day, client_id, sum(provider_cost)
+  from public.usage_records group by 1, 2
+  except select usage_day, client_id, provider_cost from billing.daily_usage) d)
 union all
 (select 'cost', m::text from (
   select client_id, month, sum(provider_cost) from pg_temp.monthly group by 1, 2
@@ -145,6 +155,11 @@ select _billing.refresh_monthly_usage(false);
 select _billing.refresh_monthly_revenue(false);
 select is_empty('(table kept except table billing.client_margin)
   union all (table billing.client_margin except table kept)', 'without notes nothing changes');
+
+delete from billing.daily_usage;
+select billing.refresh_dashboards();
+select is_empty('select * from pg_temp.differences',
+  'days that an earlier release has not summed come with the next refresh');
 
 select * from finish();
 rollback;

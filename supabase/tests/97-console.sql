@@ -1,6 +1,6 @@
 -- What the console asks beyond the tables: members with their emails, and charges of open periods.
 begin;
-select plan(26);
+select plan(28);
 
 insert into auth.users (id, email) values
   ('00000000-0000-0000-0000-0000000000e1', 'ann@example.com'),
@@ -51,6 +51,12 @@ select results_eq($$select minor from billing.open_charges(
 select results_eq($$select minor from billing.open_charges('n')$$, 'values (1100::numeric)',
   'of those that used a model');
 select is_empty($$select * from billing.open_charges('other')$$, 'which may be nobody');
+select results_eq($$select period_start, is_invoiced, currency, minor from billing.charges_of_day(
+  '00000000-0000-0000-0000-00000000000b', '2026-06-10')$$,
+  $$values ('2026-06-01'::date, false, 'USD', 1200::numeric)$$,
+  'charges_of_day are those of the period that has the day');
+select is_empty($$select * from billing.charges_of_day('00000000-0000-0000-0000-00000000000b',
+  '2020-01-01')$$, 'of a day without a period there are none');
 set local role service_role;
 select isnt_empty($$select * from billing.open_charges()$$, 'the service may ask');
 reset role;

@@ -13,7 +13,8 @@ select results_eq($$
   $$select t.name, array(select unnest(t.options || '{autovacuum_analyze_scale_factor=0.02,
       autovacuum_vacuum_scale_factor=0.02}'::text[]) order by 1)
     from (values ('agent_usage_logs', '{autovacuum_vacuum_insert_scale_factor=0.02}'::text[]),
-      ('billing.credit_sums', '{fillfactor=70}'), ('billing.ledger_sums', '{fillfactor=70}'),
+      ('billing.credit_sums', '{fillfactor=70}'), ('billing.daily_usage', '{fillfactor=70}'),
+      ('billing.ledger_sums', '{fillfactor=70}'),
       ('billing.monthly_usage', '{fillfactor=70}'), ('billing.stripe_events', '{}'),
       ('billing_periods', '{fillfactor=70}'), ('deliveries', '{}'),
       ('usage_records', '{fillfactor=70}')) t(name, options) order by 1$$,

@@ -1,5 +1,5 @@
 import { strictEqual } from "node:assert/strict";
-import { addDays, day, instant, period, startOfDay } from "./days.ts";
+import { addDays, day, daysBetween, instant, period, startOfDay } from "./days.ts";
 
 Deno.test("a day is shown as it is, whatever the reader's zone", () => {
   strictEqual(day("2026-06-30", ["en-US"]), "Jun 30, 2026");
@@ -10,6 +10,7 @@ Deno.test("a day is shown as it is, whatever the reader's zone", () => {
 Deno.test("a period is shown by its first and last day", () => {
   strictEqual(period("2026-06-01", "2026-07-01", ["en-US"]), "Jun 1 – 30, 2026");
   strictEqual(period(null, null), "");
+  strictEqual(daysBetween("2026-06-01", "2026-06-30", ["en-US"]), "Jun 1 – 30, 2026");
 });
 
 Deno.test("a client's day begins at its zone's midnight, also where the clocks change", () => {

@@ -20,6 +20,11 @@ export function period(start: string | null, end: string | null, locales = shown
     .formatRange(noon(start), noon(last));
 }
 
+/** First and last day, both included. */
+export function daysBetween(first: string, last: string, locales = shownLocales()): string {
+  return period(first, addDays(last, 1), locales);
+}
+
 /** An instant in the user's zone, or in another. */
 export function instant(text: string, timeZone?: string, locales = shownLocales()): string {
   return new Intl.DateTimeFormat([...locales], {

@@ -30,7 +30,7 @@ export default function ClientPage({ location }: PageProps) {
     () => api.billing(getClient, { params: { client_id: id } }),
   );
   return (
-    <Loaded answer={answer} rows={6}>
+    <Loaded answer={answer} rows={6} title="Client">
       {(client) => (
         <>
           <p class="crumbs">

@@ -27,7 +27,7 @@ export default function InvoicePage({ location }: PageProps) {
     () => api.billing(getInvoice, { params: { invoice_id: id } }),
   );
   return (
-    <Loaded answer={answer} rows={10}>
+    <Loaded answer={answer} rows={10} title={say("invoice")}>
       {(invoice) => (
         <>
           <p class="crumbs">

@@ -37,7 +37,7 @@ export default function LinePage({ location }: PageProps) {
     return { data: { invoice: invoice.data, line: lines.data.data[0] }, error: null };
   });
   return (
-    <Loaded answer={answer} rows={10}>
+    <Loaded answer={answer} rows={10} title={say("whyThisPrice")}>
       {({ invoice, line }) => {
         if (line === undefined) return <p class="note">{say("noLine")}</p>;
         return (

@@ -20,7 +20,7 @@ export default function LinkPage({ billing, token }: {
   );
   return (
     <main class="open-invoice">
-      <Loaded answer={answer} rows={8}>
+      <Loaded answer={answer} rows={8} title={say("invoice")}>
         {({ invoice, pdf, pay_url }) => (
           <>
             <div class="title-row">

@@ -68,7 +68,12 @@ function Jobs() {
                   </>
                 ),
               },
-              { title: "Schedule", cell: ({ schedule }) => <code>{schedule}</code>, isMinor: true },
+              {
+                title: "Schedule",
+                cell: ({ schedule }) => <code>{schedule}</code>,
+                isMinor: true,
+                isWhole: true,
+              },
               {
                 title: "Last run",
                 cell: ({ last_started_at, last_outcome }) =>
@@ -84,6 +89,7 @@ function Jobs() {
                 title: "Next run",
                 cell: ({ next_run_at }) => next_run_at === null ? "–" : instant(next_run_at),
                 isMinor: true,
+                isWhole: true,
               },
               {
                 title: "Warning",

@@ -35,6 +35,24 @@ export function TextFilter({ label, value, placeholder, onChange }: {
   );
 }
 
+/** A day, `2026-06-30`. */
+export function DayFilter({ label, value, onChange }: {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        type="date"
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
 /** A month, `2026-06`, or none. */
 export function MonthFilter({ label, value, onChange }: {
   readonly label: string;

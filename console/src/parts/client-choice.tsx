@@ -22,7 +22,7 @@ export function ClientChoice(page: Page) {
   const { api } = useConsole();
   const answer = useAnswer("my clients", () => api.billing(listClients, { query: {} }));
   return (
-    <Loaded answer={answer} rows={8}>
+    <Loaded answer={answer} rows={8} title={page.title}>
       {({ data }) => <OfClient clients={data} {...page} />}
     </Loaded>
   );

@@ -32,7 +32,7 @@ export function drawBars(
         grid: { stroke: colour("--chart-grid"), width: 1 },
         ticks: { show: false },
         values: (_, splits) => splits.map(format),
-        space: 44,
+        space: 32,
       }],
       series: [{}, {
         fill: colour("--chart-bar"),

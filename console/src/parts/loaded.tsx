@@ -4,12 +4,21 @@ import { ProblemNote } from "./problem-note.tsx";
 import { useWords } from "../words/words.ts";
 
 /** Shows an answer when it is there, what went wrong where it is not coming, bars until then. */
-export function Loaded<Data>({ answer, children, rows = 3 }: {
+export function Loaded<Data>({ answer, children, rows = 3, title }: {
   readonly answer: Answer<Data>;
   readonly children: (data: Data) => ComponentChildren;
   readonly rows?: number;
+  /** Of a whole page, whose heading is in what has not come. */
+  readonly title?: string;
 }) {
-  if (answer.error !== null) return <ProblemNote problem={answer.error} />;
+  if (answer.error !== null) {
+    return (
+      <>
+        {title === undefined ? null : <h1>{title}</h1>}
+        <ProblemNote problem={answer.error} />
+      </>
+    );
+  }
   if (answer.data === null) return <Bars rows={rows} />;
   return <>{children(answer.data)}</>;
 }

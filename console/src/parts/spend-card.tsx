@@ -4,6 +4,7 @@ import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { instant, period } from "../format/days.ts";
 import { exponentOf, money } from "../format/figures.ts";
+import { hrefOf } from "../routing/location.ts";
 import { Card, Figure } from "./card.tsx";
 import { DayChart } from "./day-chart.tsx";
 import { Loaded } from "./loaded.tsx";
@@ -19,7 +20,11 @@ export function SpendCard({ clientId }: { readonly clientId: string }) {
     true,
   );
   return (
-    <Card title={word("spendSoFar")} wide>
+    <Card
+      title={word("spendSoFar")}
+      wide
+      aside={<a href={hrefOf(["usage"], { client: clientId })}>{word("usage")}</a>}
+    >
       <Loaded answer={answer} rows={6}>
         {(spend) => {
           const say = (minor: number) => money(minor, spend.currency);

@@ -51,6 +51,21 @@ export const PAGES: readonly Page[] = [
     load: () => import("../pages/client.tsx"),
   },
   {
+    title: "Usage",
+    path: ["usage"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/all-usage.tsx"),
+  },
+  {
+    title: "Usage",
+    name: "usage",
+    path: ["usage"],
+    roles: ["member"],
+    inMenu: true,
+    load: () => import("../pages/usage.tsx"),
+  },
+  {
     title: "Invoices",
     name: "invoices",
     path: ["invoices"],
@@ -101,6 +116,13 @@ export const PAGES: readonly Page[] = [
     roles: ["operator"],
     inMenu: true,
     load: () => import("../pages/proposals.tsx"),
+  },
+  {
+    title: "Stripe",
+    path: ["stripe"],
+    roles: ["operator"],
+    inMenu: true,
+    load: () => import("../pages/stripe.tsx"),
   },
   {
     title: "Runs and jobs",

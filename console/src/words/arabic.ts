@@ -224,6 +224,13 @@ export const ARABIC: Dictionary = {
   searches: "عمليات البحث",
   logRow: "سطر السجل",
 
+  usage: "الاستخدام",
+  firstDay: "أول يوم",
+  lastDay: "آخر يوم",
+  summedBy: "مجموع حسب",
+  model: "النموذج",
+  metric: "المقياس",
+
   statement: "كشف الحساب",
   year: "السنة",
   nothingInYear: "لم يحدث شيء في هذه السنة.",

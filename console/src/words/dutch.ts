@@ -228,6 +228,13 @@ export const DUTCH: Dictionary = {
   searches: "Zoekopdrachten",
   logRow: "Logregel",
 
+  usage: "Gebruik",
+  firstDay: "Eerste dag",
+  lastDay: "Laatste dag",
+  summedBy: "Opgeteld per",
+  model: "Model",
+  metric: "Maatstaf",
+
   statement: "Rekeningoverzicht",
   year: "Jaar",
   nothingInYear: "In dit jaar is niets gebeurd.",

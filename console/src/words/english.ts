@@ -225,6 +225,13 @@ export const ENGLISH = {
   searches: "Searches",
   logRow: "Log row",
 
+  usage: "Usage",
+  firstDay: "First day",
+  lastDay: "Last day",
+  summedBy: "Summed by",
+  model: "Model",
+  metric: "Metric",
+
   statement: "Statement",
   year: "Year",
   nothingInYear: "Nothing happened in this year.",

@@ -230,6 +230,13 @@ export const FRENCH: Dictionary = {
   searches: "Recherches",
   logRow: "Ligne du journal",
 
+  usage: "Utilisation",
+  firstDay: "Premier jour",
+  lastDay: "Dernier jour",
+  summedBy: "Total par",
+  model: "Modèle",
+  metric: "Mesure",
+
   statement: "Relevé",
   year: "Année",
   nothingInYear: "Rien ne s’est passé cette année.",

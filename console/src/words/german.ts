@@ -231,6 +231,13 @@ export const GERMAN: Dictionary = {
   searches: "Suchen",
   logRow: "Protokollzeile",
 
+  usage: "Nutzung",
+  firstDay: "Erster Tag",
+  lastDay: "Letzter Tag",
+  summedBy: "Summiert nach",
+  model: "Modell",
+  metric: "Messgröße",
+
   statement: "Kontoauszug",
   year: "Jahr",
   nothingInYear: "In diesem Jahr ist nichts geschehen.",

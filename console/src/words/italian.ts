@@ -228,6 +228,13 @@ export const ITALIAN: Dictionary = {
   searches: "Ricerche",
   logRow: "Riga di log",
 
+  usage: "Utilizzo",
+  firstDay: "Primo giorno",
+  lastDay: "Ultimo giorno",
+  summedBy: "Sommato per",
+  model: "Modello",
+  metric: "Metrica",
+
   statement: "Estratto conto",
   year: "Anno",
   nothingInYear: "In questo anno non è successo nulla.",

@@ -226,6 +226,13 @@ export const JAPANESE: Dictionary = {
   searches: "検索",
   logRow: "ログ行",
 
+  usage: "利用状況",
+  firstDay: "開始日",
+  lastDay: "終了日",
+  summedBy: "集計単位",
+  model: "モデル",
+  metric: "指標",
+
   statement: "取引明細",
   year: "年",
   nothingInYear: "この年の取引はありません。",

@@ -226,6 +226,13 @@ export const PORTUGUESE: Dictionary = {
   searches: "Pesquisas",
   logRow: "Linha de registo",
 
+  usage: "Utilização",
+  firstDay: "Primeiro dia",
+  lastDay: "Último dia",
+  summedBy: "Somado por",
+  model: "Modelo",
+  metric: "Métrica",
+
   statement: "Extrato",
   year: "Ano",
   nothingInYear: "Nada aconteceu neste ano.",

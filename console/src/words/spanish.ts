@@ -226,6 +226,13 @@ export const SPANISH: Dictionary = {
   searches: "Búsquedas",
   logRow: "Fila del registro",
 
+  usage: "Uso",
+  firstDay: "Primer día",
+  lastDay: "Último día",
+  summedBy: "Sumado por",
+  model: "Modelo",
+  metric: "Métrica",
+
   statement: "Extracto",
   year: "Año",
   nothingInYear: "No ocurrió nada en este año.",

@@ -16,6 +16,7 @@ export function invoiceOf(
   due = lines * 10,
   client: object = {},
   payment_methods: object[] | null = null,
+  document: object = {},
 ): unknown {
   return {
     invoice: {
@@ -31,7 +32,10 @@ export function invoiceOf(
       period_start: "2026-06-01",
       period_end: "2026-07-01",
       due_on: "2026-07-31",
+      locale: "en-US",
+      ...document,
     },
+    exponent: 2,
     client: {
       id: ID,
       name: "Acme",

@@ -26,6 +26,18 @@ Deno.test("an invoice offers what was chosen; the way of a bank transfer goes wi
       "Reference: INV-2026-000001",
     ]);
   });
+  const german = { locale: "de-AT", language: "de" };
+  await deliver(invoiceOf(10, 100, {}, [card, transfer], german), (outcome, stripe) => {
+    deepStrictEqual(new Map(Object.entries(detailsOf(outcome))).get("bank_transfer"), [
+      "Kontoinhaber: Stand-in",
+      "Bank: Stand-in Bank",
+      "Kontonummer: 000123456789",
+      "Routing-Nummer: 110000000",
+      "Referenz: INV-2026-000001",
+    ]);
+    const [invoice] = stripe.state.invoices.values();
+    match(invoice?.description ?? "", /^Rechnung INV-2026-000001 für 01\.06\.2026/);
+  });
   await deliver(invoiceOf(10, 100, {}, [card]), (outcome) => {
     strictEqual("bank_transfer" in detailsOf(outcome), false);
   });

@@ -47,6 +47,7 @@ export const CALLABLE = {
     "begin_run",
     "budget_use",
     "charge_base_fee",
+    "charges_of_day",
     "check_invariants",
     "claim_idempotency_key",
     "client_balance",

@@ -104,6 +104,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   client_margin: "select",
   client_monthly_usage: "select",
   client_references: "select",
+  daily_usage: "select",
   delivery_kinds: "select",
   dismissed_logs: "select",
   dismissed_quarantine: "select",

@@ -171,6 +171,11 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   addMember: (_, user) => ({ user_id: user }),
   removeMember: () => ({}),
   createConfig: (client_id) => ({ client_id, effective_from: "2040-01-01", minimum_minor: 1 }),
+  previewConfig: (client_id) => ({
+    client_id,
+    effective_from: "2040-01-01",
+    minimum_minor: 1,
+  }),
   updateConfig: () => ({ minimum_minor: 2 }),
   removeConfig: () => ({}),
   createPrice: (client_id) => ({
@@ -207,6 +212,7 @@ const GUARDED: Readonly<Record<string, (client: string, user: string) => object>
   grantCredit: () => ({ amount_minor: 1, reference: "x" }),
   requestTopUp: () => ({ amount_minor: 1, reference: "x" }),
   setAutoRecharge: () => ({ threshold_minor: 1, target_minor: 2, monthly_cap_minor: 9 }),
+  correctCall: () => ({ action: "retract", reason: "x" }),
   addItem: () => ({ description: "x", unit_amount: "1" }),
   updateSettings: () => ({ seller_website: "https://example.com" }),
   recordPayment: () => ({ amount_minor: 1, reference: "x" }),
@@ -269,7 +275,8 @@ Deno.test("an operator's acts take a second factor where settings ask for it; re
       const codes: Record<string, unknown> = {};
       for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
         const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
-          .replace("{user_id}", user).replace("{source}", "litellm").replace("{proposal_id}", "1")
+          .replace("{user_id}", user).replace("{call_id}", user).replace("{source}", "litellm")
+          .replace("{proposal_id}", "1")
           .replace(
             "{id}",
             ids[route.id] ?? "",

@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { z } from "zod";
+import { openBrowser } from "../../console/browser.ts";
 import { runCommand } from "../runner/command.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -10,6 +11,9 @@ const reportSchema = z.object({
 /** Its databases are its own, always of the embedded engine: once is enough. */
 if (platform.engine === "embedded") {
   Deno.test("npm run bench measures every key", async () => {
+    const browser = await openBrowser();
+    const hasBrowser = browser !== null;
+    await browser?.close();
     const json = await Deno.makeTempFile({ prefix: "leveredge-bench-" });
     try {
       const { success, output } = await runCommand("npm", [
@@ -22,6 +26,7 @@ if (platform.engine === "embedded") {
         "balance_read",
         "close_beside",
         "close_month",
+        ...hasBrowser ? ["console_load", "console_paint", "console_request"] : [],
         "freshness",
         "function_memory",
         "growth_clients",
@@ -40,6 +45,11 @@ if (platform.engine === "embedded") {
         "webhook",
       ]);
       for (const { key, value } of figures) ok(Number.isFinite(value) && value > 0, key);
+      // What does not depend on how busy the machine is.
+      const load = figures.find(({ key }) => key === "console_load");
+      ok(load === undefined || load.met, `the console's first page loads ${load?.value} kB`);
+      const paint = figures.find(({ key }) => key === "console_paint")?.value ?? 0;
+      ok(paint < 10_000, `first paint after ${paint} ms`);
     } finally {
       await Deno.remove(json);
     }

@@ -6,6 +6,8 @@ import { createClientRoute, updateClient } from "../../../shared/api/clients.ts"
 import { billingClient } from "../../../shared/client/billing-client.ts";
 import { InvoiceDocument } from "../../../shared/document/schema.ts";
 import { type InvoiceView, invoiceView } from "../../../shared/document/view.ts";
+import { InvoiceFacts } from "../../../shared/stripe/facts.ts";
+import { planInvoice } from "../../../shared/stripe/plan.ts";
 import { LANGUAGES } from "../../../shared/words/languages.ts";
 import { platform } from "../support/platform-env.ts";
 
@@ -84,6 +86,32 @@ Deno.test("texts that SQL writes on lines are said in the client's language", as
   ) ok(said.includes(text), `${text} is not in:\n${said}`);
   const own = said.replaceAll(/Claude \w+|claude-\S+|Agent .*/g, "");
   const english = /\b(tokens? of|input|output|usage|search|late|minimum|discount|credit|days)\b/;
+  strictEqual(english.exec(own), null, own);
+});
+
+Deno.test("texts of those invoices for Stripe say the same as their documents", async () => {
+  const id = await invoicedClient();
+  const rows = await sql<{ facts: unknown }[]>`
+    select _billing.stripe_invoice_facts(i.id, false) as facts from public.invoices i
+    where i.client_id = ${id} and i.status = 'open' order by i.created_at`;
+  const sent = rows.flatMap(({ facts }) => {
+    const plan = planInvoice(InvoiceFacts.parse(facts), new Date("2026-08-01T00:00:00Z"));
+    return plan.kind === "collect"
+      ? [plan.description, ...plan.lines.map(({ description }) => description)]
+      : [];
+  }).join("\n").replaceAll("\u00a0", " ");
+  for (
+    const text of [
+      "für 01.06.2026 – 30.06.2026",
+      "Claude Sonnet · Eingabe-Tokens",
+      "Nachgereichte Nutzung, Juni 2026 · ",
+      "Monatlicher Mindestbetrag",
+      "Rabatt 10 %",
+      "Vorausbezahltes Guthaben",
+    ]
+  ) ok(sent.includes(text), `${text} is not in:\n${sent}`);
+  const own = sent.replaceAll(/Claude \w+|claude-\S+|Agent .*/g, "");
+  const english = /\b(tokens? of|input|output|usage|late|minimum|discount|credit|until|carried)\b/i;
   strictEqual(english.exec(own), null, own);
 });
 

@@ -4,7 +4,7 @@
  * ids in their metadata, not from what was written down of them.
  */
 import type { Reconciliation } from "../../../supabase/functions/reconcile-stripe/reconcile.ts";
-import { REMEDIES } from "../../../supabase/functions/reconcile-stripe/remedies.ts";
+import { REMEDIES } from "../../../shared/stripe/remedies.ts";
 import { balanceOf } from "../../standins/stripe/balances.ts";
 import { remainingOf, totalOf } from "../../standins/stripe/invoice-figures.ts";
 import { ledgerOf, noticesOf, standingsOf } from "./ledger.ts";

@@ -4,6 +4,7 @@ import { agentKeyEndpoints } from "./agent-keys.ts";
 import { budgetEndpoints } from "./budgets.ts";
 import { catalogueEndpoints } from "./catalogue.ts";
 import { clientEndpoints } from "./clients.ts";
+import { correctionEndpoints } from "./corrections.ts";
 import { creditEndpoints } from "./credits.ts";
 import { deliveryEndpoints } from "./deliveries.ts";
 import { evidenceEndpoints } from "./evidence.ts";
@@ -32,6 +33,7 @@ export const billingEndpoints = (
   ...termEndpoints,
   ...catalogueEndpoints,
   ...usageEndpoints,
+  ...correctionEndpoints,
   ...invoiceEndpoints,
   ...invoicePdfEndpoints(signLink),
   ...evidenceEndpoints,

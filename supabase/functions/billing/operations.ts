@@ -5,6 +5,7 @@ import { problem } from "../../../shared/errors.ts";
 import { endpoint } from "../_shared/api/endpoint.ts";
 import { ProblemError } from "../_shared/http/problem.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
 import { cure, tryCure } from "./quarantine.ts";
 
@@ -33,6 +34,24 @@ export const operationEndpoints = [
       where r.finished_at is not null and (${after?.[0] ?? null}::text is null
         or r.id < ${after?.[0] ?? null}::text::bigint)
       order by r.id desc limit ${query.limit + 1}`;
+    return pageOf(rows, query.limit);
+  }),
+  endpoint(routes.listReconciliations, async ({ sql }, { query }) => {
+    const [at = null, id = null] = cursorKeys(query.cursor, 2) ?? [];
+    const rows = await sql<PageRow[]>`
+      select jsonb_build_object('id', r.id, 'livemode', r.livemode, 'days', r.days,
+          'started_at', r.started_at, 'worked_at', r.worked_at, 'finished_at', r.finished_at,
+          'step', r.step, 'missed_events', coalesce((r.report ->> 'missed_events')::int, 0),
+          'told', coalesce((r.report ->> 'told')::int, 0),
+          'found', found.shown, 'found_count', found.count, 'left', rest.shown,
+          'left_count', rest.count) as item,
+        array[r.started_at::text, r.id::text] as keys
+      from billing.stripe_reconciliations r
+      cross join lateral (${differences(sql, "found")}) found
+      cross join lateral (${differences(sql, "left")}) rest
+      where ${at}::text is null
+        or (r.started_at, r.id) < (${at}::text::timestamptz, ${id}::text::uuid)
+      order by r.started_at desc, r.id desc limit ${query.limit + 1}`;
     return pageOf(rows, query.limit);
   }),
   endpoint(routes.listQuarantine, async ({ sql }, { query }) => {
@@ -99,5 +118,17 @@ export const operationEndpoints = [
   }),
   endpoint(routes.openApi, () => Promise.resolve(document)),
 ];
+
+/** The first differences of a list of a reconciliation's report, and how many there are. */
+function differences(sql: Session["sql"], list: "found" | "left") {
+  return sql`
+    select count(*)::int as count, coalesce(jsonb_agg(jsonb_build_object(
+        'kind', d.value ->> 'kind', 'number', d.value ->> 'number',
+        'stripe_invoice_id', d.value ->> 'stripe_invoice_id', 'ours', d.value ->> 'ours',
+        'stripes', d.value ->> 'stripes') order by d.place)
+      filter (where d.place <= ${routes.MOST_DIFFERENCES}), '[]') as shown
+    from jsonb_array_elements(coalesce(r.report -> ${list}::text, '[]'))
+      with ordinality d(value, place)`;
+}
 
 const document = openApiDocument(ROUTES);

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { resolveQuarantine } from "../../../shared/api/operations.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { DatabaseError } from "../_shared/postgres/database-error.ts";
+import { takenBack } from "./api/dry-run.ts";
 import { found, insertRow, openRange } from "./api/rows.ts";
 
 type Cure = z.output<typeof resolveQuarantine.body>;
@@ -54,26 +55,12 @@ async function countWhatIsLeft({ sql }: Session): Promise<void> {
 
 /** What a cure would do: it is done, rated and taken back. */
 export async function tryCure(session: Session, body: Cure): Promise<object> {
-  try {
-    await session.sql.savepoint(async (sql) => {
-      const inside = { ...session, sql };
-      await sql`select billing.count_usage()`;
-      const before = await chargesOf(inside, body);
-      const done = await cure(inside, body);
-      const effects = difference(before, await chargesOf(inside, body));
-      throw new TakenBack({ ...done, effects });
-    });
-  } catch (error) {
-    if (error instanceof TakenBack) return error.answer;
-    throw error;
-  }
-  throw new Error("a dry run has ended without being taken back");
-}
-
-class TakenBack extends Error {
-  constructor(readonly answer: object) {
-    super("taken back");
-  }
+  return await takenBack(session, async (inside) => {
+    await inside.sql`select billing.count_usage()`;
+    const before = await chargesOf(inside, body);
+    const done = await cure(inside, body);
+    return { ...done, effects: difference(before, await chargesOf(inside, body)) };
+  });
 }
 
 async function apply(session: Session, body: Cure): Promise<number | null> {

@@ -1,6 +1,8 @@
+import { z } from "zod";
 import * as routes from "../../../shared/api/terms.ts";
 import { type Endpoint, endpoint } from "../_shared/api/endpoint.ts";
 import { cursorKeys, pageOf, type PageRow } from "./api/page.ts";
+import { takenBack } from "./api/dry-run.ts";
 import { deleteRow, found, insertRow, openRange, updateRow } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { readClient } from "./clients.ts";
@@ -48,9 +50,16 @@ export const termEndpoints: readonly Endpoint[] = [
   }),
   endpoint(
     routes.createConfig,
-    async (session, { body }) =>
-      readConfig(session, await insertRow(session, "billing_config", openRange(body))),
+    async (session, { body }) => readConfig(session, await addConfig(session, body)),
   ),
+  endpoint(routes.previewConfig, async (session, { body }) => {
+    await readClient(session, body.client_id);
+    const before = await runningTotal(session, body.client_id);
+    return await takenBack(session, async (inside) => {
+      await addConfig(inside, body);
+      return { before, after: await runningTotal(inside, body.client_id) };
+    });
+  }),
   endpoint(routes.updateConfig, async (session, { params: { id }, body }) => {
     await updateRow(session, "billing_config", id, openRange(body));
     return await readConfig(session, id);
@@ -176,4 +185,36 @@ function range(sql: Session["sql"], alias: string) {
       then ${sql(alias)}.effective_from end,
     'effective_until', case when isfinite(${sql(alias)}.effective_until)
       then ${sql(alias)}.effective_until end`;
+}
+
+const Running = z.object({
+  currency: z.string(),
+  period: z.object({ start: z.string(), end: z.string() }),
+  totals: z.object({ total_minor: z.number() }),
+});
+
+/** What the running period's invoice would come to; null where there is nothing to bill. */
+async function runningTotal({ sql }: Session, clientId: string) {
+  const [row] = await sql<{ document: unknown }[]>`
+    select billing.preview_invoice(${clientId}::text::uuid, null, billing.as_of()) as document`;
+  const { data } = Running.safeParse(row?.document);
+  if (data === undefined) return null;
+  const { currency, period: { start, end }, totals: { total_minor } } = data;
+  return { period: { start, end }, currency, total_minor };
+}
+
+/** Adds config, after the one that holds on its first day has been ended where that is asked for. */
+async function addConfig(
+  session: Session,
+  { ends_previous, ...config }: z.output<typeof routes.createConfig.body>,
+): Promise<string> {
+  const { client_id, effective_from = null } = config;
+  if (ends_previous && effective_from !== null) {
+    await session.sql`
+      update public.billing_config c set effective_until = ${effective_from}::text::date
+      where c.client_id is not distinct from ${client_id}::text::uuid
+        and c.effective_from < ${effective_from}::text::date
+        and c.effective_until > ${effective_from}::text::date`;
+  }
+  return await insertRow(session, "billing_config", openRange(config));
 }

@@ -6,6 +6,7 @@ import { found } from "./api/rows.ts";
 import type { Session } from "../_shared/api/session.ts";
 import { problem } from "../../../shared/errors.ts";
 import { readClient } from "./clients.ts";
+import { summedUsageEndpoints } from "./summed-usage.ts";
 
 type Query = {
   readonly start: string;
@@ -29,6 +30,7 @@ export const usageEndpoints = [
     routes.allUsage,
     (session, { query: { source, ...query } }) => sumUsage(session, query, source),
   ),
+  ...summedUsageEndpoints,
   endpoint(routes.rollupUsage, async ({ sql }) => {
     const [row] = await sql<{ counted: string }[]>`select billing.count_usage() as counted`;
     return { counted: Number(row?.counted) };

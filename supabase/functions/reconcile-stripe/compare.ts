@@ -1,25 +1,12 @@
 import type Stripe from "stripe";
 import { z } from "zod";
 import { fromStripeAmount } from "../../../shared/stripe/amounts.ts";
+import type { DifferenceKind } from "../../../shared/stripe/remedies.ts";
 import type { BothSides, KnownInvoice } from "../_shared/stripe/rows.ts";
 
 /** Where our books and Stripe's do not agree. Amounts in minor units, with what they are of. */
 export interface Difference {
-  readonly kind:
-    | "missing_in_stripe"
-    | "unknown_here"
-    | "twice_in_stripe"
-    | "status"
-    | "total"
-    | "paid"
-    | "due"
-    | "refunded"
-    | "credit_note"
-    | "meter"
-    | "payout"
-    | "cash_balance"
-    | "not_told"
-    | "unread";
+  readonly kind: DifferenceKind;
   /** Our number, where there is one. */
   readonly number: string | null;
   /** Of cash balances the customer, of payouts the payout. */

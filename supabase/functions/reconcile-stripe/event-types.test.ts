@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { STRIPE_API_VERSION } from "../_shared/stripe/client.ts";
 import { STRIPE_EVENT_TYPES, STRIPE_EVENTS } from "./event-types.ts";
-import { REMEDIES } from "./remedies.ts";
+import { REMEDIES } from "../../../shared/stripe/remedies.ts";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(`../../../${path}`, import.meta.url));
 const SETUP = read("docs/stripe-setup.md");

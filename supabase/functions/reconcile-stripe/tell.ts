@@ -1,6 +1,6 @@
 import type { StripeStore } from "../_shared/stripe/store.ts";
 import type { Difference } from "./compare.ts";
-import { REMEDIES } from "./remedies.ts";
+import { REMEDIES } from "../../../shared/stripe/remedies.ts";
 
 /** Differences that one reconciliation tells of one by one; the next tells of the others. */
 const MOST_TOLD = 100;

@@ -69,7 +69,9 @@ comment on function _billing.carried_invoices is
 create function _billing.stripe_invoice_facts(invoice_id uuid, livemode boolean)
 returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
-    'invoice', to_jsonb(i) - 'document' - 'note' - 'deliveries',
+    'invoice', to_jsonb(i) - '{document,note,deliveries}'::text[] || jsonb_strip_nulls(
+      jsonb_build_object('locale', coalesce(i.document ->> 'locale', 'en'),
+        'language', i.document ->> 'language')),
     'exponent', cur.exponent,
     'payment_methods', _billing.payment_methods_for(i.client_id, i.currency),
     'client', _billing.stripe_client_facts(i.client_id, stripe_invoice_facts.livemode),

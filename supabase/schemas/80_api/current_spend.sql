@@ -55,15 +55,19 @@ begin
   with lines as materialized (
     select * from _billing.rate_usage(array[target])
   ), days as materialized (
-    select u.usage_day, sum(u.quantity * l.amount_minor / nullif(l.quantity, 0)) as amount
-    from public.usage_records u
-    join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-      and l.service_start <= u.usage_day and u.usage_day < l.service_end
-      and (l.agent is null or l.agent = u.agent)
-    where u.client_id = target.client_id
-      and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
-      and (terms.gaps is null or not u.usage_day <@ terms.gaps)
-    group by u.usage_day
+    -- Summed before it is divided: a client's day may have thousands of records.
+    select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
+    from (
+      select u.usage_day, l.amount_minor, l.quantity, sum(u.quantity) as used
+      from public.usage_records u
+      join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
+        and l.service_start <= u.usage_day and u.usage_day < l.service_end
+        and (l.agent is null or l.agent = u.agent)
+      where u.client_id = target.client_id
+        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
+        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
+      group by u.usage_day, l.amount_minor, l.quantity
+    ) d group by d.usage_day
   ), unrated as materialized (
     -- Mostly nobody: then the usage need not be priced again to say what has no price.
     select array(select target where exists (

@@ -1,12 +1,19 @@
+import type { z } from "zod";
 import { grantCredit } from "../../../../shared/api/credits.ts";
 import { generateInvoice } from "../../../../shared/api/invoices.ts";
-import { createAssignment, createConfig } from "../../../../shared/api/terms.ts";
+import { createAssignment, createConfig, previewConfig } from "../../../../shared/api/terms.ts";
 import { Act, type ActOf, known, refused } from "../../acts/act.tsx";
-import { enteredMinor, enteredMinorOrNone, filled, isCurrency } from "../../acts/fields.ts";
+import {
+  enteredMinor,
+  enteredMinorOrNone,
+  filled,
+  isCurrency,
+  type Values,
+} from "../../acts/fields.ts";
 import { PreviewedTotal } from "../../acts/previewed-total.tsx";
 import type { Api } from "../../api/api.ts";
 import { useConsole } from "../../api/context.ts";
-import { day } from "../../format/days.ts";
+import { day, period } from "../../format/days.ts";
 import { money } from "../../format/figures.ts";
 import { hrefOf } from "../../routing/location.ts";
 import { addPrice } from "./add-price.tsx";
@@ -95,33 +102,61 @@ function addTerms(api: Api, { id, name }: Named): ActOf<unknown> {
       { name: "discount_percent", label: "Discount, %" },
       { name: "payment_terms_days", label: "Days to pay" },
     ],
-    preview: ({ currency = "", minimum, payment_terms_days = "", effective_from = "" }) => {
-      if (!isCurrency(currency)) return refused(`"${currency}" is no currency like USD`);
-      if (minimum !== "" && enteredMinorOrNone(minimum, currency) === null) {
-        return refused(`"${minimum}" is no amount of ${currency}`);
-      }
-      if (!/^\d{0,3}$/.test(payment_terms_days)) return refused("days are a number");
-      return known(
-        <p>
-          {effective_from === ""
-            ? "The terms hold from the first day"
-            : `The terms hold from ${day(effective_from)}`}, and end the ones before. What is
-          settled stays as it is.
-        </p>,
-      );
+    preview: async (values) => {
+      const body = termsOf(id, values);
+      if (typeof body === "string") return refused(body);
+      const { data, error } = await api.billing(previewConfig, { body });
+      return error === null
+        ? { data: <TermsEffect from={values.effective_from ?? ""} {...data} />, error: null }
+        : { data: null, error };
     },
-    run: ({ currency = "", minimum, payment_terms_days = "", ...rest }, idempotencyKey) =>
-      api.billing(createConfig, {
-        body: {
-          client_id: id,
-          currency,
-          ...minimum === "" ? {} : { minimum_minor: enteredMinorOrNone(minimum, currency) },
-          ...payment_terms_days === "" ? {} : { payment_terms_days: Number(payment_terms_days) },
-          ...filled(rest),
-        },
-        idempotencyKey,
-      }),
+    run: async (values, idempotencyKey) => {
+      const body = termsOf(id, values);
+      if (typeof body === "string") throw new Error(body);
+      return await api.billing(createConfig, { body, idempotencyKey });
+    },
   };
+}
+
+/** The entered terms, or what is wrong with them. */
+function termsOf(
+  client_id: string,
+  { currency = "", minimum = "", payment_terms_days = "", ...rest }: Values,
+) {
+  if (!isCurrency(currency)) return `"${currency}" is no currency like USD`;
+  const minimum_minor = enteredMinorOrNone(minimum, currency);
+  if (minimum !== "" && minimum_minor === null) return `"${minimum}" is no amount of ${currency}`;
+  if (!/^\d{0,3}$/.test(payment_terms_days)) return "days are a number";
+  return {
+    client_id,
+    currency,
+    ...minimum === "" || minimum_minor === null ? {} : { minimum_minor },
+    ...payment_terms_days === "" ? {} : { payment_terms_days: Number(payment_terms_days) },
+    ...filled(rest),
+    ends_previous: true,
+  };
+}
+
+function TermsEffect({ from, before, after }: z.output<typeof previewConfig.answer> & {
+  readonly from: string;
+}) {
+  const say = (total: typeof before) =>
+    total === null ? "nothing" : money(total.total_minor, total.currency);
+  const running = before ?? after;
+  return (
+    <>
+      <p>
+        {from === "" ? "The terms hold from the first day" : `The terms hold from ${day(from)}`},
+        and end the ones before. What is settled stays as it is.
+      </p>
+      {running === null ? <p>Nothing is to be billed in the running period.</p> : (
+        <p>
+          The invoice of {period(running.period.start, running.period.end)}{" "}
+          would come to, as of now: {say(before)} → <strong>{say(after)}</strong>
+        </p>
+      )}
+    </>
+  );
 }
 
 function assignAgent(api: Api, { id, name }: Named): ActOf<unknown> {

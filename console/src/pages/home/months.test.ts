@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { costsByDay, monthsUntil, totalOf } from "./months.ts";
+import { costsByDay, daysOfMonth, monthsUntil, totalOf } from "./months.ts";
 
 Deno.test("a month is held against the same days of the month before, or all that it has", () => {
   deepStrictEqual(monthsUntil("2026-07-15"), {
@@ -8,6 +8,12 @@ Deno.test("a month is held against the same days of the month before, or all tha
   });
   deepStrictEqual(monthsUntil("2026-03-31").before, { start: "2026-02-01", end: "2026-02-28" });
   deepStrictEqual(monthsUntil("2026-01-01").before, { start: "2025-12-01", end: "2025-12-01" });
+});
+
+Deno.test("a month has its days, one that has not ended those until today", () => {
+  deepStrictEqual(daysOfMonth("2026-02", "2026-07-15"), { start: "2026-02-01", end: "2026-02-28" });
+  deepStrictEqual(daysOfMonth("2026-12", "2026-12-15"), { start: "2026-12-01", end: "2026-12-15" });
+  deepStrictEqual(daysOfMonth("2027-01", "2026-12-15"), { start: "2027-01-01", end: "2027-01-31" });
 });
 
 Deno.test("costs of a day are summed exactly, and days without usage are there", () => {

@@ -24,6 +24,14 @@ export function monthsUntil(today: string): { readonly now: Days; readonly befor
   };
 }
 
+/** The days of a month, `2026-06`, up to today where it has not ended. */
+export function daysOfMonth(month: string, today: string): Days {
+  const next = `${addDays(`${month}-28`, 4).slice(0, 8)}01`;
+  const start = `${month}-01`;
+  const last = addDays(next, -1);
+  return { start, end: last <= today || start > today ? last : today };
+}
+
 /** What each of the days cost, exact; a day without usage cost nothing. */
 export function costsByDay(
   rows: readonly Cost[],

@@ -1,11 +1,12 @@
-import { allUsage } from "../../../../shared/api/usage.ts";
+import { dailyUsage } from "../../../../shared/api/usage.ts";
 import { useConsole } from "../../api/context.ts";
-import { everyPage } from "../../api/every-page.ts";
 import { useAnswer } from "../../api/use-answer.ts";
-import { amount, change } from "../../format/figures.ts";
+import { change } from "../../format/figures.ts";
 import { Card, Figure } from "../../parts/card.tsx";
 import { DayChart } from "../../parts/day-chart.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
+import { dollars } from "../all-usage/dollars.ts";
+import { hrefOf } from "../../routing/location.ts";
 import { costsByDay, monthsUntil, totalOf } from "./months.ts";
 
 /** What providers charge for this month's calls, against the same days of the month before. */
@@ -14,22 +15,19 @@ export function ThisMonth() {
   const today = new Date().toISOString().slice(0, 10);
   const months = monthsUntil(today);
   const answer = useAnswer(`month ${today}`, () =>
-    everyPage((cursor) =>
-      api.billing(allUsage, {
-        query: {
-          start: months.before.start,
-          end: months.now.end,
-          group_by: "day",
-          limit: 200,
-          ...cursor === undefined ? {} : { cursor },
-        },
-      }), 10), true);
+    api.billing(dailyUsage, {
+      query: { start: months.before.start, end: months.now.end },
+    }), true);
   return (
-    <Card title="This month's provider cost" wide>
+    <Card
+      title="This month's provider cost"
+      wide
+      aside={<a href={hrefOf(["usage"])}>Usage and margin</a>}
+    >
       <Loaded answer={answer} rows={6}>
-        {({ rows }) => {
-          const now = costsByDay(rows, months.now);
-          const before = costsByDay(rows, months.before);
+        {({ data }) => {
+          const now = costsByDay(data, months.now);
+          const before = costsByDay(data, months.before);
           const moved = change(Number(totalOf(before)), Number(totalOf(now)));
           return (
             <>
@@ -51,9 +49,4 @@ export function ThisMonth() {
       </Loaded>
     </Card>
   );
-}
-
-/** Whole cents: costs have twelve decimals, of which nobody reads more than two here. */
-function dollars(decimal: string): string {
-  return amount(Number(decimal).toFixed(2), "USD");
 }

@@ -61,7 +61,12 @@ export function Blocked() {
         columns={[
           {
             title: "Client",
-            cell: ({ client, client_id }) => <a href={hrefOf(["clients", client_id])}>{client}</a>,
+            cell: ({ client, client_id }) => (
+              <a href={hrefOf(["clients", client_id])}>
+                <bdi>{client}</bdi>
+              </a>
+            ),
+            isWhole: true,
           },
           {
             title: "Period from",

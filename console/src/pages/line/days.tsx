@@ -10,7 +10,7 @@ import { Card } from "../../parts/card.tsx";
 import { Loaded } from "../../parts/loaded.tsx";
 import { Table } from "../../parts/table.tsx";
 import { hrefOf, type Location } from "../../routing/location.ts";
-import { Calls } from "./calls.tsx";
+import { Calls } from "../../parts/calls.tsx";
 import { lastDayOf, quantityOf, usageOf } from "./usage-of-line.ts";
 import { useWords } from "../../words/words.ts";
 
@@ -50,10 +50,11 @@ export function Days({ invoice, line, location }: LineProps & { readonly locatio
           <Calls
             key={`${openDay} ${openAgent}`}
             clientId={invoice.client_id}
-            model={line.model ?? ""}
+            model={line.model}
             day={openDay}
             agent={openAgent}
             location={location}
+            closeHref={hrefOf(location.path)}
           />
         )
         : null}

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
-import { journey, open, visit } from "../../support/console-visit.ts";
+import { journey, open, server, visit } from "../../support/console-visit.ts";
 import type { ConsoleWorld } from "../../support/console-world.ts";
 
 // Every page in both themes, wide and narrow.
@@ -16,14 +16,21 @@ const PAGES: Readonly<Record<"operator" | "customer", readonly ((w: ConsoleWorld
     ({ invoiceNumber }) => `#/invoices/${invoiceNumber}`,
     ({ invoiceNumber, agent }) =>
       `#/invoices/${invoiceNumber}/lines/1?day=2026-05-03&agent=${agent}`,
+    () => "#/usage?month=2026-05",
+    () => "#/usage?month=2026-05&by=agent",
+    ({ clientId, agent }) =>
+      `#/usage?client=${clientId}&agent=${agent}&from=2026-05-03&to=2026-05-03&calls=2026-05-03`,
     () => "#/quarantine",
     () => "#/prices",
     () => "#/proposals",
+    () => "#/stripe",
     () => "#/deliveries",
     () => "#/runs",
     () => "#/audit",
     () => "#/settings",
     () => "#/second-factor",
+    () => "#/invoices/INV-0000-000000",
+    () => `#/usage?client=${"0".repeat(8)}-0000-4000-8000-${"0".repeat(12)}`,
     () => "#/nothing",
   ],
   customer: [
@@ -31,10 +38,13 @@ const PAGES: Readonly<Record<"operator" | "customer", readonly ((w: ConsoleWorld
     () => "#/invoices",
     ({ invoiceNumber }) => `#/invoices/${invoiceNumber}`,
     ({ invoiceNumber }) => `#/invoices/${invoiceNumber}/lines/1`,
+    () => "#/usage?from=2026-05-01&to=2026-05-31",
     () => "#/statement",
     () => "#/credit",
     () => "#/members",
+    () => "#/second-factor",
     () => "?lang=ar#/",
+    () => "?lang=ar#/usage",
     () => "?lang=ar#/credit",
     ({ invoiceNumber }) => `?lang=ar#/invoices/${invoiceNumber}`,
   ],
@@ -47,27 +57,57 @@ for (const role of ["operator", "customer"] as const) {
     journey,
     () =>
       visit((world) => world[role], async ({ page }, world) => {
-        const axe = await Deno.readTextFile(axePath);
         for (const hashOf of PAGES[role]) {
           const hash = hashOf(world);
-          await page.setViewportSize({ width: 1280, height: 900 });
-          await page.emulateMedia({ colorScheme: "light" });
-          await open(page, hash);
-          // By the debugger's way: the policy lets no foreign script into the page.
-          await page.evaluate(`globalThis.axe === undefined && (() => {${axe}})()`);
-          deepStrictEqual(await violations(page, ALL), [], `${hash}, wide, light`);
-          await page.setViewportSize({ width: 360, height: 780 });
-          await page.emulateMedia({ colorScheme: "dark" });
-          await page.evaluate("new Promise((done) => requestAnimationFrame(done))");
-          deepStrictEqual(await violations(page, OF_LOOKS), [], `${hash}, narrow, dark`);
-          const over: number = await page.evaluate(
-            "document.documentElement.scrollWidth - innerWidth",
-          );
-          ok(over <= 0, `${hash} is ${over} pixels too wide`);
+          await isAccessible(page, hash, () => open(page, hash));
         }
       }),
   );
 }
+
+Deno.test(
+  "pages without a session, and the elements in a page of others, are accessible in both themes",
+  journey,
+  async () => {
+    await visit(null, async ({ page }) => {
+      for (const address of ["#/", "?lang=ar#/", `#/open/${"0".repeat(64)}`]) {
+        await isAccessible(page, `signed out, ${address}`, async () => {
+          await page.goto(`${server.url}/${address}`);
+          await page.locator("h1, [role=alert]").first().waitFor();
+        });
+      }
+    });
+    await visit(({ customer }) => customer, async ({ page }, { invoiceNumber }) => {
+      for (const address of ["embed.html", "embed.html?lang=ar"]) {
+        await isAccessible(page, address, async () => {
+          await page.goto(`${server.url}/${address}`);
+          await page.locator("leveredge-spend .value").first().waitFor();
+          await page.locator("leveredge-invoices").getByRole("cell", { name: invoiceNumber })
+            .waitFor();
+        });
+      }
+    });
+  },
+);
+
+/** Wide and light by all rules; narrow and dark by those that looks can change. */
+async function isAccessible(page: Page, name: string, load: () => Promise<void>): Promise<void> {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.emulateMedia({ colorScheme: "light" });
+  await load();
+  // By the debugger's way: the policy lets no foreign script into the page.
+  axe ??= await Deno.readTextFile(axePath);
+  await page.evaluate(`globalThis.axe === undefined && (() => {${axe}})()`);
+  deepStrictEqual(await violations(page, ALL), [], `${name}, wide, light`);
+  await page.setViewportSize({ width: 360, height: 780 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.evaluate("new Promise((done) => requestAnimationFrame(done))");
+  deepStrictEqual(await violations(page, OF_LOOKS), [], `${name}, narrow, dark`);
+  const over: number = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+  ok(over <= 0, `${name} is ${over} pixels too wide`);
+}
+
+let axe: string | undefined;
 
 const ALL = "{}";
 /** What another theme and another width can change: the page's structure is the same. */

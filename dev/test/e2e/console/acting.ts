@@ -56,8 +56,11 @@ async function addClient(page: Page, name: string, agent: string): Promise<void>
     /issued in Deutsch from now on/,
   );
   await confirm(page);
-  match(await card(page, "About"), /de-AT/);
-  match(await preview(page, "New terms", { "Minimum of a period": "0" }), /from the first day/);
+  await page.getByText("de-AT", { exact: true }).waitFor();
+  match(
+    await preview(page, "New terms", { "Minimum of a period": "0" }),
+    /from the first day, and end the ones before.* as of now: \$[\d.]+ → (nothing|\$0\.00)/,
+  );
   await confirm(page);
   await preview(page, "Assign agent", { "Agent": agent });
   await confirm(page);

@@ -1,23 +1,25 @@
 import Stripe from "stripe";
+import { readerOf } from "../../../../shared/document/reader.ts";
 import { bankTransferOf } from "../../../../shared/stripe/plan.ts";
 import type { InvoiceFacts } from "../../../../shared/stripe/facts.ts";
+import { say, withoutIsolates, type WordKey, type Words } from "../../../../shared/words/words.ts";
 
-/** What is said of an account, by Stripe's names, in the order of saying it. */
+/** What is said of an account, by Stripe's names, in the order of saying it; codes have one name. */
 const LABELS = {
-  account_holder_name: "Account holder",
-  bank_name: "Bank",
-  iban: "IBAN",
-  bic: "BIC",
-  account_number: "Account number",
-  routing_number: "Routing number",
-  sort_code: "Sort code",
-  swift_code: "SWIFT",
-  clabe: "CLABE",
-  bank_code: "Bank code",
-  branch_name: "Branch",
-  branch_code: "Branch code",
-  account_type: "Account type",
-} as const;
+  account_holder_name: "accountHolder",
+  bank_name: "bank",
+  iban: { everywhere: "IBAN" },
+  bic: { everywhere: "BIC" },
+  account_number: "accountNumber",
+  routing_number: "routingNumber",
+  sort_code: "sortCode",
+  swift_code: { everywhere: "SWIFT" },
+  clabe: { everywhere: "CLABE" },
+  bank_code: "bankCode",
+  branch_name: "branch",
+  branch_code: "branchCode",
+  account_type: "accountType",
+} as const satisfies Readonly<Record<string, WordKey | { readonly everywhere: string }>>;
 
 /**
  * Where the client can transfer the invoice's amount to, as lines; none where the invoice does not
@@ -42,8 +44,11 @@ export async function transferLines(
         bank_transfer: { ...bank_transfer, type },
       });
     const [first] = financial_addresses;
-    const lines = first === undefined ? [] : accountLines(first);
-    return lines.length === 0 ? [] : [...lines, `Reference: ${invoice.number}`];
+    const { words } = readerOf(invoice);
+    const lines = first === undefined ? [] : accountLines(first, words);
+    return lines.length === 0
+      ? []
+      : [...lines, labelled(words, words.texts.reference, invoice.number ?? "")];
   } catch (error) {
     if (error instanceof Stripe.errors.StripeInvalidRequestError) return [];
     throw error;
@@ -60,10 +65,18 @@ const TYPES = [
 
 function accountLines(
   { type, ...accounts }: Stripe.FundingInstructions.BankTransfer.FinancialAddress,
+  words: Words,
 ): string[] {
   const account = new Map(Object.entries(new Map(Object.entries(accounts)).get(type) ?? {}));
   return Object.entries(LABELS).flatMap(([name, label]) => {
     const value: unknown = account.get(name);
-    return typeof value === "string" && value !== "" ? [`${label}: ${value}`] : [];
+    if (typeof value !== "string" || value === "") return [];
+    return [
+      labelled(words, typeof label === "string" ? words.texts[label] : label.everywhere, value),
+    ];
   });
+}
+
+function labelled(words: Words, label: string, value: string): string {
+  return withoutIsolates(say(words, "labelled", { label, value }));
 }

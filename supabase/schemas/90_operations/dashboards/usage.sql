@@ -19,23 +19,41 @@ alter table billing.monthly_usage enable row level security;
 revoke all on billing.monthly_usage from public;
 grant select on billing.monthly_usage to service_role;
 
+-- What each day cost: what a chart of days shows.
+create table billing.daily_usage (
+  usage_day date not null,
+  client_id uuid not null,
+  provider_cost numeric not null,
+  primary key (usage_day, client_id)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_analyze_scale_factor = 0.02);
+comment on table billing.daily_usage is
+  'Provider cost (USD) per client and day, as of the last billing.refresh_dashboards.';
+alter table billing.daily_usage enable row level security;
+revoke all on billing.daily_usage from public;
+grant select on billing.daily_usage to service_role;
+
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
 returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
+  ), wanted as (
+    -- Where an earlier release has summed months alone, their days come with the next refresh.
+    select everything or not exists (select from billing.daily_usage)
+      and exists (select from billing.monthly_usage) as all_anew
   ), changed as materialized (
     select t.client_id, t.month from taken t
     union
     select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    where everything
+    where (select w.all_anew from wanted w)
     union
-    select m.client_id, m.month from billing.monthly_usage m where everything
-  ), summed as materialized (
-    select c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent,
-      sum(r.quantity) as quantity,
-      sum(r.provider_cost) as provider_cost
+    select m.client_id, m.month from billing.monthly_usage m
+    where (select w.all_anew from wanted w)
+  ), usage as materialized (
+    select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
+      r.provider_cost
     from changed c
     cross join lateral (
       select * from public.usage_records u
@@ -43,13 +61,31 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
         and u.usage_day < (c.month + interval '1 month')::date
       offset 0
     ) r
-    group by c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent
+  ), summed as materialized (
+    select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
+      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
+    from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
   ), gone as (
     delete from billing.monthly_usage m
     using changed c
     where m.client_id = c.client_id and m.month = c.month and not exists (
       select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
         = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
+  ), days as materialized (
+    select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
+    from usage u group by u.usage_day, u.client_id
+  ), gone_days as (
+    -- Day by day, as the key has them.
+    delete from billing.daily_usage d
+    using changed c, generate_series(0, 30) n
+    where d.usage_day = c.month + n and d.usage_day < (c.month + interval '1 month')::date
+      and d.client_id = c.client_id and not exists (
+        select from days x where (x.usage_day, x.client_id) = (d.usage_day, d.client_id))
+  ), written_days as (
+    insert into billing.daily_usage as d (usage_day, client_id, provider_cost)
+    select x.usage_day, x.client_id, x.provider_cost from days x
+    on conflict (usage_day, client_id) do update set provider_cost = excluded.provider_cost
+    where d.provider_cost <> excluded.provider_cost
   )
   insert into billing.monthly_usage as m
     (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)

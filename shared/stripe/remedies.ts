@@ -1,7 +1,5 @@
-import type { Difference } from "./compare.ts";
-
 /** What operators are told to do about each kind of difference; docs/stripe-differences.md has them too. */
-export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
+export const REMEDIES = {
   missing_in_stripe: "Mend the cause of the refusal and send it by hand",
   unknown_here: "It names an invoice of another database: void it, or use one account per database",
   twice_in_stripe: "Void the one that ours does not name",
@@ -19,4 +17,7 @@ export const REMEDIES: Readonly<Record<Difference["kind"], string>> = {
   unread:
     "It was left out: give the key the permission, mend the value that the answer names, or " +
     "ask Stripe for a higher rate limit",
-};
+} as const;
+
+/** How Stripe and the books may differ. */
+export type DifferenceKind = keyof typeof REMEDIES;

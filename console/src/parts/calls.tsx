@@ -1,23 +1,28 @@
 import type { z } from "zod";
-import { getClient } from "../../../../shared/api/clients.ts";
-import { type Call, listCalls } from "../../../../shared/api/usage.ts";
-import { useConsole } from "../../api/context.ts";
-import { useAnswer } from "../../api/use-answer.ts";
-import { day as dayText, instant } from "../../format/days.ts";
-import { amount, quantity } from "../../format/figures.ts";
-import { Card } from "../../parts/card.tsx";
-import { Loaded } from "../../parts/loaded.tsx";
-import { type Column, Pager, Table } from "../../parts/table.tsx";
-import { hrefOf, type Location } from "../../routing/location.ts";
-import { type Say, useWords } from "../../words/words.ts";
+import { getClient } from "../../../shared/api/clients.ts";
+import { type Call, listCalls } from "../../../shared/api/usage.ts";
+import type { Api } from "../api/api.ts";
+import { useConsole } from "../api/context.ts";
+import { useAnswer } from "../api/use-answer.ts";
+import { day as dayText, instant } from "../format/days.ts";
+import { amount, quantity } from "../format/figures.ts";
+import { CallActs } from "./call-acts.tsx";
+import { Card } from "./card.tsx";
+import { Loaded } from "./loaded.tsx";
+import { type Column, Pager, Table } from "./table.tsx";
+import type { Location } from "../routing/location.ts";
+import { type Say, useWords } from "../words/words.ts";
 
 /** The calls of an agent on a day of a client, as they were logged. */
-export function Calls({ clientId, model, day, agent, location }: {
+export function Calls({ clientId, model, day, agent, location, closeHref }: {
   readonly clientId: string;
-  readonly model: string;
+  /** Of any model where it is null. */
+  readonly model: string | null;
   readonly day: string;
   readonly agent: string;
   readonly location: Location;
+  /** Where the page is without them. */
+  readonly closeHref: string;
 }) {
   const { api, session } = useConsole();
   const { say } = useWords();
@@ -28,7 +33,13 @@ export function Calls({ clientId, model, day, agent, location }: {
     if (client.error !== null) return client;
     const calls = await api.billing(listCalls, {
       ...path,
-      query: { limit: 25, day, agent, model, ...cursor === undefined ? {} : { cursor } },
+      query: {
+        limit: 25,
+        day,
+        agent,
+        ...model === null ? {} : { model },
+        ...cursor === undefined ? {} : { cursor },
+      },
     });
     if (calls.error !== null) return calls;
     return { data: { calls: calls.data, timeZone: client.data.time_zone }, error: null };
@@ -36,7 +47,7 @@ export function Calls({ clientId, model, day, agent, location }: {
   return (
     <Card
       title={say("callsOf", { agent, day: dayText(day) })}
-      aside={<a href={hrefOf(location.path)}>{say("close")}</a>}
+      aside={<a href={closeHref}>{say("close")}</a>}
       takesFocus
     >
       <Loaded answer={answer} rows={6}>
@@ -54,7 +65,7 @@ export function Calls({ clientId, model, day, agent, location }: {
                   isWhole: true,
                 },
                 ...columns(say),
-                ...session.role === "operator" ? [COST] : [],
+                ...session.role === "operator" ? [COST, acts(api, clientId)] : [],
               ]}
             />
             <p class="muted table-note">
@@ -100,3 +111,9 @@ const COST: Column<z.infer<typeof Call>> = {
   cell: ({ provider_cost }) => provider_cost === null ? "" : amount(provider_cost, "USD"),
   isFigure: true,
 };
+
+/** What an operator may do about a call. */
+const acts = (api: Api, clientId: string): Column<z.infer<typeof Call>> => ({
+  title: "Acts",
+  cell: (call) => <CallActs api={api} clientId={clientId} call={call} />,
+});
