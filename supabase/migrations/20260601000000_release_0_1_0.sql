@@ -8319,8 +8319,8 @@ create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor 
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
--- that has been used does not expire. Credit that is restored, or promotional credit that comes
--- back, after its expiry expires at once.
+-- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
+-- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
@@ -8332,15 +8332,13 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values
     (m.kind, m.amount_minor, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor, case
-        when m.kind in ('restoration', 'discount_return')
-          then greatest(g.expires_at, case when g.expires_at < m.at then m.at end)
-        else g.expires_at end)
+      else 'reopening' end, -m.amount_minor,
+      case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
   ) x(kind, amount, at)
   where x.at is not null;
 $$;
 comment on function _billing.move_credit is
-  'Writes movements of grants and, at the expiry, what they change of it.';
+  'Writes movements of grants and, at the expiry or after it at once, what they change of it.';
 
 -- 35_books/grants/sums.sql
 
@@ -8849,9 +8847,11 @@ begin
         'receivable', n.amount_minor, n.kind = 'payment'),
       ('refund', 'refunds_due', 'cash', -n.amount_minor, n.kind = 'refund'),
       ('refund_failure', 'cash', 'refunds_due', n.amount_minor, n.kind = 'refund_failed'),
-      -- Due again, and written off with that.
+      -- Due again, and written off with that. Of a top-up that is not granted nothing is lost.
       ('dispute', 'receivable', 'cash', -n.amount_minor, n.kind like 'dispute%'),
-      ('dispute_loss', 'write_off', 'receivable', -n.amount_minor, n.kind like 'dispute%')
+      ('dispute_loss', case when exists (select from public.invoices i
+          where i.id = n.invoice_id and i.kind = 'top_up' and i.status <> 'paid') then 'advances'
+        else 'write_off' end, 'receivable', -n.amount_minor, n.kind like 'dispute%')
     ) x(kind, debit, credit, amount, applies)
     where x.applies));
   return null;
@@ -8899,12 +8899,15 @@ begin
       select coalesce(sum(l.amount_minor), 0)::bigint as tax from public.credit_note_lines l
       where l.credit_note_id = n.id and l.kind = 'tax'
     ) t
-    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance. Credit that
-    -- is used although its payment goes back was granted for nothing.
+    -- Of a top-up: what is taken off what is due, or out of its grants, was in advance, and all of
+    -- one that is not granted. Credit that is used although its payment goes back was granted for
+    -- nothing.
     cross join lateral (
-      select i.kind = 'top_up' as is_advance, n.to_invoice_minor + coalesce((
-        select -sum(c.amount_minor) from public.credit_entries c
-        where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint as in_advance
+      select i.kind = 'top_up' as is_advance, case
+        when i.kind = 'top_up' and i.status <> 'paid' then n.total_minor
+        else n.to_invoice_minor + coalesce((
+          select -sum(c.amount_minor) from public.credit_entries c
+          where c.credit_note_id = n.id and c.kind = 'withdrawal'), 0)::bigint end as in_advance
       from public.invoices i where i.id = n.invoice_id
     ) a
     cross join lateral (values
@@ -8963,6 +8966,23 @@ create trigger post_balance_entries after insert on public.balance_entries
 
 -- What is posted of grants of credit and of what becomes of them.
 
+-- What of the payments of a top-up has gone back before it is granted: by disputes and by credit
+-- notes. Until then it is on `advances`: nothing was granted for it.
+create function _billing.gone_before_grant(top_up_id uuid)
+returns table (disputed_minor bigint, noted_minor bigint)
+-- Strict: not run for the many entries that grant no top-up.
+language sql stable strict set search_path = pg_catalog, pg_temp as $$
+  select coalesce((
+      select -sum(p.amount_minor) from public.payments p
+      where p.invoice_id = t.invoice_id and p.kind in ('dispute', 'dispute_reversed')), 0)::bigint,
+    coalesce((
+      select sum(n.total_minor - n.to_invoice_minor) from public.credit_notes n
+      where n.invoice_id = t.invoice_id and n.voided_at is null and n.document <> '{}'), 0)::bigint
+  from public.top_ups t where t.id = gone_before_grant.top_up_id;
+$$;
+comment on function _billing.gone_before_grant is
+  'What has gone back of the payments of a top-up that is being granted.';
+
 -- Granted when it was granted, whenever it may be used: the payment is owed from then on. Credit
 -- that moves from one grant to another stays on the account. Promotional credit is owed to nobody
 -- and is on no account until it is used: then it is an expense, and the charge is earned in full.
@@ -8976,11 +8996,17 @@ begin
       g.method)::_billing.ledger_transfer
     from new_rows n
     join public.credit_grants g on g.id = n.grant_id
+    left join lateral _billing.gone_before_grant(
+      case when n.kind = 'grant' then g.top_up_id end) b on true
     cross join lateral (values
       ('prepayment', case when g.top_up_id is null then 'cash' else 'advances' end, g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
       ('prepayment', 'promotion_expense', g.amount_minor - g.cost_minor,
         n.kind = 'grant' and g.kind = 'paid'),
+      -- Is lost from now on, as far as credit is granted for it that is not taken back.
+      ('prepayment', 'advances', -b.disputed_minor - b.noted_minor, b.disputed_minor is not null),
+      ('prepayment', 'write_off', b.disputed_minor, b.disputed_minor is not null),
+      ('prepayment', 'promotion_expense', b.noted_minor, b.disputed_minor is not null),
       ('prepayment', 'adjustments', n.amount_minor, n.kind = 'grant' and g.kind = 'refund'),
       ('prepaid_use', 'receivable', n.amount_minor, n.kind = 'use'),
       ('prepaid_return', 'receivable', n.amount_minor, n.kind = 'return'),
@@ -12020,6 +12046,27 @@ comment on function _billing.use_credit is 'Books what grants pay.';
 
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
+-- Drafts that use more promotional credit than there is any more: an invoice that had given it back
+-- is void meanwhile.
+create function _billing.drafts_without_credit(drafts uuid[], as_of timestamptz)
+returns uuid[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return array(
+    select distinct x.id
+    from (
+      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id,
+        sum(l.amount_minor) as minor
+      from public.invoices i
+      join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      where i.id = any (drafts)
+      group by 1, 2, 3 having sum(l.amount_minor) < 0
+    ) x
+    join _billing.left_of_grants(array[x.client_id], as_of) g on g.grant_id = x.grant_id
+    where g.left_minor + x.minor < 0);
+end $$;
+comment on function _billing.drafts_without_credit is
+  'Those of the drafts whose promotional credit is not there any more; they have to be made anew.';
+
 -- Books what lines of drafts use of their grants, or give back, as they are issued. A section
 -- that gives back to a grant and takes again for other charges moves the difference alone, as one
 -- movement of no line.
@@ -12046,10 +12093,23 @@ declare
     ) x
     group by x.invoice_id, x.section_start, x.grant_id, x.line_id
     having sum(x.amount_minor) <> 0);
+  short uuid;
 begin
-  if movements <> '{}' then
-    perform _billing.move_credit(movements);
+  if movements = '{}' then
+    return;
   end if;
+  select x.grant_id into short
+  from (
+    select m.grant_id, sum(m.amount_minor) as minor from unnest(movements) m group by m.grant_id
+  ) x
+  join _billing.left_of_grants(array(select i.client_id from public.invoices i
+    where i.id = any (invoice_ids)), as_of) l on l.grant_id = x.grant_id
+  where x.minor < 0 and l.left_minor + x.minor < 0;
+  if short is not null then
+    perform billing.raise_error('illegal_transition', format(
+      'the drafts use more of grant %s than is left of it', short), 'make them anew');
+  end if;
+  perform _billing.move_credit(movements);
 end $$;
 comment on function _billing.use_promotional_credit is
   'Books what invoices that are issued use of promotional credit.';
@@ -12328,6 +12388,16 @@ $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
 
+-- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
+-- the rest has expired with it.
+create function _billing.document_rest(expires_at timestamptz, left_minor bigint) returns jsonb
+language sql stable
+return case when expires_at <= billing.as_of() and left_minor > 0
+  then jsonb_build_object('left_minor', 0, 'expired_minor', left_minor)
+  else jsonb_build_object('left_minor', left_minor) end;
+comment on function _billing.document_rest is
+  'The part of documents that says what is left of a grant of credit, or has expired of it.';
+
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
@@ -12368,13 +12438,15 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
   ), discounted as (
     select x.invoice_id, json_agg(x.discount order by x.position) as discounts
     from (
-      select l.invoice_id, l.position, json_build_object('description', l.description,
+      select l.invoice_id, l.position, jsonb_build_object('description', l.description,
         'amount_minor', l.amount_minor) as discount
       from line l where l.kind = 'discount'
       union all
       -- Of promotional credit with what is left of the grant.
-      select p.invoice_id, p.position, json_build_object('description', p.description,
-        'amount_minor', p.amount_minor, 'left_minor', _billing.promotional_left(p.grant_id))
+      select p.invoice_id, p.position, jsonb_build_object('description', p.description,
+        'amount_minor', p.amount_minor) || _billing.document_rest((
+          select g.expires_at from public.credit_grants g where g.id = p.grant_id),
+        _billing.promotional_left(p.grant_id))
       from promoted p
     ) x
     group by x.invoice_id
@@ -12432,7 +12504,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
-    'amount_minor', u.used_minor, 'left_minor', l.left_minor) order by _billing.burn_rank(g)))
+    'amount_minor', u.used_minor) || _billing.document_rest(g.expires_at, l.left_minor)
+    order by _billing.burn_rank(g)))
   from (
     select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
     from public.credit_entries e
@@ -13317,8 +13390,7 @@ comment on function billing.grant_credit is
 grant execute on function billing.grant_credit(uuid, bigint, text, text, date, date, integer,
   text[], text[], text[], bigint, text, text, text, timestamptz) to service_role;
 
--- What is left of a grant moves to a new one with another expiry, also when it has expired: then
--- it leaves the old one at its expiry.
+-- What is left of a grant moves to a new one with another expiry, also when it has expired.
 create function billing.roll_over_credit(grant_id uuid, expires_on date default null,
   as_of timestamptz default now())
 returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -13340,7 +13412,7 @@ begin
       format('grant %s is promotional and cannot roll over', old.id), 'grant new credit');
   end if;
   select l.left_minor into rest
-  from _billing.left_of_grants(array[old.client_id], least(as_of, old.expires_at)) l
+  from _billing.left_of_grants(array[old.client_id], as_of) l
   where l.grant_id = old.id;
   made.expires_at := _billing.day_start(old.client_id, expires_on);
   if rest = 0 or made.expires_at <= greatest(as_of, old.effective_at) then
@@ -13356,7 +13428,7 @@ begin
     old.id)
   returning * into made;
   perform _billing.move_credit(array[
-    (old.id, 'rollover', -rest, least(made.effective_at, old.expires_at), null, null, null),
+    (old.id, 'rollover', -rest, made.effective_at, null, null, null),
     (made.id, 'grant', rest, made.effective_at, null, null, null)
   ]::_billing.credit_movement[]);
   -- Expired credit whose payment has gone back was not taken: it had been used.
@@ -14734,14 +14806,15 @@ returns uuid[] language sql stable set search_path = pg_catalog, pg_temp as $$
     select (d.client_id, d.period_start, d.period_end)::billing.rating_target
     from drafts d where d.kind = 'period')) t
     on t.client_id = i.client_id and t.period_start = i.period_start
-  where i.kind = 'late' or (
+  where i.kind = 'late' and _billing.drafts_without_credit(array[i.id], as_of) = '{}' or (
+    i.kind = 'period' and
     _billing.day_start(i.client_id, i.period_end) + make_interval(hours => t.grace_hours) <= as_of
     and not exists (select from public.billing_periods p where p.client_id = i.client_id
       and p.period_start = i.period_start and p.state = 'blocked'));
 $$;
 comment on function _billing.drafts_past_grace is
-  'Drafts of the run that are to be finalized; not those of periods that are blocked now,
-   nor those that are held.';
+  'Drafts of the run that are to be finalized; not those of periods that are blocked now, nor those
+   that are held, nor late ones whose promotional credit is gone.';
 
 -- 50_invoicing/closing.sql
 
@@ -14950,6 +15023,27 @@ grant execute on function billing.preview_invoice(uuid, date, timestamptz) to se
 
 -- Finalizing one draft, as it would be made now.
 
+-- Makes the late invoices of a client that are not issued yet anew. Usage of a period whose invoice
+-- is void is left to that which replaces it.
+create function _billing.remake_late_drafts(client_id uuid, as_of timestamptz)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  late constant billing.rating_target[] := array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where p.client_id = remake_late_drafts.client_id and p.state <> 'voided'
+      and p.period_start in (
+        select l.section_start from public.invoices d
+        join public.invoice_lines l on l.invoice_id = d.id
+        where d.client_id = remake_late_drafts.client_id and d.status = 'draft'
+          and d.kind = 'late'));
+begin
+  perform _billing.rollup();
+  perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
+  perform _billing.close_periods('{}', late, as_of, 'none');
+end $$;
+comment on function _billing.remake_late_drafts is 'Makes the late drafts of a client anew.';
+
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
@@ -14973,6 +15067,9 @@ begin
       'wait until then, or look at it with billing.preview_invoice');
   end if;
   if invoice.kind <> 'period' then
+    if _billing.drafts_without_credit(array[invoice.id], as_of) <> '{}' then
+      perform _billing.remake_late_drafts(invoice.client_id, as_of);
+    end if;
     perform _billing.hold_drafts(array[invoice.id], as_of);
     perform _billing.refuse_held(invoice.id);
     perform _billing.finalize_invoices(array[invoice.id], as_of);
@@ -23011,35 +23108,68 @@ $$;
 comment on function _billing.recharge_waits is
   'Why a client''s credit may not be recharged at an instant; null where it may.';
 
--- What credit that has expired will still pay: of the periods that are not invoiced and began
--- before its expiry.
+-- Periods of a client that are still to be charged, each with the instant after which credit that
+-- pays it may have expired: the beginning of the period whose invoice it goes on. Late usage goes
+-- on the draft that has it, or that of the newest period that is over; else on that of the one
+-- that runs.
+create function _billing.homes_of_periods(targets billing.rating_target[], as_of timestamptz)
+returns table (period_start date, usable_after timestamptz)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with target as materialized (
+    select t.client_id, t.period_start, t.period_end, exists (
+      select from public.invoices i where i.client_id = t.client_id
+        and i.period_start = t.period_start and i.kind = 'period'
+        and i.status not in ('draft', 'void')) as is_late
+    from unnest(targets) t
+  )
+  select t.period_start, _billing.day_start(t.client_id, case when not t.is_late
+    then t.period_start else coalesce((
+      select max(d.period_start) from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+        and l.section_start = t.period_start
+      where d.client_id = t.client_id and d.status = 'draft'), (
+      select coalesce(max(o.period_start) filter (
+        where _billing.day_start(o.client_id, o.period_end) <= as_of), max(o.period_start))
+      from target o where not o.is_late and o.period_start > t.period_start)) end)
+  from target t;
+$$;
+comment on function _billing.homes_of_periods is
+  'Since when credit that pays periods of a client may have expired.';
+
+-- What credit that has expired will still pay: a grant pays periods whose invoices are of periods
+-- that began before its expiry. The most that all can pay is, of all instants, the least of the
+-- credit that expires after it and the charges of periods that began before it.
 create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
 returns numeric language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-  expired numeric;
-  last_expiry timestamptz;
+  expiries timestamptz[];
+  left_minors bigint[];
   targets billing.rating_target[];
 begin
-  select sum(l.left_minor), max(g.expires_at) into expired, last_expiry
+  select array_agg(g.expires_at), array_agg(l.left_minor) into expiries, left_minors
   from _billing.left_of_grants(array[expired_credit_to_use.client_id], as_of) l
   join public.credit_grants g on g.id = l.grant_id
   where l.left_minor > 0 and g.kind <> 'promotional'
     and g.currency = expired_credit_to_use.currency and g.expires_at <= as_of
     and _billing.pays_after_expiry(g.client_id, g.expires_at);
-  if expired is null then
+  if expiries is null then
     return 0;
   end if;
-  targets := array(
-    select t from unnest(_billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of)) t
-    where _billing.day_start(t.client_id, t.period_start) < last_expiry
-      -- Late usage is paid as of the period of the invoice that it goes on.
-      and not exists (select from public.invoices i where i.client_id = t.client_id
-        and i.period_start = t.period_start and i.kind = 'period'
-        and i.status not in ('draft', 'void')));
-  return least(expired, coalesce((
-    select sum(u.amount_minor) from _billing.uninvoiced_amounts(targets, as_of) u
-    where u.currency = expired_credit_to_use.currency), 0));
+  targets := _billing.uninvoiced_periods(expired_credit_to_use.client_id, as_of);
+  return (
+    with amount as materialized (
+      select h.usable_after, u.amount_minor
+      from _billing.uninvoiced_amounts(targets, as_of) u
+      join _billing.homes_of_periods(targets, as_of) h on h.period_start = u.period_start
+      where u.currency = expired_credit_to_use.currency
+    )
+    select min(coalesce((
+        select sum(a.amount_minor) from amount a where a.usable_after < x.expires_at), 0)
+      + coalesce((
+        select sum(g.left_minor) from unnest(expiries, left_minors) g(expires_at, left_minor)
+        where g.expires_at > x.expires_at), 0))
+    from unnest(expiries || timestamptz '-infinity') x(expires_at));
 end $$;
 comment on function _billing.expired_credit_to_use is
   'What expired credit of a client will still pay of periods that are not invoiced.';
@@ -24028,6 +24158,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select i.client_id, i.currency, 'advances', i.amount_due_minor
   from public.invoices i where i.kind = 'top_up' and i.status = 'uncollectible'
   union all
+  -- Payments that went back before anything was granted for them.
+  select p.client_id, p.currency, 'advances', -p.amount_minor
+  from public.payments p join public.invoices i on i.id = p.invoice_id
+  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up' and i.status <> 'paid'
+  union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n
   cross join lateral (
@@ -24035,9 +24170,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where l.credit_note_id = n.id and l.kind = 'tax'
   ) t
   cross join lateral (
-    select i.kind = 'top_up' as is_advance, n.to_invoice_minor - coalesce((
-      select sum(e.amount_minor) from public.credit_entries e
-      where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) as in_advance
+    select i.kind = 'top_up' as is_advance, case
+      when i.kind = 'top_up' and i.status <> 'paid' then n.total_minor
+      else n.to_invoice_minor - coalesce((
+        select sum(e.amount_minor) from public.credit_entries e
+        where e.credit_note_id = n.id and e.kind = 'withdrawal'), 0) end as in_advance
     from public.invoices i where i.id = n.invoice_id
   ) a
   cross join lateral (values ('tax_payable', t.tax), (case when a.is_advance then 'advances'
