@@ -1,6 +1,6 @@
 -- At which of its rates a provider charges a call is told by the row, and usage is recorded by it.
 begin;
-select plan(38);
+select plan(39);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -96,6 +96,9 @@ update public.billing_settings set max_usage_keys_per_day = 10000;
 select billing.release_held_logs();
 select _billing.rollup();
 select is(pg_temp.classes('A'), '{priority,standard}', 'and counted once there is room');
+
+select throws_ok($$insert into billing.rate_classes values ('second', 0, 'also the first')$$,
+  '23514', null, 'no class but standard is the one of code 0');
 
 -- Conditions are data: what is changed is counted anew.
 delete from billing.rate_class_conditions where metadata @> '{"service_tier": "flex"}';

@@ -1,7 +1,7 @@
 -- Each part of the books is asked by a check of its own, which sees what is wrong with that part
 -- and nothing else.
 begin;
-select plan(10);
+select plan(12);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000092', 'Sound Ltd', '2026-05-01');
@@ -53,9 +53,16 @@ select is(pg_temp.seen($$insert into public.balance_entries (client_id, currency
     reason, created_at) values ('00000000-0000-4000-8000-000000000092', 'USD', -1, 'overpayment',
     now())$$), '{"money: balance_is_not_negative","money: statement_closes"}',
   'money that nobody had does not close either');
+select is(pg_temp.seen($$update public.invoices set number = 'INV-2026-0000002',
+    document = document || '{"number": "INV-2026-0000002"}' where number = 'INV-2026-000001'$$),
+  '{"numbers: numbers_are_gapless"}', 'a number given twice, once with a zero more, is a gap');
 select is(pg_temp.seen($$update public.billing_periods set state = 'skipped'
     where period_start = '2026-05-01'$$), '{"periods: invoiced_means_an_invoice"}',
   'a skipped period with an invoice violates periods');
+select is(pg_temp.seen($$update billing.usage_watermark set kept_from = '2026-04-01 00:00+00';
+    insert into billing.quarantined_logs (log_id, reason, agent, model, occurred_at)
+    values (gen_random_uuid(), 'no_client', 'S', 'm', '2026-04-01 00:00+00')$$),
+  '{"usage: quarantine_is_of_logs"}', 'a row of the first instant that is kept has its log');
 select is(pg_temp.seen($$update public.usage_records set quantity = quantity - 1
     where metric = 'requests'$$), '{"usage: records_equal_logs"}',
   'records that differ from the logs violate usage');

@@ -1,7 +1,7 @@
 -- Logs of a client are found wherever they are: an erasure and an export reach those that are not
 -- counted too, as far from the days of its usage as they may be. What is of others stays.
 begin;
-select plan(7);
+select plan(8);
 
 insert into public.clients (id, name, external_id, started_on) values
   ('00000000-0000-4000-8000-000000009701', 'Counted', 'ext-9701', '2026-06-01'),
@@ -47,6 +47,8 @@ select is(pg_temp.logs_of('9702'), '16 17',
 select is(jsonb_array_length(billing.export_personal_data(
     '00000000-0000-4000-8000-000000009702') -> 'usage_metadata'), 2, 'the export has them');
 
+select _billing.save_stripe_customer(c.id, false, 'cus_' || c.external_id, 'd')
+from public.clients c where c.external_id in ('ext-9702', 'ext-9703');
 update public.clients set ended_on = '2026-07-01' where external_id = 'ext-9702';
 select _billing.open_periods(now(), '00000000-0000-4000-8000-000000009702');
 update public.billing_periods set rated_version = usage_version, state = 'skipped';
@@ -59,6 +61,9 @@ select is((select string_agg(right(l.id::text, 2), ' ' order by l.id)
 select results_eq('select m.client_id from public.client_members m order by 1', $$values
     ('00000000-0000-4000-8000-000000009701'::uuid), ('00000000-0000-4000-8000-000000009703')$$,
   'members of other clients stay');
+
+select is((select e.summary -> 'elsewhere' -> 1 -> 'ids' from billing.erasures e),
+  '["cus_ext-9702"]', 'customers of others are not named');
 
 select * from finish();
 rollback;

@@ -1,0 +1,26 @@
+-- A credit that is brought down to the room of an invoice: lines and taxes keep their shares, and
+-- come to the room exactly. Taxes that prices contain are no part of the sum.
+begin;
+select plan(2);
+
+create function pg_temp.scaled(room bigint) returns table (rating_key text, amount_minor numeric,
+  quantity numeric) language plpgsql as $$
+begin
+  drop table if exists pg_temp.credit_take;
+  create temporary table credit_take as select * from (values
+    ('a', true, 100::numeric, 10::numeric, 1::numeric, 0::numeric), ('b', true, 100, 10, 1, 0),
+    ('tax|1', true, 40, 0, 0.4, 200), ('tax|2', false, 30, 0, 0.3, 200))
+    t(rating_key, counts, amount_minor, quantity, precise_amount, tax_base_minor);
+  perform _billing.scale_credit(gen_random_uuid(), room, 240);
+  return query select t.rating_key, t.amount_minor, t.quantity from pg_temp.credit_take t order by 1;
+end $$;
+select results_eq('select * from pg_temp.scaled(120)',
+  $$values ('a', 50::numeric, 5::numeric), ('b', 50, 5), ('tax|1', 20, 0), ('tax|2', 15, 0)$$,
+  'half of 2.40 is half of each line and tax');
+-- Tax 16.83 of 101: 84 are left, of which a line ends at 42.
+select results_eq('select s.rating_key, s.amount_minor from pg_temp.scaled(101) s',
+  $$values ('a', 42::numeric), ('b', 42), ('tax|1', 17), ('tax|2', 13)$$,
+  'what does not divide evenly comes to the room');
+
+select * from finish();
+rollback;
