@@ -1,7 +1,7 @@
 -- The live balance: balance and grants less what is not invoiced; scope; many lines and clients at
 -- once; the invariants. Amounts derived by hand.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003831', 'Acme', '2026-06-01'),
@@ -103,6 +103,9 @@ select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null
       array[(null, 1, pg_temp.id('Acme'), 'USD', 'infinity', null, c.models::text[], c.agents, 20)
       ]::_billing.usable_credit[], '{}', 1) u) x$$,
   $$values ('agent', 9::bigint), ('model', 9)$$, 'agents and models of the scope, both at once');
+select is(_billing.grants_to_use(array(select i.id from public.invoices i
+  where i.client_id = pg_temp.id('Acme')), '2000-01-01')::text, '{}',
+  'where no grant may be used yet none is');
 select is(_billing.sum_of_movements('{}'), 0::bigint, 'no movement is nothing');
 select is(_billing.credit_to_give_back(i.id, 700, '2026-07-02')::text
     ~ '"\(.*,return,600,.*\)".*"\(.*,return,100,.*\)"', true, 'the last use comes back first')

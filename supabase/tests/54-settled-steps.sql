@@ -1,6 +1,6 @@
 -- The steps by which the guards of terms find what a change would alter.
 begin;
-select plan(21);
+select plan(22);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-00000000000a', 'Acme', '2026-06-01'),
@@ -82,6 +82,10 @@ select throws_like($$select _billing.refuse_settled('this', array[
     ('00000000-0000-4000-8000-00000000000b', '2026-05-01', '2026-06-01')
   ]::_billing.settled_section[])$$,
   'this would change what Acme was charged for June 2026, %', 'the last one is named');
+select throws_like($$select _billing.refuse_settled('this', array[
+    ('00000000-0000-4000-8000-00000000000a', '2026-07-01', '2026-08-01')
+  ]::_billing.settled_section[])$$, '%July 2026, which is settled (skipped, %',
+  'a period without an invoice has not that of another period');
 select lives_ok($$select _billing.refuse_settled('this', '{}')$$, 'none is fine');
 
 -- Config: what charges, of a client's row and the default's.

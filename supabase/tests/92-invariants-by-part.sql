@@ -4,10 +4,14 @@ begin;
 select plan(12);
 
 insert into public.clients (id, name, started_on) values
-  ('00000000-0000-4000-8000-000000000092', 'Sound Ltd', '2026-05-01');
+  ('00000000-0000-4000-8000-000000000092', 'Sound Ltd', '2026-05-01'),
+  -- Two months of the same minimum: two invoices of one amount, of which one is paid.
+  ('00000000-0000-4000-8000-000000000093', 'Steady Ltd', '2026-05-01');
 insert into public.agent_usage_logs (agent, model, input_tokens, client_id, "timestamp")
 values ('S', 'claude-sonnet', 20000000, '00000000-0000-4000-8000-000000000092', '2026-05-10');
 select billing.run_monthly('2026-07-01');
+select billing.record_payment(id, total_minor, '2026-07-02') from public.invoices
+where client_id = '00000000-0000-4000-8000-000000000093' and period_start = '2026-05-01';
 select billing.issue_credit_note(id, 'goodwill', 100, false, '2026-07-02') from public.invoices
 where number = 'INV-2026-000001';
 create view pg_temp.found as

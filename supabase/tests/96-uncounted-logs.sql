@@ -14,8 +14,8 @@ insert into public.agent_assignments (agent, client_id, starts_at) values
   ('agent-9702', '00000000-0000-4000-8000-000000009702', '2026-06-01 00:00+00');
 insert into public.agent_usage_logs (id, "timestamp", agent, model, input_tokens, output_tokens,
   metadata)
-select ('00000000-0000-4000-8000-0000000097' || right('0' || x.n::text, 2))::uuid, x.at::timestamptz,
-  x.agent, 'gpt-5', x.tokens, 0,
+select ('00000000-0000-4000-8000-0000000097' || right('0' || x.n::text, 2))::uuid,
+  x.at::timestamptz, x.agent, 'gpt-5', x.tokens, 0,
   jsonb_strip_nulls(jsonb_build_object('client_id', x.claim, 'user', 'Ada', 'batch', 'false'))
 from (values
   (11, '2026-06-10 12:00+00', 'agent', 10, 'ext-9701'),
