@@ -161,6 +161,7 @@ const EXPLAINED: readonly Explained[] = [
     object: "_billing.promoted_wants",
     rule: "condition",
     near: "where b.kind = 'promotional_credit'",
+    after: "(nothing)",
     why: "the key of no other line names a grant",
   },
   {
@@ -183,7 +184,7 @@ const EXPLAINED: readonly Explained[] = [
   {
     object: "_billing.lowered_logs",
     rule: "condition",
-    near: "later is not null",
+    after: "where r.fault is null",
     why: "of null there are no windows to read",
   },
   {
@@ -202,7 +203,22 @@ const EXPLAINED: readonly Explained[] = [
     object: "_billing.rollup_step",
     rule: "condition",
     near: "where not exists ( select from public.usage_records",
+    after: "(nothing)",
     why: "hold_logs leaves known keys out: no more is held, it is summed twice",
+  },
+  {
+    object: "_billing.guard_new_meter",
+    rule: "condition",
+    near: "and i.kind = 'period'",
+    after: "on i.client_id = p.client_id",
+    why: "no other kind of invoice has a period",
+  },
+  {
+    object: "_billing.rate_unpromoted",
+    rule: "condition",
+    near: "where c.kind <> 'unpriced'",
+    after: "(nothing)",
+    why: "usage without a price has no amount, and sums leave nulls out",
   },
 ];
 

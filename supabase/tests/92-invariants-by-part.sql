@@ -1,7 +1,7 @@
 -- Each part of the books is asked by a check of its own, which sees what is wrong with that part
 -- and nothing else.
 begin;
-select plan(12);
+select plan(13);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000092', 'Sound Ltd', '2026-05-01'),
@@ -44,6 +44,10 @@ end $$;
 select is_empty('select * from pg_temp.found', 'good books have no violation');
 select is(pg_temp.seen($$update public.invoices set document = document || '{"number": "X"}'$$),
   '{"invoices: document_says_the_total"}', 'a document with another number violates invoices');
+select is(pg_temp.seen($$delete from public.deliveries d using public.invoices i
+    where i.id = d.invoice_id and i.number = 'INV-2026-000002' and d.kind = 'archive'
+      and d.event = 'invoice_issued'$$),
+  '{"invoices: delivered_or_queued"}', 'an invoice without a delivery, beside others with theirs');
 select is(pg_temp.seen('update _billing.invoice_counters set last_number = last_number + 1'),
   '{"numbers: numbers_are_gapless"}', 'a counter beyond the last number violates numbers');
 select is(pg_temp.seen($$insert into _billing.invoice_counters
