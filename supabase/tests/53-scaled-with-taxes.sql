@@ -21,7 +21,7 @@ select results_eq('select * from pg_temp.scaled(120)',
 -- Tax 16.83 of 101: 84 are left, of which a line ends at 42.
 select results_eq('select s.rating_key, s.amount_minor from pg_temp.scaled(101) s',
   $$values ('a', 42::numeric), ('b', 42), ('tax|1', 17), ('tax|2', 13)$$,
-  'what does not divide evenly comes to the room');
+  'shares that do not divide evenly come to the room');
 
 -- Where notes by hand and this one come to all of an invoice, they come to all of its tax: 2.00 and
 -- 0.40, of which 1.00 and 0.20 are given back already.

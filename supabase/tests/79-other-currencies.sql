@@ -23,7 +23,7 @@ create function pg_temp.told(thing text) returns text language sql as $$
 $$;
 select is(pg_temp.books(), 'paid, 5000 received, 0 notes, 0 refunds, 0 disputes', 'paid in USD');
 select is(_billing.other_currency_of('{in_1}', '{"id": "x"}'), null,
-  'what names no currency is not of another one');
+  'a thing without a currency is not of another one');
 
 -- 1,000 yen are not 10.00 dollars.
 select is(billing.apply_stripe_charge('{"id": "ch_1", "payment_intent": "pi_1",

@@ -21,7 +21,7 @@ select is((select count(*) from pg_locks where pid = pg_backend_pid() and grante
 select billing.count_quarantine('2026-06-04');
 select is((select count(*) from billing.quarantine_counts), 1::bigint, 'again it is counted once');
 
--- What has no model: an item that no invoice will take.
+-- An item that no invoice will take has no model.
 insert into public.clients (id, name, started_on, ended_on)
 values ('00000000-0000-4000-8000-000000000092', 'Gone', '2026-05-01', '2026-05-15');
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)

@@ -1,5 +1,5 @@
 -- Logs of a client are found wherever they are: an erasure and an export reach those that are not
--- counted too, as far from the days of its usage as they may be. What is of others stays.
+-- counted too, as far from the days of its usage as they may be. Those of others stay.
 begin;
 select plan(8);
 
