@@ -25,25 +25,70 @@ export interface JudgeOptions {
 /** A statement that takes longer than this in a test is one that a mutant has made endless. */
 const STATEMENT_LIMIT_MS = 40_000;
 
+/** A file that has taken longer is run after those that have not. */
+const SLOW_MS = 8000;
+
+/** How many files are run of each mutant before any mutant gets all others. */
+const NEAR = 12;
+
 /** Runs tests on databases with mutants until one is red. */
 export class Judge {
   readonly #options: JudgeOptions;
   readonly #sound = new Map<string, Promise<boolean>>();
+  #lastSound: Promise<boolean> = Promise.resolve(true);
+  readonly #ran = new Map<Mutant, ReadonlySet<string>>();
+  readonly #slow = new Set<string>();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
   }
 
+  /** The files that are nearest, and of grants the access matrix: they notice most. */
   async judge(mutant: Mutant, databaseUrl: string): Promise<Verdict> {
-    const { neighbourhood, nearest, deadline } = this.#options;
-    const files = neighbourhood.testsOf(mutant.statement.object).slice(0, nearest);
+    const near = this.#filesOf(mutant).slice(0, NEAR);
+    this.#ran.set(mutant, new Set(near));
+    return await this.#run(mutant, databaseUrl, near, this.#accessFiles(mutant));
+  }
+
+  /** Whether there is more to run than the nearest. */
+  get hasMore(): boolean {
+    return this.#options.nearest > NEAR || this.#options.books;
+  }
+
+  /** All others, for a mutant that the nearest have not noticed. */
+  async judgeFurther(mutant: Mutant, databaseUrl: string): Promise<Verdict> {
+    const ran = this.#ran.get(mutant) ?? new Set();
+    const others = this.#filesOf(mutant).filter((file) => !ran.has(file));
+    const verdict = await this.#run(mutant, databaseUrl, others, await this.#denoFiles(mutant));
+    return verdict.state === "killed" ? verdict : { ...verdict, files: ran.size + verdict.files };
+  }
+
+  #filesOf({ statement }: Mutant): string[] {
+    const { neighbourhood, nearest } = this.#options;
+    const files = neighbourhood.testsOf(statement.object).slice(0, nearest);
+    const [slow, quick] = [true, false].map((isSlow) =>
+      files.filter((file) => this.#slow.has(file) === isSlow)
+    );
+    return [...quick ?? [], ...slow ?? []];
+  }
+
+  async #run(
+    mutant: Mutant,
+    databaseUrl: string,
+    files: readonly string[],
+    denoFiles: readonly string[],
+  ): Promise<Verdict> {
+    const { deadline } = this.#options;
     for (const [ran, file] of files.entries()) {
       if (performance.now() > deadline) return { state: "undecided", files: ran };
       if (await this.#sound.get(file) === false) continue;
-      if (await isGreen(databaseUrl, file)) continue;
+      const begun = performance.now();
+      const isKilled = !await isGreen(databaseUrl, file);
+      if (performance.now() - begun > SLOW_MS) this.#slow.add(file);
+      if (!isKilled) continue;
       if (await this.#isSound(file)) return { state: "killed", by: basename(file) };
     }
-    for (const file of await this.#denoFiles(mutant)) {
+    for (const file of denoFiles) {
       if (performance.now() > deadline) return { state: "undecided", files: files.length };
       if (await this.#isDenoRed(mutant, file, databaseUrl)) {
         return { state: "killed", by: basename(file) };
@@ -52,17 +97,25 @@ export class Judge {
     return { state: "survived", files: files.length };
   }
 
-  /** Whether a file is green without any mutant; else it says nothing of one. */
+  /**
+   * Whether a file is green without any mutant; else it says nothing of one. One file at a time:
+   * two in one database wait for rows of each other, and may wait in a circle.
+   */
   #isSound(file: string): Promise<boolean> {
-    const known = this.#sound.get(file) ?? isGreen(this.#options.soundUrl, file);
+    const known = this.#sound.get(file) ??
+      this.#lastSound.then(() => isGreen(this.#options.soundUrl, file));
     this.#sound.set(file, known);
+    this.#lastSound = known;
     return known;
   }
 
-  /** The worked cases; of grants, the access matrix; of locks, what two sessions do at once. */
+  #accessFiles({ rule }: Mutant): string[] {
+    return rule === "grant" ? ["dev/test/e2e/access-catalog.test.ts"] : [];
+  }
+
+  /** The worked cases; of locks, what two sessions do at once. */
   async #denoFiles({ rule, statement }: Mutant): Promise<string[]> {
-    if (rule === "grant") return ["dev/test/e2e/access-catalog.test.ts"];
-    if (!this.#options.books) return [];
+    if (rule === "grant" || !this.#options.books) return [];
     const cases = await listFiles("dev/test/cases", ".test.ts");
     if (rule !== "lock" || statement.kind !== "function") return cases;
     const ends = await listFiles("dev/test/e2e", ".test.ts");

@@ -5,7 +5,7 @@ import { readKillers, withKiller, writeKillers } from "./killers.ts";
 import { choose, type Mutant, mutantsOf } from "./mutants.ts";
 import { Neighbourhood } from "./nearest.ts";
 import { measureReach } from "./reach.ts";
-import { NotApplied, type Scratch, withScratch } from "./scratch.ts";
+import { NotApplied, withScratch } from "./scratch.ts";
 import { readPgtap, readSources } from "./sources.ts";
 import { statementsOf } from "./statements.ts";
 
@@ -28,7 +28,7 @@ export interface MutationOptions {
 }
 
 /** From so many slips on it pays to run all tests once, and then only those that reach a slip. */
-const WORTH_MEASURING = 40;
+const WORTH_MEASURING = 5;
 
 export type Outcome = Verdict | { readonly state: "not applied"; readonly message: string };
 
@@ -41,42 +41,54 @@ export async function runMutations(options: MutationOptions): Promise<Outcome[]>
   const statements = sources.flatMap(({ file, text }) => statementsOf(file, text));
   const outcomes: Outcome[] = [];
   let killers = known;
+  const decide = (mutant: Mutant, outcome: Outcome) => {
+    outcomes.push(outcome);
+    if (outcome.state === "killed" && outcome.by.endsWith(".sql")) {
+      killers = withKiller(killers, mutant.statement.object, outcome.by);
+    }
+    options.tell(mutant, outcome);
+  };
   await withScratch(options.engine, sources, async (scratch) => {
     const neighbourhood = new Neighbourhood(statements, tests, known);
-    if (waiting.length >= WORTH_MEASURING) {
-      const files = tests.map(({ file }) => file);
-      neighbourhood.learn(await measureReach(scratch, files, options.workers));
-    }
-    const deadline = performance.now() + options.seconds * 1000;
     const judge = new Judge({
       engine: options.engine,
       soundUrl: scratch.soundUrl,
       neighbourhood,
       nearest: options.nearest,
       books: options.books,
-      deadline,
+      deadline: performance.now() + options.seconds * 1000,
     });
-    const work = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const outcome: Outcome = performance.now() > deadline
-          ? { state: "undecided", files: 0 }
-          : await outcomeOf(scratch, judge, next);
-        outcomes.push(outcome);
-        if (outcome.state === "killed" && outcome.by.endsWith(".sql")) {
-          killers = withKiller(killers, next.statement.object, outcome.by);
-        }
-        options.tell(next, outcome);
-      }
-    };
-    await Promise.all(Array.from({ length: options.workers }, work));
+    const standing: Mutant[] = [];
+    await inTurn(waiting, options.workers, async (mutant) => {
+      const outcome = await outcomeOf(
+        scratch.withReplaced(mutant, (url) => judge.judge(mutant, url)),
+      );
+      if (outcome.state === "survived" && judge.hasMore) standing.push(mutant);
+      else decide(mutant, outcome);
+    });
+    if (standing.length >= WORTH_MEASURING) {
+      const files = tests.map(({ file }) => file);
+      neighbourhood.learn(await measureReach(scratch, files, options.workers));
+    }
+    await inTurn(standing, options.workers, async (mutant) => {
+      const judged = scratch.withMutant(mutant, (url) => judge.judgeFurther(mutant, url));
+      decide(mutant, await outcomeOf(judged));
+    });
   });
   if (options.remember) await writeKillers(killers);
   return outcomes;
 }
 
-async function outcomeOf(scratch: Scratch, judge: Judge, mutant: Mutant): Promise<Outcome> {
+async function inTurn<T>(list: readonly T[], workers: number, act: (item: T) => Promise<void>) {
+  const waiting = [...list];
+  await Promise.all(Array.from({ length: workers }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await act(next);
+  }));
+}
+
+async function outcomeOf(judged: Promise<Verdict>): Promise<Outcome> {
   try {
-    return await scratch.withMutant(mutant, (url) => judge.judge(mutant, url));
+    return await judged;
   } catch (error) {
     if (error instanceof NotApplied) return { state: "not applied", message: error.message };
     throw error;

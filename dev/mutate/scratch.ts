@@ -12,6 +12,8 @@ export interface Scratch {
   readonly soundUrl: string;
   /** Runs `use` on a database with the mutant in it; throws `NotApplied` where that fails. */
   withMutant<T>(mutant: Mutant, use: (databaseUrl: string) => Promise<T>): Promise<T>;
+  /** As `withMutant`, for uses that leave nothing behind: no copy where one object is replaced. */
+  withReplaced<T>(mutant: Mutant, use: (databaseUrl: string) => Promise<T>): Promise<T>;
   /** Runs `use` on a database that is made of other sources; throws `NotApplied` too. */
   withSources<T>(
     others: readonly Source[],
@@ -65,8 +67,17 @@ export async function withScratch<T>(
           await admin`drop database ${admin(name)} with (force)`;
         }
       };
+      const replaced = reusing(async () => {
+        const name = `replaced_${++copies}`;
+        await copy("sound", name);
+        return urlOf(name);
+      });
       return await use({
         soundUrl: urlOf("checked"),
+        withReplaced: (mutant, judge) =>
+          isReplaceable(mutant)
+            ? replaced(mutant, judge)
+            : changed(stepsOf(mutant, sources), judge),
         withTracked: async (run) => {
           const name = `tracked_${++copies}`;
           await copy("sound", name);
@@ -85,6 +96,32 @@ export async function withScratch<T>(
   }
 }
 
+/**
+ * Puts mutants into databases one after the other, and what was there back afterwards: to copy a
+ * database takes longer than most tests.
+ */
+function reusing(copied: () => Promise<string>) {
+  const spare: string[] = [];
+  return async <T>(mutant: Mutant, use: (url: string) => Promise<T>): Promise<T> => {
+    const url = spare.pop() ?? await copied();
+    const put = (sql: string) => withSession(url, (session) => apply(session, [replacing(sql)]));
+    try {
+      await put(mutant.sql);
+    } catch (error) {
+      spare.push(url);
+      throw error;
+    }
+    const result = await use(url);
+    await put(mutant.statement.sql);
+    spare.push(url);
+    return result;
+  };
+}
+
+function isReplaceable({ statement }: Mutant): boolean {
+  return ["function", "view", "trigger"].includes(statement.kind);
+}
+
 /** The database to begin with, and what is done in it. */
 interface Steps {
   readonly from: "sound" | "postgres";
@@ -92,8 +129,9 @@ interface Steps {
 }
 
 /** What takes a database to the mutant: one object replaced where that can be, else all anew. */
-function stepsOf({ sql, statement }: Mutant, sources: readonly Source[]): Steps {
-  if (["function", "view", "trigger"].includes(statement.kind)) {
+function stepsOf(mutant: Mutant, sources: readonly Source[]): Steps {
+  const { sql, statement } = mutant;
+  if (isReplaceable(mutant)) {
     return { from: "sound", sql: [replacing(sql)] };
   }
   const texts = sources.map(({ file, text }) =>

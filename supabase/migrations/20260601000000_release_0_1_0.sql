@@ -25110,22 +25110,32 @@ return case when jsonb_typeof(metadata) <> 'object' then '{}' else (
   where m.key in ('client_id', 'batch', 'cache_read_tokens', 'cache_write_tokens',
     'reasoning_tokens', 'negates', 'restates', 'retracts', 'corrected_by')) end;
 
--- Logs that name the client, or are an agent's that is assigned to it and name nobody. Bounded by
--- the days of its usage, so that the index by time helps.
+-- Logs that name the client, or are an agent's that is assigned to it and name nobody: of the days
+-- of its usage, which an index by time finds, and those that are not counted, of whatever time.
 create function _billing.logs_of_client(client_id uuid)
 returns table (id uuid) language sql stable set search_path = pg_catalog, pg_temp as $$
-  select l.id from public.agent_usage_logs l
+  with days as materialized (
+    select coalesce(min(u.usage_day) - 2, 'infinity') as starts,
+      coalesce(max(u.usage_day) + 3, '-infinity') as ends
+    from public.usage_records u where u.client_id = logs_of_client.client_id
+  ), found as (
+    select l.* from public.agent_usage_logs l
+    where l."timestamp" >= (select d.starts from days d)
+      and l."timestamp" < (select d.ends from days d)
+    union all
+    select l.* from billing.quarantined_logs q
+    join public.agent_usage_logs l on l.id = q.log_id
+    where l."timestamp" < (select d.starts from days d)
+      or l."timestamp" >= (select d.ends from days d)
+  )
+  select l.id from found l
   cross join lateral (select nullif(btrim(
     coalesce(l.client_id::text, l.metadata ->> 'client_id')), '') as claim) x
-  where (x.claim in (select r.reference from billing.client_references r
+  where x.claim in (select r.reference from billing.client_references r
       where r.client_id = logs_of_client.client_id)
     or x.claim is null and exists (select from public.agent_assignments a
       where a.client_id = logs_of_client.client_id and a.agent = l.agent
-        and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at))
-    and l."timestamp" >= (select min(u.usage_day) - 2 from public.usage_records u
-      where u.client_id = logs_of_client.client_id)
-    and l."timestamp" < (select max(u.usage_day) + 3 from public.usage_records u
-      where u.client_id = logs_of_client.client_id);
+        and a.starts_at <= l."timestamp" and l."timestamp" < a.ends_at);
 $$;
 
 -- 90_operations/personal_data/export.sql

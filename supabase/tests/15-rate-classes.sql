@@ -1,6 +1,6 @@
 -- At which of its rates a provider charges a call is told by the row, and usage is recorded by it.
 begin;
-select plan(38);
+select plan(40);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -66,7 +66,8 @@ select is(billing.is_tokens(f), t, f) from (values ('input_audio_tokens', true),
   ('tokens', false), ('pages', false)) v(f, t);
 select is(billing.input_in_features(f), n, f::text) from (values ('{}'::jsonb, 0),
   ('{"cache_write_1h_tokens": 3, "input_audio_tokens": 2.5, "input_image_tokens": 1,
-    "output_audio_tokens": 9}', 6.5), ('{"input_audio_tokens": "x"}', 0), ('[1]', 0)) v(f, n);
+    "output_audio_tokens": 9}', 6.5), ('{"input_audio_tokens": "x"}', 0),
+  ('{"input_image_tokens": "x"}', 0), ('[1]', 0)) v(f, n);
 
 -- A correction is of the class of what it corrects, and takes it back there.
 select billing.correct_log((select id from public.agent_usage_logs where agent = 'beyond'),
@@ -96,6 +97,9 @@ update public.billing_settings set max_usage_keys_per_day = 10000;
 select billing.release_held_logs();
 select _billing.rollup();
 select is(pg_temp.classes('A'), '{priority,standard}', 'and counted once there is room');
+
+select throws_ok($$insert into billing.rate_classes values ('second', 0, 'also the first')$$,
+  '23514', null, 'no class but standard is the one of code 0');
 
 -- Conditions are data: what is changed is counted anew.
 delete from billing.rate_class_conditions where metadata @> '{"service_tier": "flex"}';

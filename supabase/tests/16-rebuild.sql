@@ -1,7 +1,7 @@
 -- usage_records is a pure function of the logs: rebuilt it is the same, bit for bit; tampered with
 -- it is found out and repaired; restored elsewhere it is counted anew.
 begin;
-select plan(24);
+select plan(25);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a', '2026-06-01', 'Pacific/Auckland'),
@@ -37,6 +37,12 @@ select is(pg_temp.fingerprint(), (select fingerprint from known),
   'rebuilt from the logs, records and quarantine are the same bit for bit');
 select billing.rebuild_usage('2026-06-05', '2026-06-06');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'so is a day of it');
+savepoint tampered;
+update public.usage_records set quantity = quantity + 1 where usage_day = '2026-06-06';
+select billing.rebuild_usage('2026-06-05', '2026-06-06');
+select isnt(pg_temp.fingerprint(), (select fingerprint from known),
+  'the day after it is not touched');
+rollback to tampered;
 select billing.rebuild_usage('2026-06-05', '2026-06-20', '{SCHOLAR}');
 select is(pg_temp.fingerprint(), (select fingerprint from known), 'and some days of an agent');
 

@@ -76,9 +76,13 @@ select new_prices from billing.sync_list_prices('litellm', encode(sha256('1'), '
     {"metric": "input_tokens", "rate_class": "long_context", "above_tokens": 32000,
       "amount": "2", "field": "f", "written": "2"},
     {"metric": "input_tokens", "rate_class": "priority+long_context_2", "above_tokens": 128000,
-      "amount": "3", "field": "f", "written": "3"}]}]');
+      "amount": "3", "field": "f", "written": "3"},
+    {"metric": "input_tokens", "rate_class": "priority+long_context_3", "above_tokens": 512000,
+      "amount": "4", "field": "f", "written": "4"},
+    {"metric": "input_tokens", "rate_class": "long_context_3", "above_tokens": 256000,
+      "amount": "5", "field": "f", "written": "5"}]}]');
 select results_eq($$select * from billing.listed_thresholds('listed')$$,
-  $$values (32000::bigint, 128000::bigint, null::bigint)$$, 'by its list prices');
+  $$values (32000::bigint, 128000::bigint, 256000::bigint)$$, 'by its list prices, the least');
 
 select * from finish();
 rollback;

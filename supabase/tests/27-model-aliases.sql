@@ -1,7 +1,7 @@
 -- An id that nobody knows may mean a known model: that is proposed, and nothing is priced by it
 -- before.
 begin;
-select plan(34);
+select plan(35);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01'),
@@ -98,6 +98,14 @@ select results_eq($$select distinct model, reason from billing.quarantined_usage
   'which releases exactly that: cost-plus and fixed');
 select is(_billing.model_and_aliases('claude-y'), '{claude-y,anthropic/claude-y}',
   'they are one model from now on');
+savepoint several;
+insert into public.listed_models (id, provider, alias_of, is_decided_alias, sync_id)
+select v.id, 'anthropic', 'claude-y', true, m.sync_id
+from unnest('{a/claude-y,z/claude-y}'::text[]) v(id), public.listed_models m
+where m.id = 'anthropic/claude-y';
+select is(_billing.model_and_aliases('claude-y'),
+  '{claude-y,a/claude-y,anthropic/claude-y,z/claude-y}', 'of several aliases each, by name');
+rollback to several;
 
 -- A list price that changes is one for both.
 select is(pg_temp.sync('2026-06-15', 'claude-y anthropic 0.00002'), '0 0 1',

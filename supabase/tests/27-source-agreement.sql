@@ -1,6 +1,6 @@
 -- Sources of list prices: which agree, what follows them, and what waits for a decision.
 begin;
-select plan(58);
+select plan(60);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', '2026-06-01');
@@ -66,6 +66,10 @@ select _billing.note_compared('litellm', 'h1', 1, '2026-06-02');
 select is((select xmin::text from billing.price_source_states), (select version from before),
   'nothing is written of one that says nothing new');
 
+select ok(exists (select from pg_locks l where l.pid = pg_backend_pid() and l.granted
+  and l.relation = 'public.listed_models'::regclass and l.mode = 'ShareRowExclusiveLock'),
+  'sync_list_prices: two sources are taken one after the other');
+
 -- Two sources agree.
 select is(pg_temp.sync('models.dev', '2026-06-02', '0.000004'), '0 0 1', 'a second source differs');
 select is(pg_temp.proposals(), 'disagreement 0.000004 open', 'and is proposed');
@@ -129,6 +133,10 @@ select is(pg_temp.sync('models.dev', '2026-06-15', '0.000005'), '0 0 1',
   'a changed price is proposed');
 select is(pg_temp.sync('litellm', '2026-06-15', '0.000005'), '0 0 0', 'that two agree on');
 select matches(pg_temp.proposals(), 'changed_price 0.000005 open litellm$', 'waits all the same');
+select _billing.withdraw_agreement(array(
+  select g from _billing.given_prices(pg_temp.models('0.000007')) g), 'openrouter');
+select matches(pg_temp.proposals(), 'changed_price 0.000005 open litellm$',
+  'a third that has not agreed takes back nothing');
 select results_eq($$select minor from _billing.open_totals('new-1')$$, 'values (480::numeric)',
   'nothing that is sold has changed: 1M at 4.00 and a fifth');
 select is((select effects -> 0 ->> 'minor' from public.price_proposals where state = 'open'), '120',

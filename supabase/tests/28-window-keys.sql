@@ -2,7 +2,7 @@
 -- its id is made of; under the rest (metric and class) each key that has less is less, however much
 -- more there is under another.
 begin;
-select plan(26);
+select plan(29);
 
 insert into public.models (id, family, provider, long_context_above)
 values ('long', 'long', 'openai', 200000);
@@ -51,6 +51,10 @@ where m.id = 'long';
 select matches(_billing.billed_units(pg_temp.row('{"model": "nobody''s",
     "metadata": {"reasoning_tokens": 1}}'))::text, 'unmapped_input_tokens of standard',
   'tokens of unknown counting have names of their own');
+
+select is(_billing.billed_units(pg_temp.row(jsonb_build_object('metadata', jsonb_build_object(
+  kind, -1)))), null, 'a row with fewer than no ' || kind || ' cannot be counted')
+from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) kind;
 
 -- Stated again: more of everything is not less, less under one key is.
 select is(_billing.lowers_window(pg_temp.row(said), pg_temp.row()), lower, note)

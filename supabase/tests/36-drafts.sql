@@ -65,8 +65,10 @@ select _billing.assign_target_invoices(pg_temp.june('Acme'), '{}', '{}');
 select results_eq('select section_start, home_start, is_late, currency from pg_temp.draft_sections',
   $$values ('2026-06-01'::date, '2026-06-01'::date, false, 'USD')$$,
   'a due period goes on its own draft');
-select results_eq('select home_start, subtotal, tax, has_charges from _billing.draft_sums()',
-  $$values ('2026-06-01'::date, 2300::numeric, 0::numeric, true)$$, 'with the sum of its lines');
+select results_eq(
+  'select home_start, subtotal, tax, tax_included, has_charges from _billing.draft_sums()',
+  $$values ('2026-06-01'::date, 2300::numeric, 0::numeric, 0::numeric, true)$$,
+  'with the sum of its lines');
 select is(cardinality(_billing.write_draft_headers(pg_temp.june('Acme'))), 1,
   'one draft per client and period that has lines');
 select results_eq($$select client_id, status, period_start, period_end, currency,

@@ -1,6 +1,6 @@
 -- Finalizing numbers and freezes; the steps it is made of.
 begin;
-select plan(13);
+select plan(14);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-0000-0000-00000000000' || n)::uuid, name, '2026-06-01'
@@ -32,8 +32,15 @@ select results_eq($$select c.name, b.applied
   $$values ('Acme', 5000::bigint), ('Birch', 0), ('Cedar', 3000)$$,
   'each of 50.00 takes what its client has in that currency');
 
+insert into public.billing_periods (client_id, period_start, period_end, full_days) values
+  ('00000000-0000-0000-0000-000000000001', '2026-06-01', '2026-07-01', 30),
+  ('00000000-0000-0000-0000-000000000001', '2026-07-01', '2026-08-01', 31);
 select is(_billing.finalize_invoices(array(select id from drafts), '2026-07-01 09:00+00'), 3,
   'drafts are finalized together');
+select results_eq($$select p.period_start, p.state, p.settled_at from public.billing_periods p
+    where p.client_id = '00000000-0000-0000-0000-000000000001' order by 1$$,
+  $$values ('2026-06-01'::date, 'invoiced', '2026-07-01 09:00+00'::timestamptz),
+    ('2026-07-01', 'pending', null)$$, 'the period of a draft is settled, and no other');
 select results_eq($$select c.name, i.number, i.status, i.balance_applied_minor, i.due_on
     from public.invoices i join public.clients c on c.id = i.client_id order by 2$$,
   $$values ('Acme', 'INV-2026-000001', 'paid', 5000::bigint, '2026-07-31'::date),

@@ -1,6 +1,6 @@
 -- Drafts above a limit are held: issued by no run and no person until one decision releases them.
 begin;
-select plan(42);
+select plan(43);
 -- Rows of these tests stand for months.
 update public.billing_settings set max_units_per_event = 9200000000000000;
 
@@ -165,6 +165,9 @@ select pg_temp.log('Steady', '2026-07-10', 3004);
 select billing.run_monthly('2026-08-01 09:00+00');
 select is((select message from billing.held_invoices),
   'the total of 9.01 USD is above the ceiling of 9.00 USD', 'a total of 9.01 above 9.00 is held');
+update public.hold_limits set ceiling_minor = 901 where client_id is not null;
+select is_empty($$select * from _billing.judge_drafts(array[pg_temp.draft('Steady')])$$,
+  'nor is one of 9.01 above 9.01');
 update public.hold_limits set ceiling_minor = null where client_id is not null;
 select billing.run_monthly('2026-08-02 09:00+00');
 select is(pg_temp.totals('Steady', 'draft'), null, 'without a ceiling it is issued');

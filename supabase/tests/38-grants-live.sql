@@ -1,7 +1,7 @@
 -- The live balance: balance and grants less what is not invoiced; scope; many lines and clients at
 -- once; the invariants. Amounts derived by hand.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003831', 'Acme', '2026-06-01'),
@@ -80,16 +80,18 @@ select results_eq($$select c.grant_id is not null, c.place, c.left_minor
     from _billing.usable_credits(array[pg_temp.id('Acme')], '2026-07-01') c$$,
   $$values (true, 1::bigint, 700::bigint), (true, 1, 10000)$$,
   'usable_credits lists grants in burn order');
--- A line of 10 with 3 paid already; a grant of 20 has 5 left for it after a line of 15.
+-- Lines of 15, of 10 with 3 paid already, and of 4 that is paid: a grant of 25 pays two of them.
 select results_eq($$select (u).amount_minor from (select _billing.uses_of_place(
     array[(null, 1, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Birch'), null, null, null,
         15),
-      (null, 2, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Cedar'), null, null, null, 10)
+      (null, 2, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Cedar'), null, null, null, 10),
+      (null, 3, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Acme'), null, null, null, 4)
     ]::_billing.payable_part[],
-    array[(null, 2, pg_temp.id('Acme'), 'USD', 'infinity', null, null, null, 20)
+    array[(null, 2, pg_temp.id('Acme'), 'USD', 'infinity', null, null, null, 25)
     ]::_billing.usable_credit[],
-    array[(null, null, pg_temp.id('Cedar'), 3)]::_billing.grant_use[], 2) u) x$$,
-  'values (15::bigint), (5)', 'a place of the order pays what is open');
+    array[(null, null, pg_temp.id('Cedar'), 3), (null, null, pg_temp.id('Acme'), 4)
+    ]::_billing.grant_use[], 2) u) x$$,
+  'values (15::bigint), (7)', 'a place of the order pays what is open');
 -- Lines of 7 and 9 by agents A and B, models m and n; a grant for B and n pays the second only.
 select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null, '{B}'::text[]),
       ('model', '{n}', null), ('neither', '{m}', '{B}')) c(scope, models, agents)
@@ -101,6 +103,9 @@ select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null
       array[(null, 1, pg_temp.id('Acme'), 'USD', 'infinity', null, c.models::text[], c.agents, 20)
       ]::_billing.usable_credit[], '{}', 1) u) x$$,
   $$values ('agent', 9::bigint), ('model', 9)$$, 'agents and models of the scope, both at once');
+select is(_billing.grants_to_use(array(select i.id from public.invoices i
+  where i.client_id = pg_temp.id('Acme')), '2000-01-01')::text, '{}',
+  'where no grant may be used yet none is');
 select is(_billing.sum_of_movements('{}'), 0::bigint, 'no movement is nothing');
 select is(_billing.credit_to_give_back(i.id, 700, '2026-07-02')::text
     ~ '"\(.*,return,600,.*\)".*"\(.*,return,100,.*\)"', true, 'the last use comes back first')

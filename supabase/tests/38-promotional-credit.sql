@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(51);
+select plan(52);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
@@ -252,6 +252,13 @@ select results_eq($$
       {"rate_percent": 3, "behavior": "exclusive"}]')) v(place, name, taxes) order by place$$,
   $$values ('alike', 0::numeric), ('alone', 40), ('contained', 1)$$,
   'taxes on items in favour leave so much of the charges');
+select is_empty($$select * from _billing.negative_taxes(array[
+    _billing.sum_line('00000000-0000-4000-8000-000000000001', '2026-06-01', '2026-07-01',
+      'one_off', null, null, -199, -199)],
+  array[('00000000-0000-4000-8000-000000000001', '2026-06-01', 2, 0, 0, '[]'),
+    ('00000000-0000-4000-8000-000000000002', '2026-06-01', 2, 0, 0,
+      '[{"rate_percent": 20, "behavior": "exclusive"}]')]::_billing.section_terms[])$$,
+  'taxes of another client leave all of them');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- Top-ups: credit is granted when its invoice is paid, once, and what is not used of it goes back
 -- with the payment. Amounts derived by hand.
 begin;
-select plan(56);
+select plan(57);
 
 insert into public.clients (id, name, time_zone, started_on) values
   ('00000000-0000-4000-8000-000000004511', 'Auckland', 'Pacific/Auckland', '2026-05-01'),
@@ -71,6 +71,12 @@ select is(_billing.invoice_top_up(id, '2026-06-01'), null, 'it has its invoice')
 select billing.record_payment(pg_temp.invoice('first'), 4000, '2026-06-02', 'bank', 'part');
 select is(pg_temp.has('2026-06-03'), 0::numeric, 'a part of the payment grants nothing');
 select is(pg_temp.accounts(), 'advances -10000, cash 4000, receivable 6000', 'it is in advance');
+savepoint two;
+select billing.request_top_up('00000000-0000-4000-8000-000000004512', 5000, reference => 'others',
+  as_of => '2026-06-03');
+select billing.record_payment(pg_temp.invoice('first'), 6000, '2026-06-03 13:00+00', 'bank', 'b');
+select is(pg_temp.state('others'), 'invoiced open', 'another one waits for its own payment');
+rollback to two;
 select billing.record_payment(pg_temp.invoice('first'), 6000, '2026-06-03 13:00+00', 'bank', 'b');
 select is(pg_temp.state('first'), 'granted paid', 'paid, it is granted');
 -- 13:00 in UTC is 4 June, 01:00, in Auckland: 30 days later is 4 July, which begins at noon of the

@@ -1,7 +1,7 @@
 -- Recharges: credit whose live balance is low is topped up once at a time, within its cap, and not
 -- at once again after a payment that failed. Amounts derived by hand.
 begin;
-select plan(47);
+select plan(48);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-4000-8000-000000004611', 'Acme', 'a@example.com', '2026-06-01'),
@@ -102,6 +102,9 @@ select is(_billing.tell_of_caps('2026-06-03'), 1::bigint, 'operators are told');
 select is(pg_temp.told(80), 'Recharges of Acme come to 342.01 USD of at most 400.00 USD in the '
   'month from 2026-06-01', 'of 80 %');
 select is(billing.queue_usage_alerts('2026-06-03'), 0::bigint, 'with other alerts, once');
+update public.auto_recharges set monthly_cap_minor = 36000;
+select is(_billing.tell_of_caps('2026-06-03'), 1::bigint, 'of a lower cap 95 %: told of 90 % too');
+update public.auto_recharges set monthly_cap_minor = 40000;
 select is(pg_temp.want('2026-06-03 01:00+00'), false, 'no recharge exceeds the cap');
 select is(pg_temp.told(100), 'Recharges of Acme come to 342.01 USD of at most 400.00 USD in the '
   'month from 2026-06-01: no other one is made. Raise the cap, or ask for a top-up',

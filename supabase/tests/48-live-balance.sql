@@ -1,7 +1,7 @@
 -- The live balance leaves nothing out between use and invoice: drafts that wait, late usage and its
 -- late lines, a void invoice that is made anew. Amounts derived by hand.
 begin;
-select plan(19);
+select plan(20);
 
 -- Acme: drafts wait for 48 hours, no minimum.
 insert into public.clients (id, name, started_on)
@@ -98,6 +98,11 @@ select results_eq($$select r.kind, r.amount_minor from _billing.rate_with_terms(
       ]::_billing.section_terms[], false) r order by 1$$,
   $$values ('discount', -150::numeric), ('usage', 1500)$$, 'a rating by terms that are given');
 select is_empty($$select * from billing.check_invariants()$$, 'the books agree');
+insert into public.clients (id, name, started_on, ended_on)
+values ('00000000-0000-4000-8000-000000004803', 'Cedar', '2026-06-01', '2026-07-10');
+select is((select array_agg(t.period_start order by t.period_start)
+    from unnest(_billing.uninvoiced_periods('00000000-0000-4000-8000-000000004803',
+      '2026-08-15')) t), '{2026-06-01,2026-07-01}', 'after the end of its service no period runs');
 select is(_billing.uninvoiced_periods(gen_random_uuid(), now()), '{}'::billing.rating_target[],
   'nobody has none');
 

@@ -1,7 +1,7 @@
 -- A fixed discount that stays when the lines are taken back that it was given on: it moves to the
 -- next invoice of the month, and no line is credited on an invoice that did not charge it.
 begin;
-select plan(3);
+select plan(4);
 
 insert into public.clients (id, name, started_on)
 values ('00000000-0000-4000-8000-000000000053', 'Acme', '2026-06-01');
@@ -21,6 +21,20 @@ select billing.run_monthly('2026-07-01');
 select pg_temp.log('00000000-0000-4000-8000-000000000002', 0, 1000000, '2026-06-11');
 select pg_temp.log('00000000-0000-4000-8000-000000000003', 200, 0, '2026-07-10');
 select billing.run_monthly('2026-08-01');
+-- No more of it is taken back than was given: of 1.00 that is 0.60, where 0.40 are already.
+savepoint taken;
+do $$begin
+  perform _billing.begin_credit(array[('00000000-0000-4000-8000-000000000053', '2026-06-01',
+    '2026-07-01')::billing.rating_target]);
+  perform _billing.take_credit((select id from public.invoices
+    where number = 'INV-2026-000001'), '2026-06-01', 1, 1, true);
+  delete from pg_temp.credit_take where rating_key <> 'discount';
+  update pg_temp.credit_take set amount_minor = -40;
+end$$;
+select is(_billing.move_discount((select id from public.invoices
+    where number = 'INV-2026-000001'), '2026-06-01', 20, 100), -100::numeric,
+  'no more of a discount is taken back than was given');
+rollback to taken;
 select billing.issue_credit_note(id, 'item', 500, false, '2026-08-02') from public.invoices
 where period_start = '2026-06-01';
 select billing.retract_log('00000000-0000-4000-8000-000000000001', 'never made');

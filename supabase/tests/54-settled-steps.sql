@@ -1,6 +1,6 @@
 -- The steps by which the guards of terms find what a change would alter.
 begin;
-select plan(20);
+select plan(22);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-00000000000a', 'Acme', '2026-06-01'),
@@ -70,12 +70,22 @@ select is(pg_temp.days(pg_temp.with('{"family": "a", "scope": "family:a"}'),
   '{[2026-06-10,infinity)} {(,2026-06-10),[infinity,)}', 'another family has not its price');
 select is((select count(*) from price, _billing.repriced_sections(null, null, '{pages}', '{USD}',
     '{(,)}', p, null)), 1::bigint, 'one settled period was charged by it');
+savepoint families;
+insert into public.models (id, family) values ('x', 'fx');
+select is((select count(*) from _billing.repriced_sections(null, null, '{pages}', '{USD}', '{(,)}',
+    null, pg_temp.with('{"family": "fx", "scope": "family:fx", "unit_amount": 2}'))), 1::bigint,
+  'as much would be by another one of the model''s family');
+rollback to families;
 
 select throws_like($$select _billing.refuse_settled('this', array[
     ('00000000-0000-4000-8000-00000000000a', '2026-06-01', '2026-07-01'),
     ('00000000-0000-4000-8000-00000000000b', '2026-05-01', '2026-06-01')
   ]::_billing.settled_section[])$$,
   'this would change what Acme was charged for June 2026, %', 'the last one is named');
+select throws_like($$select _billing.refuse_settled('this', array[
+    ('00000000-0000-4000-8000-00000000000a', '2026-07-01', '2026-08-01')
+  ]::_billing.settled_section[])$$, '%July 2026, which is settled (skipped, %',
+  'a period without an invoice has not that of another period');
 select lives_ok($$select _billing.refuse_settled('this', '{}')$$, 'none is fine');
 
 -- Config: what charges, of a client's row and the default's.

@@ -65,7 +65,7 @@ select is(_billing.tell_of_refusals(2455), 2::bigint, 'one more is told, by HERM
 select matches(payload ->> 'message', '^2456 requests of 1202 sources .*more than 2455 in an hour:'
   || '\n- others: 1200 \(billing unauthorized\)'
   || '\n- [0-9a-f]{16}: 51 \(billing forbidden, billing unauthorized\)'
-  || '\n- 10\.0\.0\.1: 6 ', 'with the counts of its sources')
+  || '\n- 10\.0\.0\.1: 6 [^\n]*\n- 10\.0\.0\.', 'with the counts of its sources, then by name')
 from public.deliveries where dedupe_key like 'refusals:%:hermes';
 select is(_billing.tell_of_refusals(2455), 0::bigint, 'and not again that day');
 

@@ -1,7 +1,7 @@
 -- Paper says what happened: a period that is billed anew has its own lines, a start that is moved
 -- leaves lines as they are, one base stands beside every tax of the same lines.
 begin;
-select plan(7);
+select plan(8);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000a58', 'Anew', '2026-06-01'),
@@ -46,6 +46,8 @@ select billing.run_monthly('2026-08-03');
 select matches(billing.run_report_text((select max(id) from billing.monthly_runs)),
   'Voided and not billed anew:\n- Anew from 2026-06-01, invoice INV-2026-000001',
   'and in the report of a run');
+select unalike(billing.run_report_text((select min(id) from billing.monthly_runs)),
+  '%Voided and not billed anew%', 'of that one alone');
 select billing.regenerate_invoice(i.id, '2026-08-04') from public.invoices i
 where i.status = 'void';
 select results_eq($$select is_late, amount_minor, description from pg_temp.lines

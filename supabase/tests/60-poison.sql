@@ -1,7 +1,7 @@
 -- A delivery that ends its workers: after two it runs alone and last, after four it is dead, with
 -- its mail. The others go their way.
 begin;
-select plan(24);
+select plan(27);
 
 insert into public.clients (id, name, email, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Huge', 'h@example.test', '2026-06-01'),
@@ -60,6 +60,16 @@ update public.deliveries set state = 'running', lease = gen_random_uuid(), finis
 where kind = 'archive' and client_id = '00000000-0000-0000-0000-00000000000b';
 select is(pg_temp.take_alone(), null, 'nor while another is under way');
 select is(pg_temp.done('Plain'), 1::bigint, 'when that is done');
+savepoint pair;
+update public.deliveries set worker_deaths = 2, due_at = due_at - interval '1 day'
+where kind = 'email' and client_id = '00000000-0000-0000-0000-00000000000a';
+select is(pg_temp.take_alone(), 'Huge archive', 'before its mail, which has ended workers, too');
+update public.deliveries set state = 'queued', lease = null, worker_deaths = 2
+where kind = 'archive' and client_id = '00000000-0000-0000-0000-00000000000a';
+select is((select _billing.waits_for_pdf(d, (select now from at)) from public.deliveries d
+  join public.clients c on c.id = d.client_id where c.name = 'Huge' and d.kind = 'email'), true,
+  'the mail waits, too, while its archive is queued again after two deaths');
+rollback to pair;
 select is(pg_temp.take_alone(), 'Huge archive', 'it is taken alone');
 select is(pg_temp.deaths(), 2, 'with what it has done');
 
@@ -85,6 +95,13 @@ select is((select count(*) from public.deliveries where dedupe_key like 'dead:%:
 select is(billing.requeue_deliveries('archive'), 1::bigint, 'it can be tried again');
 select is(pg_temp.deaths(), 0, 'as if it were new');
 select _billing.end_hopeless_deliveries('{email}', (select now from at));
+update public.deliveries set state = 'running', lease = gen_random_uuid(), finished_at = null,
+  attempts = max_attempts, due_at = (select now from at)
+where kind = 'archive' and client_id = '00000000-0000-0000-0000-00000000000b';
+select _billing.end_hopeless_deliveries('{archive}', (select now from at));
+select is((select d.state from public.deliveries d where d.kind = 'archive'
+  and d.client_id = '00000000-0000-0000-0000-00000000000b'), 'dead',
+  'a last try is over at the instant at which its lease ends');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- A job that calls a function over HTTP is as well as the answer was.
 begin;
-select plan(22);
+select plan(23);
 
 create function pg_temp.warning(job text, at timestamptz default now()) returns text
 language sql as $$
@@ -50,6 +50,12 @@ select matches((select payload ->> 'message' from public.deliveries
   where dedupe_key like 'job_call:%' limit 1),
   '^Calls of billing-deliver fail: the last call was answered 401: .*Not allowed',
   'the message names the job and the answer');
+
+savepoint under_way;
+delete from public.deliveries where dedupe_key like 'job_call:%';
+select billing.wake_deliver(now() + interval '1500 milliseconds');
+select is(billing.watch_jobs(now()), 1::bigint, 'also while the next call is under way');
+rollback to under_way;
 
 -- Again, and by another job: the same cause.
 select billing.wake_deliver(now() + interval '2 seconds');

@@ -1,6 +1,6 @@
 -- Stripe's figures in our books, step by step: each may only grow, and what it grew by is booked.
 begin;
-select plan(28);
+select plan(29);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 5) n;
@@ -62,6 +62,13 @@ select is((select payload ->> 'message' from public.deliveries
   where dedupe_key = 'stripe:overpaid/again:hermes'),
   '7.00 USD was paid in Stripe although INV-2026-000002 is paid: it is on the client''s balance',
   'and somebody is told');
+
+-- A record of what was paid elsewhere, before Stripe has a payment of its own.
+select _billing.save_paid_off_stripe(id, false, 300) from inv where n = 5;
+select billing.apply_stripe_invoice_payment('{"invoice": "in_5", "amount_paid": 300,
+  "currency": "usd", "payment": {"type": "payment_record"}}', '2026-07-04');
+select is((pg_temp.mirror(5)).amount_paid_minor, 300::bigint,
+  'an invoice is paid by what was paid elsewhere at least');
 
 -- Voided or written off there.
 update public.stripe_invoices set state = 'void' where stripe_invoice_id in ('in_1', 'in_4');

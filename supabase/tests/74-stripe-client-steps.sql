@@ -32,7 +32,8 @@ select is(_billing.apply_stripe_customer('{"id": "cus_1", "name": " ", "email": 
   '{"name": null, "email": null}', now()), 'client updated', 'the changed fields are taken over');
 select results_eq($$select name, email from public.clients where name like 'A%'$$,
   $$values ('Acme', 'new@acme.test')$$, 'but for a name that is blank');
-select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test"}', '{}', now()),
+select is(_billing.apply_stripe_customer('{"id": "cus_1", "email": "x@acme.test",
+  "address": {"line1": "2 Road", "country": "IE"}}', '{}', now()),
   'nothing new', 'and for what did not change there');
 
 -- Subscriptions.

@@ -1,6 +1,6 @@
 -- What is written down while an invoice goes to Stripe, and what Stripe is still to be told.
 begin;
-select plan(24);
+select plan(25);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 3) n;
@@ -78,6 +78,23 @@ select is_empty('select * from _billing.unsent_credit_notes(pg_temp.mirror(2))',
 -- What Stripe is to be told.
 update public.stripe_invoices set state = 'open';
 select is(billing.wake_stripe('{"only": "outbox"}'), 'nothing to tell', 'so far it knows all');
+-- A payment method that was stored in either mode is to become the default. Taken back.
+create function pg_temp.woken_by_setup(live boolean) returns text language plpgsql as $$
+declare
+  said text;
+begin
+  insert into public.clients (id, name) values ('00000000-0000-4000-8000-000000000075', 'Card');
+  insert into public.stripe_customers (client_id, livemode, stripe_customer_id)
+  values ('00000000-0000-4000-8000-000000000075', live, 'cus_card');
+  perform _billing.note_setup(jsonb_build_object('mode', 'setup', 'customer', 'cus_card',
+    'livemode', live, 'setup_intent', 'seti_card'), now());
+  said := billing.wake_stripe('{"only": "outbox"}');
+  raise exception using errcode = 'LB001', message = said;
+exception when sqlstate 'LB001' then
+  return sqlerrm;
+end $$;
+select is(array[pg_temp.woken_by_setup(true), pg_temp.woken_by_setup(false)], '{woken,woken}',
+  'a payment method that was stored is told of');
 select billing.issue_credit_note(pg_temp.id_of(2), 'after', 200, false, '2026-07-03');
 select results_eq('select amount_minor, refund_minor, reason
     from _billing.unsent_credit_notes(pg_temp.mirror(2))',

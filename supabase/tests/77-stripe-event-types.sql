@@ -106,8 +106,11 @@ select is(pg_temp.event('invoice.deleted', pg_temp.invoice(9, 'draft')), 'draft 
 select results_eq($$select state, stripe_invoice_id, generation::int from public.stripe_invoices
     where invoice_id = (select id from inv where n = 9)$$, $$values ('creating', null::text, 2)$$,
   'and is made again, under new keys');
+savepoint drafts;
+update public.stripe_invoices set state = 'draft' where stripe_invoice_id = 'in_12';
 select is(_billing.apply_deleted_draft('in_2'), 'ignored: no draft of ours',
-  'a finalized invoice cannot be deleted');
+  'a finalized invoice cannot be deleted, nor is another''s draft forgotten for it');
+rollback to drafts;
 
 -- Of payments.
 select is(pg_temp.event('invoice_payment.paid', '{"invoice": "in_7", "amount_paid": 5000,

@@ -1,6 +1,6 @@
 -- Payouts: what they are made of, matched with invoices, and sums that agree.
 begin;
-select plan(17);
+select plan(18);
 
 insert into public.clients (name, email, started_on)
 select 'Client ' || n, 'c@example.com', '2026-06-01' from generate_series(1, 2) n;
@@ -64,6 +64,8 @@ select results_eq($$select category, invoices, clients, gross_minor, fee_minor, 
       5000, 175, 4825),
     ('refund', (select number from inv where n = 1), 'Client 1', -2000, 0, -2000),
     ('fee', null, null, -200, 0, -200)$$, 'each line has its invoices, and is there once');
+select is((select string_agg(distinct l.payout_id, ' ') from billing.payout_lines l), 'po_1',
+  'each is of its own payout');
 select results_eq($$select transactions, gross_minor, fee_minor, net_minor, amount_minor,
     difference_minor, is_complete from billing.payout_sums where payout_id = 'po_1'$$,
   $$values (4::bigint, 7800::bigint, 350::bigint, 7450::bigint, 7450::bigint, 0::bigint, true)$$,

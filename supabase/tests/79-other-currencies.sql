@@ -1,6 +1,6 @@
 -- Refunds, disputes and credit notes of another currency than their invoice are told, not booked.
 begin;
-select plan(11);
+select plan(12);
 
 insert into public.clients (id, name, email, started_on)
 values ('00000000-0000-4000-8000-0000000079c1', 'Acme', 'a@example.com', '2026-06-01');
@@ -22,6 +22,8 @@ create function pg_temp.told(thing text) returns text language sql as $$
   where dedupe_key = format('stripe:currency/%s:hermes', thing);
 $$;
 select is(pg_temp.books(), 'paid, 5000 received, 0 notes, 0 refunds, 0 disputes', 'paid in USD');
+select is(_billing.other_currency_of('{in_1}', '{"id": "x"}'), null,
+  'a thing without a currency is not of another one');
 
 -- 1,000 yen are not 10.00 dollars.
 select is(billing.apply_stripe_charge('{"id": "ch_1", "payment_intent": "pi_1",

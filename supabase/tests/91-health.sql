@@ -1,6 +1,6 @@
 -- One row a part: fine, late or broken, and why. Each part is put into each state.
 begin;
-select plan(35);
+select plan(37);
 
 create function pg_temp.health(part text, at timestamptz default now()) returns text
 language sql as $$
@@ -79,6 +79,10 @@ select unalike(pg_temp.health('deliveries', now() + interval '36 days'), '%skipp
   'for the month in which it can be mended');
 select billing.requeue_deliveries('email', '{skipped}');
 select unalike(pg_temp.health('deliveries'), '%skipped%', 'or until it is queued again');
+update public.deliveries set state = 'dead', finished_at = now(), last_error = 'refused'
+where kind = 'email';
+select is((select string_agg(h.detail, '; ') from _billing.health_of_queues(now()) h),
+  '2 gave up, 0 wait for an hour or longer', 'one that gives up then is not skipped as well');
 delete from public.deliveries;
 
 -- What was begun and has not ended within its time.
@@ -98,6 +102,8 @@ select matches(pg_temp.health('runs', now() + interval '4 hours'),
 select results_eq($$
   select part, what from _billing.unfinished_work(now() + interval '4 hours')$$,
   $$values ('runs', 'run')$$, 'and nothing else');
+select is_empty($$select * from _billing.unfinished_work(now() + interval '3 hours')$$,
+  'within three hours nothing is late');
 delete from billing.monthly_runs;
 
 insert into public.clients (id, name, started_on)
