@@ -96,6 +96,16 @@ Deno.test("a note is on another invoice where the one that charged came to nothi
   assert.deepEqual(life.failure, null);
 });
 
+Deno.test("a note stays right where a later invoice charges anew what it gave back", async () => {
+  const known = world(6000, [
+    ...[later(31), searches(24), later(31), move("start", 5), later(31)],
+    ...[move("start", 2), later(31)],
+  ]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
 function world(minimum_minor: number, moves: readonly Move[], row: Row = {}): World {
   const client = { started_on: "2026-06-01", time_zone: "UTC", billing_anchor_day: 1, ...row };
   const config = { currency: "USD", minimum_minor, grace_hours: 0 };

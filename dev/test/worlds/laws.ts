@@ -137,6 +137,8 @@ function strangeCredits(sql: Sql): Promise<string[]> {
       and exists (
         select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
           and i.client_id = n.client_id and i.status in ('open', 'paid', 'uncollectible')
+          -- One that is issued after the note charges anew what it has given back.
+          and i.finalized_at <= n.issued_at
         where l.rating_key = x.rating_key and l.section_start = x.section_start
           and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
             where o.invoice_id = i.id), 0)
