@@ -32,6 +32,8 @@ const worlds: Record<string, World> = {
   C2: world(6000, [later(31), move("cancel"), later(31), later(31), move("subscribe"), later(31)]),
   C3: world(6000, [later(31), move("end", 2), later(31), later(31), move("return"), later(31)]),
   forgotten: world(0, [later(17), searches(5), move("cancel"), later(31)]),
+  // 12.00 for June, of which more comes late.
+  credit: world(0, [move("grant"), searches(0), later(31), searches(10), later(31)]),
 };
 
 Deno.test("each mistake that worlds are lived with breaks its law", async (t) => {

@@ -9,7 +9,7 @@ import { invoicesOf, type State } from "./state.ts";
 
 const lines = z.array(z.object({ line: z.string() }));
 
-/** Invoices without their numbers, credit notes, periods and balance of a client. */
+/** Invoices without their numbers, credit notes, periods, credit and balance of a client. */
 export async function booksOf(sql: Sql, id: string): Promise<string[]> {
   return lines.parse(
     await sql`
@@ -26,6 +26,11 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
       union all
       select concat_ws(' ', 'period', p.period_start, p.period_end, p.state, p.reason)
       from public.billing_periods p where p.client_id = ${id}
+      union all
+      select concat_ws(' ', 'credit', g.kind, g.amount_minor, g.granted_at, e.kind, e.amount_minor,
+        e.effective_at)
+      from public.credit_entries e join public.credit_grants g on g.id = e.grant_id
+      where g.client_id = ${id}
       union all
       select concat_ws(' ', 'balance', b.currency, sum(b.amount_minor))
       from public.balance_entries b where b.client_id = ${id} group by b.currency

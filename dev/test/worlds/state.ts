@@ -73,6 +73,11 @@ export function daysBetween(from: string, until: string): number {
   return (Date.parse(until) - Date.parse(from)) / 86_400_000;
 }
 
+/** Now: each step of a day comes a moment after the one before it. */
+export function nowOf({ day, steps }: State): string {
+  return `${day}T00:00:00.${String(steps.length).padStart(6, "0")}Z`;
+}
+
 /** The n-th id that a world gives. */
 export function idOf(n: number): string {
   return `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
