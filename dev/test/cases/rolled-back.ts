@@ -12,7 +12,9 @@ export interface Transactions extends AsyncDisposable {
 export function transactions(): Transactions {
   const url = process.env["DATABASE_URL"];
   if (url === undefined) throw new Error("DATABASE_URL must name a migrated database");
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { jit: false } });
+  // postgres.js replaces a connection after 30 to 60 minutes, also within a transaction.
+  const options = { max: 1, max_lifetime: null, onnotice: () => {} };
+  const sql = postgres(url, { ...options, connection: { jit: false } });
   return {
     async rolledBack(work) {
       await sql`begin`;

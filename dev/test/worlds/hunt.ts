@@ -46,7 +46,7 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
     const life = await database.rolledBack((sql) => live(sql, world, options.asks));
     worlds += 1;
     clientMonths += life.clientMonths;
-    if (worlds % 10 === 0) options.tell?.(`to world ${place}: ${clientMonths} client-months`);
+    options.tell?.(`to world ${place}: ${clientMonths} client-months`);
     if (life.failure === null) continue;
     const { law } = life.failure;
     const isNew = found.every(({ failure }) => failure.law !== law);
