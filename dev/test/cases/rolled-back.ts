@@ -15,11 +15,19 @@ export function transactions(): Transactions {
   // postgres.js replaces a connection after 30 to 60 minutes, also within a transaction.
   const options = { max: 1, max_lifetime: null, onnotice: () => {} };
   const sql = postgres(url, { ...options, connection: { jit: false } });
+  const backend = async () => {
+    const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    return row?.pid;
+  };
   return {
     async rolledBack(work) {
       await sql`begin`;
       try {
-        return await work(sql);
+        const pid = await backend();
+        const result = await work(sql);
+        // Another session does not see what was written, and would be believed.
+        if (await backend() !== pid) throw new Error("the connection was lost in a transaction");
+        return result;
       } finally {
         await sql`rollback`;
       }
