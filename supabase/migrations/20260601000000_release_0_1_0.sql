@@ -13661,8 +13661,8 @@ comment on function _billing.set_off_dearer is
 
 -- Where an invoice charged less for the section than its lines come to, because it took back what
 -- another invoice had charged: that is undone here, as far as there is no room, and is owed for
--- where it was charged. `again`: of lines of which a part is owed again, else of the others. Returns
--- what credit_take comes to.
+-- where it was charged. `again`: of lines of which a part is owed again, else of the others.
+-- Returns what credit_take comes to.
 create function _billing.undo_taken_back(invoice_id uuid, section_start date, excess numeric,
   again boolean)
 returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -77,7 +77,8 @@ select is_empty('select * from billing.check_invariants()', 'the books agree');
 -- credit_take is left from the last section: July's minimum of Taxed.
 select is(_billing.undo_taken_back((select id from public.invoices
     where client_id = '00000000-0000-4000-8000-000000000c53' and period_start = '2026-06-01'),
-    '2026-06-01', 5000, false), 5000::numeric, 'an invoice that took nothing back has nothing to undo');
+    '2026-06-01', 5000, false), 5000::numeric,
+    'an invoice that took nothing back has nothing to undo');
 
 select * from finish();
 rollback;
