@@ -73,9 +73,12 @@ export function daysBetween(from: string, until: string): number {
   return (Date.parse(until) - Date.parse(from)) / 86_400_000;
 }
 
-/** Now: each step of a day comes a moment after the one before it. */
+/**
+ * Now: each step of a day comes a second after the one before it. The client of the database cuts
+ * instants to milliseconds.
+ */
 export function nowOf({ day, steps }: State): string {
-  return `${day}T00:00:00.${String(steps.length).padStart(6, "0")}Z`;
+  return new Date(Date.parse(`${day}T00:00:00Z`) + steps.length * 1000).toISOString();
 }
 
 /** The n-th id that a world gives. */
