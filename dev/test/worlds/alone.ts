@@ -16,7 +16,9 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
       select concat_ws(' ', 'invoice', i.kind, i.period_start, i.status, i.currency, i.total_minor,
         'due', i.amount_due_minor, 'issued', i.issued_on, (select string_agg(concat_ws(' ', l.kind,
           l.section_start, l.model, l.metric, l.agent, l.quantity, l.amount_minor, l.tax_name,
-          l.tax_base_minor), ', ' order by l.position)
+          l.tax_base_minor), ', '
+          -- Promotional lines stand in the order of the ids of their grants, given by chance.
+          order by case when l.kind <> 'promotional_credit' then l.position end, l.amount_minor)
           from public.invoice_lines l where l.invoice_id = i.id)) as line
       from public.invoices i where i.client_id = ${id}
       union all
