@@ -28,6 +28,8 @@ from (values
   ('create_agent_key', 'name agent kind', 'checked by the table: 10-agent-keys, 13-plain-names'),
   ('grant_credit', 'kind currency', 'one of a few'),
   ('request_top_up', 'currency', 'one of a few'),
+  ('add_member', 'role', 'one of a few'),
+  ('set_member_role', 'role', 'one of a few'),
   ('set_auto_recharge', 'currency', 'one of a few'),
   ('revoke_agent_key', 'reason', 'cut: a key is to end at once'),
   ('queue_operator_alert', 'key priority subject message', 'made here, of names; cut when sent'),

@@ -1,15 +1,19 @@
 -- A minimum that one invoice charged and the next took back, because usage came late: when all of
--- the period is credited, each invoice is credited for what it charged itself.
+-- the period is credited, or its service begins later, each invoice is credited for what it charged
+-- itself.
 begin;
-select plan(6);
+select plan(7);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000000a53', 'Ends early', '2026-05-01'),
   ('00000000-0000-4000-8000-000000000b53', 'Ordinary', '2026-05-01'),
-  ('00000000-0000-4000-8000-000000000c53', 'Taxed', '2026-05-01');
+  ('00000000-0000-4000-8000-000000000c53', 'Taxed', '2026-05-01'),
+  ('00000000-0000-4000-8000-000000000953', 'Begins later', '2026-05-01');
 insert into public.billing_config (client_id, minimum_minor, taxes, discount_minor)
 select id, 5000, case name when 'Taxed' then '[{"name": "VAT", "rate_percent": "20",
-    "behavior": "exclusive", "applies_to": ["web_searches"]}]'::jsonb else '[]' end,
+    "behavior": "exclusive", "applies_to": ["web_searches"]}]'::jsonb
+  when 'Begins later' then '[{"name": "VAT", "rate_percent": "20", "behavior": "exclusive"}]'
+  else '[]' end,
   case name when 'Ends early' then 1000 else 0 end from public.clients;
 create function pg_temp.log(client text, day date, searches bigint) returns void language sql as $$
   insert into public.agent_usage_logs (agent, model, web_searches, client_id, "timestamp")
@@ -38,7 +42,9 @@ select results_eq($$select period_start, section_start, kind, amount_minor from 
     ('2026-07-01', '2026-07-01', 'minimum', 5000)$$,
   'June charges its minimum, July the usage instead of it');
 
--- Service has ended with May, it is heard now.
+-- Service has ended with May, it is heard now; of another that it began in the middle of June: half
+-- of the minimum is owed, where July's invoice took all of it back.
+update public.clients set started_on = '2026-06-16' where name = 'Begins later';
 update public.clients set ended_on = '2026-06-01' where name in ('Ends early', 'Taxed');
 select billing.run_monthly('2026-08-02');
 create view pg_temp.credited as
@@ -58,6 +64,12 @@ select results_eq($$select period_start, kind, amount_minor from pg_temp.credite
     ('2026-06-01', 'usage', 1000), ('2026-07-01', 'minimum', -500), ('2026-07-01', 'tax', 100),
     ('2026-07-01', 'usage', 500)$$,
   'also where the minimum was taken back in part: no more tax than each invoice charged');
+select results_eq($$select period_start, kind, amount_minor from pg_temp.credited
+    where name = 'Begins later' and section_start = '2026-06-01' and amount_minor <> 0
+    order by 1, 2$$,
+  $$values ('2026-06-01'::date, 'minimum', 2500::bigint), ('2026-06-01', 'tax', 500),
+    ('2026-07-01', 'minimum', -5000), ('2026-07-01', 'tax', 3000), ('2026-07-01', 'usage', 20000)$$,
+  'or where a part of it is owed again: no usage is credited where none was charged');
 select is_empty($$select from pg_temp.credited where name = 'Ordinary'$$,
   'nobody else is credited');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
@@ -65,7 +77,8 @@ select is_empty('select * from billing.check_invariants()', 'the books agree');
 -- credit_take is left from the last section: July's minimum of Taxed.
 select is(_billing.undo_taken_back((select id from public.invoices
     where client_id = '00000000-0000-4000-8000-000000000c53' and period_start = '2026-06-01'),
-    '2026-06-01', 5000), 5000::numeric, 'an invoice that took nothing back has nothing to undo');
+    '2026-06-01', 5000, false), 5000::numeric,
+    'an invoice that took nothing back has nothing to undo');
 
 select * from finish();
 rollback;

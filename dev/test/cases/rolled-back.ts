@@ -12,18 +12,22 @@ export interface Transactions extends AsyncDisposable {
 export function transactions(): Transactions {
   const url = process.env["DATABASE_URL"];
   if (url === undefined) throw new Error("DATABASE_URL must name a migrated database");
-  const sql = postgres(url, {
-    max: 1,
-    // A connection that the driver replaces after half an hour would take its transaction along.
-    max_lifetime: null,
-    onnotice: () => {},
-    connection: { jit: false },
-  });
+  // postgres.js replaces a connection after 30 to 60 minutes, also within a transaction.
+  const options = { max: 1, max_lifetime: null, onnotice: () => {} };
+  const sql = postgres(url, { ...options, connection: { jit: false } });
+  const backend = async () => {
+    const [row] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    return row?.pid;
+  };
   return {
     async rolledBack(work) {
       await sql`begin`;
       try {
-        return await work(sql);
+        const pid = await backend();
+        const result = await work(sql);
+        // Another session does not see what was written, and would be believed.
+        if (await backend() !== pid) throw new Error("the connection was lost in a transaction");
+        return result;
       } finally {
         await sql`rollback`;
       }

@@ -32,6 +32,8 @@ const worlds: Record<string, World> = {
   C2: world(6000, [later(31), move("cancel"), later(31), later(31), move("subscribe"), later(31)]),
   C3: world(6000, [later(31), move("end", 2), later(31), later(31), move("return"), later(31)]),
   forgotten: world(0, [later(17), searches(5), move("cancel"), later(31)]),
+  // 12.00 for June, of which more comes late.
+  credit: world(0, [move("grant"), searches(0), later(31), searches(10), later(31)]),
 };
 
 Deno.test("each mistake that worlds are lived with breaks its law", async (t) => {
@@ -91,6 +93,16 @@ Deno.test("worlds see a subscription end on the first day of service", async (t)
 Deno.test("a note is on another invoice where the one that charged came to nothing", async () => {
   // Searches of 9 June are within its minimum, on July's invoice; June begins on the 13th then.
   const known = world(6000, [later(31), searches(24), later(31), move("start", 5), later(31)]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
+Deno.test("a note stays right where a later invoice charges anew what it gave back", async () => {
+  const known = world(6000, [
+    ...[later(31), searches(24), later(31), move("start", 5), later(31)],
+    ...[move("start", 2), later(31)],
+  ]);
   await using database = transactions();
   const life = await database.rolledBack((sql) => live(sql, known, () => true));
   assert.deepEqual(life.failure, null);

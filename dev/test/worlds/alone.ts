@@ -9,14 +9,16 @@ import { invoicesOf, type State } from "./state.ts";
 
 const lines = z.array(z.object({ line: z.string() }));
 
-/** Invoices without their numbers, credit notes, periods and balance of a client. */
+/** Invoices without their numbers, credit notes, periods, credit and balance of a client. */
 export async function booksOf(sql: Sql, id: string): Promise<string[]> {
   return lines.parse(
     await sql`
       select concat_ws(' ', 'invoice', i.kind, i.period_start, i.status, i.currency, i.total_minor,
         'due', i.amount_due_minor, 'issued', i.issued_on, (select string_agg(concat_ws(' ', l.kind,
           l.section_start, l.model, l.metric, l.agent, l.quantity, l.amount_minor, l.tax_name,
-          l.tax_base_minor), ', ' order by l.position)
+          l.tax_base_minor), ', '
+          -- Promotional lines stand in the order of the ids of their grants, given by chance.
+          order by case when l.kind <> 'promotional_credit' then l.position end, l.amount_minor)
           from public.invoice_lines l where l.invoice_id = i.id)) as line
       from public.invoices i where i.client_id = ${id}
       union all
@@ -26,6 +28,11 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
       union all
       select concat_ws(' ', 'period', p.period_start, p.period_end, p.state, p.reason)
       from public.billing_periods p where p.client_id = ${id}
+      union all
+      select concat_ws(' ', 'credit', g.kind, g.amount_minor, g.granted_at, e.kind, e.amount_minor,
+        e.effective_at)
+      from public.credit_entries e join public.credit_grants g on g.id = e.grant_id
+      where g.client_id = ${id}
       union all
       select concat_ws(' ', 'balance', b.currency, sum(b.amount_minor))
       from public.balance_entries b where b.client_id = ${id} group by b.currency

@@ -53,6 +53,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       "    and (s.end_reason is null or s.end_reason not like 'subscription %')",
     ]],
   },
+  credit: {
+    name: "a period does not keep the promotional credit that it has used",
+    check: "credit is not rated",
+    edits: [["_billing.promoted_wants", "where b.kind = 'promotional_credit'", "where false"]],
+  },
 };
 
 /** Plants a fault, and returns a function that takes it out again. */

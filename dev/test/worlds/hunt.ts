@@ -20,7 +20,7 @@ export interface Hunt {
   /** The most clients of a world; 8 unless given. */
   readonly clients?: number;
   /** Whether to go on after the first failure; each law is then made smaller once. */
-  readonly mayGoOn: (worlds: number, found: readonly Found[]) => boolean;
+  readonly mayGoOn: (worlds: number, found: readonly Found[], clientMonths: number) => boolean;
   /** How long a failure may be made smaller. */
   readonly secondsToShrink: number;
   /** Whether a law is asked: not those of faults that are known, so that others show. */
@@ -40,12 +40,13 @@ export async function hunt(database: Transactions, options: Hunt): Promise<Resul
   const found: Found[] = [];
   let worlds = 0;
   let clientMonths = 0;
-  while (options.mayGoOn(worlds, found)) {
+  while (options.mayGoOn(worlds, found, clientMonths)) {
     const place = (options.first ?? 1) + worlds;
     const world = worldAt(options, place);
     const life = await database.rolledBack((sql) => live(sql, world, options.asks));
     worlds += 1;
     clientMonths += life.clientMonths;
+    options.tell?.(`to world ${place}: ${clientMonths} client-months`);
     if (life.failure === null) continue;
     const { law } = life.failure;
     const isNew = found.every(({ failure }) => failure.law !== law);

@@ -2,6 +2,7 @@
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { describeBooks, findContradictions } from "../cases/books.ts";
+import { isCreditRated } from "./credit.ts";
 import { isRatedAsBooked } from "./rated.ts";
 import { addDays, type State } from "./state.ts";
 
@@ -26,6 +27,8 @@ export const laws: Readonly<Record<string, Law>> = {
   "used before the end is not billed": forgottenBeforeEnd,
   "booked is not rated": isRatedAsBooked,
   "a credit note credits what its invoice did not charge": ({ sql }) => strangeCredits(sql),
+  "an invoice is credited more than it charged": ({ sql }) => overcredited(sql),
+  "credit is not rated": ({ sql }) => isCreditRated(sql),
   "an item stands twice": ({ sql }) => doubledItems(sql),
   "invariants": ({ sql }) =>
     texts(sql`
@@ -137,6 +140,8 @@ function strangeCredits(sql: Sql): Promise<string[]> {
       and exists (
         select from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
           and i.client_id = n.client_id and i.status in ('open', 'paid', 'uncollectible')
+          -- One that is issued after the note charges anew what it has given back.
+          and i.finalized_at <= n.issued_at
         where l.rating_key = x.rating_key and l.section_start = x.section_start
           and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
             where o.invoice_id = i.id), 0)
@@ -158,6 +163,26 @@ function strangeCredits(sql: Sql): Promise<string[]> {
       when t ->> 'rate_percent' is null then 'rate' else 'behavior' end)
     from public.credit_notes n cross join jsonb_array_elements(n.document -> 'taxes') t
     where num_nulls(t ->> 'name', t ->> 'rate_percent', t ->> 'behavior') > 0`);
+}
+
+/** No invoice is credited more for a period than it charged: the rest stays for its other periods. */
+function overcredited(sql: Sql): Promise<string[]> {
+  return texts(sql`
+    select format('%s: %s of %s credited of %s', i.number, -sum(x.amount_minor)
+      filter (where not x.is_charged), x.section_start, sum(x.amount_minor)
+      filter (where x.is_charged)) as line
+    from (
+      select l.invoice_id, l.section_start, l.amount_minor, true as is_charged
+      from public.invoice_lines l
+      where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+      union all
+      select m.invoice_id, l.section_start, -l.amount_minor, false
+      from public.credit_note_lines l join public.credit_notes m on m.id = l.credit_note_id
+      where l.tax_behavior is null or l.tax_behavior = 'exclusive'
+    ) x join public.invoices i on i.id = x.invoice_id
+    where x.section_start is not null and i.status <> 'void'
+    group by i.number, x.section_start
+    having bool_or(x.is_charged) and bool_or(not x.is_charged) and sum(x.amount_minor) < 0`);
 }
 
 function doubledItems(sql: Sql): Promise<string[]> {

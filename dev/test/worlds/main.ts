@@ -13,6 +13,7 @@ import { type Profile, profiles } from "./moves.ts";
 // npm run worlds -- --profile regular --engine debian
 // npm run worlds -- --seed 42 --first 14              from the 14th world on
 // npm run worlds -- --keep-going                      more than the first failure
+// npm run worlds -- --minutes 600 --months 5000       until so many client-months were lived
 // npm run worlds -- --without "invariants;preview"    but for laws that are known to be broken
 // npm run worlds -- --only "booked is not rated"      these laws alone, faster
 // npm run worlds -- --clients 16 --longest 480        more clients in each world, and more moves
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     profile: { type: "string", default: "wild" },
     engine: { type: "string", default: "embedded" },
     first: { type: "string", default: "1" },
+    months: { type: "string", default: "Infinity" },
     longest: { type: "string", default: "240" },
     clients: { type: "string", default: "8" },
     shrink: { type: "string", default: "180" },
@@ -43,6 +45,7 @@ const { values } = parseArgs({
 const minutes = Number(values.minutes);
 const first = Number(values.first);
 const seed = Number(values.seed);
+const months = Number(values.months);
 const seeds = Number(values.seeds);
 const longest = Number(values.longest);
 const most = Number(values.most);
@@ -52,13 +55,14 @@ const { engine } = values;
 const profile = profiles.find((one) => one === values.profile);
 const faults = values.fault === "all" ? Object.keys(FAULTS) : values.fault?.split(",") ?? [];
 if (
-  !(minutes > 0) || !(longest > 1) || !(secondsToShrink >= 0) || !(most >= 1) || !(first >= 1) ||
+  !(minutes > 0) || !(months > 0) || !(longest > 1) || !(secondsToShrink >= 0) || !(most >= 1) ||
+  !(first >= 1) ||
   !Number.isInteger(seed) || !(clients >= 1 && clients <= 26) || !(seeds >= 1) ||
   (engine !== "embedded" && engine !== "debian") ||
   profile === undefined || faults.some((name) => !(name in FAULTS))
 ) {
   console.error(
-    "usage: npm run worlds -- [--minutes N] [--seed N] [--profile regular|wild] " +
+    "usage: npm run worlds -- [--minutes N] [--months N] [--seed N] [--profile regular|wild] " +
       "[--engine embedded|debian] [--longest MOVES] [--clients N] [--shrink SECONDS] " +
       "[--keep-going] " +
       `[--fault all|${Object.keys(FAULTS).join("|")} [--seeds N] [--most WORLDS]]`,
@@ -92,8 +96,9 @@ async function breaks(database: Transactions, profile: Profile): Promise<boolean
     asks: (law) =>
       (values.only === "" || values.only.split(";").includes(law)) &&
       !values.without.split(";").includes(law),
-    mayGoOn: (_, failures) =>
-      performance.now() < until && (values["keep-going"] || failures.length === 0),
+    mayGoOn: (_, failures, lived) =>
+      performance.now() < until && lived < months &&
+      (values["keep-going"] || failures.length === 0),
     tell: (line) => console.log(line),
   });
   console.log(`${worlds} worlds, ${clientMonths} client-months, ${found.length} broken`);

@@ -41,6 +41,7 @@ const weights = {
   regenerate: { regular: 2, wild: 6 },
   write_off: { regular: 1, wild: 2 },
   generate: { regular: 0, wild: 1 },
+  grant: { regular: 3, wild: 4 },
   item: { regular: 3, wild: 5 },
   one_off: { regular: 1, wild: 2 },
   start: { regular: 0, wild: 5 },
@@ -71,6 +72,7 @@ const themes: readonly (readonly Kind[])[] = [
   ["end", "return", "pause", "resume", "cancel", "subscribe"],
   ["credit", "void", "regenerate", "pay", "write_off", "one_off"],
   ["retract", "restate", "mirror", "credit", "assign", "rename"],
+  ["grant", "retract", "void", "regenerate", "credit", "mend"],
 ];
 
 /** Runs of a world, about: they take the calendar from June to December. */

@@ -3,7 +3,8 @@ import type { Row } from "../cases/world.ts";
 import type { Plan, WorldStep } from "./steps.ts";
 import type { Kind, Move } from "./moves.ts";
 import { planCall, UNMAPPED } from "./calls.ts";
-import { addDays, idOf, invoicesOf, type Known, type State } from "./state.ts";
+import { planGrant } from "./credit.ts";
+import { addDays, idOf, invoicesOf, type Known, nowOf, type State } from "./state.ts";
 
 type Planner = (state: State, client: Known, move: Move) => Promise<Plan | null> | Plan | null;
 
@@ -58,7 +59,7 @@ const planners: Record<Kind, Planner> = {
       do: "generate",
       key: client.key,
       month: addDays(state.day, -15 - a % 60),
-      at: state.day,
+      at: nowOf(state),
     }),
   item: (state, client, { a, b }) => ({
     ...own(client, {
@@ -74,7 +75,8 @@ const planners: Record<Kind, Planner> = {
     }),
     accepted: () => state.names += 1,
   }),
-  one_off: (state, client) => own(client, { do: "one_off", key: client.key, at: state.day }),
+  one_off: (state, client) => own(client, { do: "one_off", key: client.key, at: nowOf(state) }),
+  grant: planGrant,
   start: planStart,
   end: planEnd,
   return: planReturn,
@@ -165,9 +167,9 @@ async function onInvoice(
   const place = places.at(-1 - which % Math.max(places.length, 1));
   const chosen = place === undefined ? undefined : all[place];
   if (place === undefined || chosen === undefined) return null;
-  // The day of now: the step may be asked for again later.
-  const { day } = state;
-  return { owner: client.key, step: (numberOf) => step(chosen, numberOf(place), day) };
+  // The moment of now: the step may be asked for again later.
+  const now = nowOf(state);
+  return { owner: client.key, step: (numberOf) => step(chosen, numberOf(place), now) };
 }
 
 function planStart(_: State, client: Known, { a }: Move): Plan | null {

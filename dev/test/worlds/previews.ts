@@ -1,4 +1,7 @@
-/** Previews before a run, to be compared with the invoices after it. */
+/**
+ * Previews before a run, to be compared with the invoices after it. Granted credit and the balance
+ * pay at finalization: a preview says neither.
+ */
 import postgres from "postgres";
 import { z } from "zod";
 import type { State } from "./state.ts";
@@ -41,7 +44,7 @@ export async function previewDue({ sql, clients, runs }: State, asOf: string): P
     try {
       const [row] = contents.parse(
         await sql`
-          select (d.document - '{number,status,issued_on,due_on,totals,references}'::text[]
+          select (d.document - '{number,status,issued_on,due_on,totals,references,credits}'::text[]
               || jsonb_build_object('total', d.document #> '{totals,total_minor}'))::text as content
           from (select billing.preview_invoice(${client_id}, ${period_start}, ${asOf}) as document) d`,
       );
@@ -64,7 +67,7 @@ export async function shownAfter({ sql }: State, previews: readonly Shown[]): Pr
     const [row] = contents.parse(
       await sql`
         select (
-          select (i.document - '{number,status,issued_on,due_on,totals,references}'::text[]
+          select (i.document - '{number,status,issued_on,due_on,totals,references,credits}'::text[]
             || jsonb_build_object('total', i.document #> '{totals,total_minor}'))::text
           from public.invoices i
           where i.client_id = ${client_id} and i.period_start = ${period_start}

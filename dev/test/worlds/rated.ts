@@ -6,6 +6,7 @@ import { member, parseExactJson, textOf } from "../../../shared/rater/json.ts";
 import { type PeriodResult, rateMonth, type Recorded } from "../../../shared/rater/rate-month.ts";
 import { readWorld } from "../../rater/read-world.ts";
 import type { LogRow, World } from "../../../shared/rater/world.ts";
+import { promotionalOf } from "./credit.ts";
 import type { State } from "./state.ts";
 
 const sectionRows = z.array(z.object({
@@ -179,6 +180,7 @@ async function recordedOf(
       section,
       rows.map((row) => multiply(parseDecimal(row.quantity), parseDecimal(row.unit_amount))),
     ])),
+    promotional: await promotionalOf(sql),
     meters: meterRows.parse(
       await sql`
         select client_id, metric, rate_class, model, effective_from::text, effective_until::text

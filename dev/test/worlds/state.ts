@@ -73,6 +73,14 @@ export function daysBetween(from: string, until: string): number {
   return (Date.parse(until) - Date.parse(from)) / 86_400_000;
 }
 
+/**
+ * Now: each step of a day comes a second after the one before it. The client of the database cuts
+ * instants to milliseconds.
+ */
+export function nowOf({ day, steps }: State): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + steps.length * 1000).toISOString();
+}
+
 /** The n-th id that a world gives. */
 export function idOf(n: number): string {
   return `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;

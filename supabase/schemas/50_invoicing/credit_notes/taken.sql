@@ -175,8 +175,10 @@ comment on function _billing.set_off_dearer is
 
 -- Where an invoice charged less for the section than its lines come to, because it took back what
 -- another invoice had charged: that is undone here, as far as there is no room, and is owed for
--- where it was charged. Returns what credit_take comes to.
-create function _billing.undo_taken_back(invoice_id uuid, section_start date, excess numeric)
+-- where it was charged. `again`: of lines of which a part is owed again, else of the others.
+-- Returns what credit_take comes to.
+create function _billing.undo_taken_back(invoice_id uuid, section_start date, excess numeric,
+  again boolean)
 returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update pg_temp.credit_take t set amount_minor = x.minor,
@@ -186,11 +188,13 @@ begin
     select k.rating_key, c.amount_minor as charged, c.quantity as charged_quantity,
       c.precise_amount as charged_precise,
       -- In order: what the lines before it have not made up for.
-      -greatest(0, least(-c.amount_minor, excess + sum(c.amount_minor) over w - c.amount_minor))
-        as minor
+      k.amount_minor - greatest(0, least(l.minor, excess - sum(l.minor) over w + l.minor)) as minor
     from pg_temp.credit_take k join _billing.charged_lines(undo_taken_back.invoice_id,
       undo_taken_back.section_start) c using (rating_key)
-    where k.is_charge and k.rest_minor >= 0 and c.amount_minor < 0
+    cross join lateral (
+      select greatest(k.amount_minor - c.amount_minor, 0) as minor
+    ) l
+    where k.is_charge and (k.rest_minor < 0) = again and c.amount_minor < 0
     window w as (order by k.rating_key)
   ) x where x.rating_key = t.rating_key;
   return (select sum(t.amount_minor) from pg_temp.credit_take t where t.counts);
@@ -252,10 +256,13 @@ begin
     net := rest;
   else
     if net > room then
-      net := _billing.undo_taken_back(invoice_id, section_start, net - room);
+      net := _billing.undo_taken_back(invoice_id, section_start, net - room, false);
     end if;
     if net > rest then
       net := _billing.set_off_dearer(rest);
+    end if;
+    if net > room then
+      net := _billing.undo_taken_back(invoice_id, section_start, net - room, true);
     end if;
   end if;
   if net <= 0 then
