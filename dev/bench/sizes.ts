@@ -31,6 +31,13 @@ export interface Sizes {
   /** Entries of the client whose balance is read, and how often it is. */
   readonly balanceEntries: number;
   readonly balanceReads: number;
+  /** Windows of each round of `window_push`; calls of `ingest_citus`. */
+  readonly windows: number;
+  readonly citusCalls: number;
+  /** Clients of `bloat`, `dashboards` and `alerts_100k`. */
+  readonly bloatClients: number;
+  readonly dashboardClients: number;
+  readonly alertClients: number;
 }
 
 const standard: Sizes = {
@@ -55,6 +62,11 @@ const standard: Sizes = {
   ledgerTransactions: 50_000,
   balanceEntries: 100_000,
   balanceReads: 1000,
+  windows: 20_000,
+  citusCalls: 100_000,
+  bloatClients: 500,
+  dashboardClients: 2000,
+  alertClients: 100_000,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -82,6 +94,11 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     ledgerTransactions: 5000,
     balanceEntries: 4000,
     balanceReads: 50,
+    windows: 2000,
+    citusCalls: 4000,
+    bloatClients: 10,
+    dashboardClients: 120,
+    alertClients: 200,
   },
   small: {
     ...standard,
