@@ -107,7 +107,9 @@ async function makeNode(
     "unix_socket_directories=",
     "shared_preload_libraries=citus",
     "wal_level=logical",
-    "max_prepared_transactions=200",
+    "max_prepared_transactions=600",
+    // A batch opens a connection for each shard of a worker for a moment.
+    "max_connections=300",
     "shared_buffers=64MB",
     // What a crash of the process leaves is in the system's memory: that is crash enough here.
     "fsync=off",
