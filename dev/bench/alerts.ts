@@ -41,8 +41,8 @@ async function roundOf(sql: Sql, clients: number): Promise<Round> {
     insert into public.usage_records
       (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
     select c.id, d::date, 'gpt-4o', k, 'AGENT', 400000, 1, 100
-    from public.clients c, generate_series(date '2026-06-01', date '2026-06-15', '1 day') d,
-      unnest(array['input_tokens', 'output_tokens', 'requests']) k`;
+    from public.clients c, generate_series(date '2026-06-08', date '2026-06-15', '1 day') d,
+      unnest(array['input_tokens', 'output_tokens']) k`;
   await sql`
     insert into public.client_budgets (client_id, amount_minor)
     select c.id, 1000000 from (select c.id, row_number() over (order by c.name) as n

@@ -62,7 +62,7 @@ const standard: Sizes = {
   ledgerTransactions: 50_000,
   balanceEntries: 100_000,
   balanceReads: 1000,
-  windows: 20_000,
+  windows: 10_000,
   citusCalls: 100_000,
   bloatClients: 500,
   dashboardClients: 2000,
