@@ -14,6 +14,7 @@ import { sizes } from "./sizes.ts";
 // npm run bench -- --write docs/performance.md   the figures into the document's table
 // npm run bench -- --plans docs/performance.md   only how hot queries are answered, into the document
 // npm run bench -- reconcile --invoices 1000     another number of invoices than 10,000
+// npm run bench -- close_month --clients 100000  another number of clients than 10,000
 // npm run bench -- --size small                  a fifth of the logs
 
 const { values, positionals } = parseArgs({
@@ -23,6 +24,7 @@ const { values, positionals } = parseArgs({
     quick: { type: "boolean" },
     size: { type: "string", default: "default" },
     invoices: { type: "string" },
+    clients: { type: "string" },
     json: { type: "string" },
     write: { type: "string" },
     plans: { type: "string" },
@@ -32,13 +34,13 @@ const { values, positionals } = parseArgs({
 const known = groups.flatMap(({ keys }) => keys);
 const size = values.quick ? "quick" : values.size;
 if (
-  values.help || !(Number(values.invoices ?? 1) > 0) ||
+  values.help || !(Number(values.invoices ?? 1) > 0) || !(Number(values.clients ?? 4) >= 4) ||
   (size !== "default" && size !== "quick" && size !== "small") ||
   positionals.some((key) => !known.includes(key))
 ) {
   console.error(
-    "usage: npm run bench -- [keys] [--quick | --size default|small] [--invoices N] [--json FILE] " +
-      `[--write DOCUMENT] [--plans DOCUMENT]\nkeys: ${known.join(", ")}`,
+    "usage: npm run bench -- [keys] [--quick | --size default|small] [--invoices N] [--clients N] " +
+      `[--json FILE] [--write DOCUMENT] [--plans DOCUMENT]\nkeys: ${known.join(", ")}`,
   );
   Deno.exit(values.help ? 0 : 2);
 }
@@ -54,6 +56,7 @@ const chosen = groups.filter(({ keys, onlyNamed }) =>
 const own = {
   ...sizes[size],
   ...(values.invoices === undefined ? {} : { reconciledInvoices: Number(values.invoices) }),
+  ...(values.clients === undefined ? {} : { closeClients: Number(values.clients) }),
 };
 const started = performance.now();
 const processor = cpus();
