@@ -80,7 +80,7 @@ create table log_plane.too_late (
 );
 
 -- A count of features or metadata; null for what is none: a text, a negative one, one of more than
--- 30 characters. What the billing plane would not bill is not summed here either.
+-- 30 characters. The billing plane would not bill it, so it is not summed here either.
 create function log_plane.count_of(value jsonb) returns numeric language sql immutable strict
 return case when jsonb_typeof(value) = 'number' and length(value::text) <= 30
   and value::text !~ '^-' then value::text::numeric end;

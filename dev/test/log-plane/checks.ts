@@ -1,9 +1,8 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import type { Sql } from "postgres";
-import { MONTH } from "./calls.ts";
 import { AFTER, differences } from "./plane.ts";
 
-/** What a plane pushes again changes nothing, and all windows are equal. */
+/** Windows that are pushed again change nothing, and all of them are equal. */
 export async function assertPushedOnce(plane: Sql, billing: Sql): Promise<void> {
   strictEqual(await differences(plane), "0");
   deepStrictEqual([...await plane`select * from log_plane.problems`], []);
@@ -127,7 +126,7 @@ async function documentOf(billing: Sql, way: string): Promise<string> {
     .replaceAll(`"${way}"`, '"WAY"');
 }
 
-/** What cannot be billed waits in quarantine with the same reasons, from raw rows and the plane. */
+/** Calls that cannot be billed wait in quarantine for the same reasons, raw or of the plane. */
 export async function assertQuarantinedAlike(billing: Sql): Promise<void> {
   const reasons = (way: string) =>
     billing`select q.reason, count(*)::integer as logs from billing.quarantined_logs q

@@ -35,7 +35,7 @@ async function persistently(act: () => Promise<unknown>): Promise<number> {
       await act();
       return failures;
     } catch (error) {
-      // What is wrong with the data is wrong the next time too.
+      // Data that is refused is refused the next time too.
       const isData = error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
       if (isData || performance.now() - since > PATIENCE) throw error;
       await setTimeout(50);

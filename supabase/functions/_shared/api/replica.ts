@@ -10,7 +10,7 @@ export function replicaFirst(replica: OpenSession, primary: OpenSession): OpenSe
     try {
       return await replica(caller, work);
     } catch {
-      // What is wrong with the request is wrong there too, and told from there.
+      // A request that is wrong is wrong there too, and told from there.
       return await primary(caller, work);
     }
   };
