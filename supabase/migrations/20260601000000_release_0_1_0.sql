@@ -22996,11 +22996,18 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
     ) r
     group by c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent
   ), gone as (
-    delete from billing.monthly_usage m
-    using changed c
-    where m.client_id = c.client_id and m.month = c.month and not exists (
-      select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-        = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
+    -- By their places, found by index: joined with what changed, all months of all would be read.
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_usage o
+        where o.client_id = c.client_id and o.month = c.month
+        offset 0
+      ) m
+      where not exists (
+        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
+          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
   )
   insert into billing.monthly_usage as m
     (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
@@ -23133,10 +23140,17 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ), revenue as materialized (
     select * from _billing.revenue_of(array(select c.client_id from changed c))
   ), gone as (
-    delete from billing.monthly_revenue m
-    using changed c
-    where m.client_id = c.client_id and not exists (select from revenue r
-      where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))
+    -- By their places, as of monthly_usage.
+    delete from billing.monthly_revenue d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_revenue o
+        where o.client_id = c.client_id
+        offset 0
+      ) m
+      where not exists (select from revenue r
+        where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))))
   )
   insert into billing.monthly_revenue as m (client_id, month, currency, net_minor)
   select r.client_id, r.month, r.currency, r.net_minor from revenue r

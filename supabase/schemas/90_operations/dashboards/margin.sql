@@ -96,10 +96,17 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   ), revenue as materialized (
     select * from _billing.revenue_of(array(select c.client_id from changed c))
   ), gone as (
-    delete from billing.monthly_revenue m
-    using changed c
-    where m.client_id = c.client_id and not exists (select from revenue r
-      where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))
+    -- By their places, as of monthly_usage.
+    delete from billing.monthly_revenue d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_revenue o
+        where o.client_id = c.client_id
+        offset 0
+      ) m
+      where not exists (select from revenue r
+        where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))))
   )
   insert into billing.monthly_revenue as m (client_id, month, currency, net_minor)
   select r.client_id, r.month, r.currency, r.net_minor from revenue r

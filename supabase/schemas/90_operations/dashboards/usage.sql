@@ -45,11 +45,18 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
     ) r
     group by c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent
   ), gone as (
-    delete from billing.monthly_usage m
-    using changed c
-    where m.client_id = c.client_id and m.month = c.month and not exists (
-      select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-        = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
+    -- By their places, found by index: joined with what changed, all months of all would be read.
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_usage o
+        where o.client_id = c.client_id and o.month = c.month
+        offset 0
+      ) m
+      where not exists (
+        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
+          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
   )
   insert into billing.monthly_usage as m
     (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
