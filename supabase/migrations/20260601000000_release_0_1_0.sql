@@ -22973,16 +22973,19 @@ grant select on billing.monthly_usage to service_role;
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+begin
+  -- A statement of its own: the other is planned for what has changed, not for all there is.
+  if everything then
+    insert into _billing.usage_changes (client_id, month)
+    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+    union
+    select m.client_id, m.month from billing.monthly_usage m;
+  end if;
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
   ), changed as materialized (
-    select t.client_id, t.month from taken t
-    union
-    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    where everything
-    union
-    select m.client_id, m.month from billing.monthly_usage m where everything
+    select distinct t.client_id, t.month from taken t
   ), summed as materialized (
     select c.client_id, c.month, r.model, r.metric, r.rate_class, r.agent,
       sum(r.quantity) as quantity,
@@ -23016,7 +23019,7 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
   on conflict (client_id, month, model, metric, rate_class, agent) do update set
     quantity = excluded.quantity, provider_cost = excluded.provider_cost
   where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
-$$;
+end $$;
 comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
 
@@ -23130,13 +23133,15 @@ comment on function _billing.revenue_of is
   'Invoiced less credited, net of tax, of some clients by month.';
 
 create function _billing.refresh_monthly_revenue(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if everything then
+    insert into _billing.revenue_changes (client_id) select c.id from public.clients c;
+  end if;
   with taken as (
     delete from _billing.revenue_changes t returning t.client_id
   ), changed as materialized (
-    select t.client_id from taken t
-    union
-    select c.id from public.clients c where everything
+    select distinct t.client_id from taken t
   ), revenue as materialized (
     select * from _billing.revenue_of(array(select c.client_id from changed c))
   ), gone as (
@@ -23156,7 +23161,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   select r.client_id, r.month, r.currency, r.net_minor from revenue r
   on conflict (client_id, month, currency) do update set net_minor = excluded.net_minor
   where m.net_minor <> excluded.net_minor;
-$$;
+end $$;
 comment on function _billing.refresh_monthly_revenue is
   'Computes anew the revenue of clients whose invoices have changed, or of all.';
 

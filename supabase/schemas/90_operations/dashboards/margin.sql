@@ -86,13 +86,15 @@ comment on function _billing.revenue_of is
   'Invoiced less credited, net of tax, of some clients by month.';
 
 create function _billing.refresh_monthly_revenue(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if everything then
+    insert into _billing.revenue_changes (client_id) select c.id from public.clients c;
+  end if;
   with taken as (
     delete from _billing.revenue_changes t returning t.client_id
   ), changed as materialized (
-    select t.client_id from taken t
-    union
-    select c.id from public.clients c where everything
+    select distinct t.client_id from taken t
   ), revenue as materialized (
     select * from _billing.revenue_of(array(select c.client_id from changed c))
   ), gone as (
@@ -112,7 +114,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
   select r.client_id, r.month, r.currency, r.net_minor from revenue r
   on conflict (client_id, month, currency) do update set net_minor = excluded.net_minor
   where m.net_minor <> excluded.net_minor;
-$$;
+end $$;
 comment on function _billing.refresh_monthly_revenue is
   'Computes anew the revenue of clients whose invoices have changed, or of all.';
 
