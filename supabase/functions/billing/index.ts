@@ -2,7 +2,6 @@ import { createAdminClient } from "@supabase/server/core";
 import { authenticate } from "../_shared/http/authenticate.ts";
 import { readLogOn } from "../_shared/api/read-log.ts";
 import { serve } from "../_shared/api/serve.ts";
-import { replicaFirst } from "../_shared/api/replica.ts";
 import { sessionsOn } from "../_shared/api/session.ts";
 import { openDatabase } from "../_shared/postgres/pool.ts";
 import { boundedFetch } from "../_shared/outbound/bounded-fetch.ts";
@@ -10,6 +9,7 @@ import { withRequest } from "../_shared/http/with-request.ts";
 import { databaseUrl, replicaUrl } from "../_shared/postgres/url.ts";
 import { INVOICE_BUCKET, linkSigner } from "../_shared/outbound/storage.ts";
 import { openStripe } from "../_shared/stripe/client.ts";
+import { replicaFirst } from "./api/replica.ts";
 import { billingEndpoints } from "./endpoints.ts";
 import { BillingEnvironment } from "./environment.ts";
 

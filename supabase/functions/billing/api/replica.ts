@@ -1,4 +1,4 @@
-import type { OpenSession } from "./session.ts";
+import type { OpenSession } from "../../_shared/api/session.ts";
 
 /**
  * Sessions on a replica, and on the database itself where the replica fails in any way: it is away,

@@ -1,11 +1,11 @@
 import { deepStrictEqual, rejects } from "node:assert/strict";
 import { z } from "zod";
 import type { Route } from "../../../../shared/api/route.ts";
-import type { Caller } from "../http/authenticate.ts";
-import { endpoint } from "./endpoint.ts";
+import type { Caller } from "../../_shared/http/authenticate.ts";
+import { endpoint } from "../../_shared/api/endpoint.ts";
 import { replicaFirst } from "./replica.ts";
-import { serve } from "./serve.ts";
-import type { OpenSession, Session } from "./session.ts";
+import { serve } from "../../_shared/api/serve.ts";
+import type { OpenSession, Session } from "../../_shared/api/session.ts";
 
 const caller: Caller = { actor: "service", name: "default", claims: null };
 
