@@ -1,12 +1,17 @@
 import { measureAdopt } from "./adopt.ts";
 import { startPlatform } from "../platform/platform.ts";
 import type { Platform } from "../platform/platform.ts";
+import { citusIsInstalled } from "../test/support/citus-cluster.ts";
+import { measureAlerts } from "./alerts.ts";
 import { measureBalanceRead } from "./balance.ts";
 import { measureBigLog } from "./big-log.ts";
+import { measureBloat } from "./bloat.ts";
+import { measureIngestCitus } from "./citus.ts";
 import { measureClose, measureGrowthLogs } from "./close.ts";
 import { measureCloseBeside } from "./close-beside.ts";
 import { measureCloseHosted } from "./close-hosted.ts";
 import { CONSOLE_KEYS, measureConsole } from "./console.ts";
+import { measureDashboards } from "./dashboards.ts";
 import { measureDocuments } from "./documents.ts";
 import type { Figure } from "./figure.ts";
 import { FLOOD_KEYS, measureFloods } from "./floods.ts";
@@ -21,6 +26,7 @@ import { measureRls } from "./rls.ts";
 import { measureRollup, measureRollupIdle } from "./rollup.ts";
 import type { Sizes } from "./sizes.ts";
 import { measureLiveSpend } from "./spend.ts";
+import { measureWindowPush } from "./windows.ts";
 import { addClients, addManyLogs, settle, withDatabase } from "./world.ts";
 
 /** Keys that are measured together, because they share a database. */
@@ -73,6 +79,30 @@ export const groups: readonly Group[] = [
     keys: ["balance_read"],
     measure: (sizes, tell) =>
       withDatabase(async (db) => tell(await measureBalanceRead(db.sql, sizes))),
+  },
+  {
+    keys: ["window_push"],
+    measure: (sizes, tell) =>
+      withDatabase(async (db) => tell(await measureWindowPush(db.sql, sizes))),
+  },
+  {
+    keys: ["ingest_citus"],
+    measure: async (sizes, tell) => {
+      if (await citusIsInstalled()) tell(await measureIngestCitus(sizes));
+      else console.log("ingest_citus    not measured: Citus is not installed here");
+    },
+  },
+  {
+    keys: ["bloat"],
+    measure: (sizes, tell) => withDatabase(async (db) => tell(await measureBloat(db.sql, sizes))),
+  },
+  {
+    keys: ["dashboards"],
+    measure: (sizes, tell) => withDatabase(async (db) => tell(await measureDashboards(db, sizes))),
+  },
+  {
+    keys: ["alerts_100k"],
+    measure: async (sizes, tell) => tell(await measureAlerts(sizes)),
   },
   {
     keys: ["close_beside"],

@@ -75,7 +75,7 @@ export async function measureIngestHttp(
       floor: "the same batches straight into billing.ingest_usage",
       value: measured.floor / measured.ours,
       unit: "×",
-      target: { atLeast: 0.5 },
+      target: { atLeast: 0.55 },
       also: [
         { what: "under 1 s of CPU a request", holds: cpu < 1 },
         { what: "memory under 150 MB", holds: memory < 150 },

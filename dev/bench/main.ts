@@ -14,7 +14,7 @@ import { sizes } from "./sizes.ts";
 // npm run bench -- --write docs/performance.md   the figures into the document's table
 // npm run bench -- --plans docs/performance.md   only how hot queries are answered, into the document
 // npm run bench -- reconcile --invoices 1000     another number of invoices than 10,000
-// npm run bench -- close_beside --clients 100000 another number of clients than 10,000
+// npm run bench -- close_month --clients 100000  another number of clients than 10,000
 // npm run bench -- --size small                  a fifth of the logs
 
 const { values, positionals } = parseArgs({
@@ -34,7 +34,7 @@ const { values, positionals } = parseArgs({
 const known = groups.flatMap(({ keys }) => keys);
 const size = values.quick ? "quick" : values.size;
 if (
-  values.help || !(Number(values.invoices ?? 1) > 0) || !(Number(values.clients ?? 1) > 0) ||
+  values.help || !(Number(values.invoices ?? 1) > 0) || !(Number(values.clients ?? 4) >= 4) ||
   (size !== "default" && size !== "quick" && size !== "small") ||
   positionals.some((key) => !known.includes(key))
 ) {

@@ -20,7 +20,7 @@ export async function measureRollup(db: BenchDatabase, sizes: Sizes): Promise<Fi
     floor: "insert … select … group by of the same rows by the same keys",
     value: measured.floor / measured.ours,
     unit: "×",
-    target: { atLeast: 0.75 },
+    target: { atLeast: 0.8 },
     detail: `${perSecond(sizes.rollupRows, measured.ours)} of ` +
       `${perSecond(sizes.rollupRows, measured.floor)}, ${whole(sizes.rollupRows)} new rows`,
   }];

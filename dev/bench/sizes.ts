@@ -37,6 +37,13 @@ export interface Sizes {
   readonly consoleRecords: number;
   readonly consoleClients: number;
   readonly consoleRounds: number;
+  /** Windows of each round of `window_push`; calls of `ingest_citus`. */
+  readonly windows: number;
+  readonly citusCalls: number;
+  /** Clients of `bloat`, `dashboards` and `alerts_100k`. */
+  readonly bloatClients: number;
+  readonly dashboardClients: number;
+  readonly alertClients: number;
 }
 
 const standard: Sizes = {
@@ -65,6 +72,11 @@ const standard: Sizes = {
   consoleRecords: 1_000_000,
   consoleClients: 200,
   consoleRounds: 20,
+  windows: 10_000,
+  citusCalls: 100_000,
+  bloatClients: 500,
+  dashboardClients: 2000,
+  alertClients: 100_000,
 };
 
 /** `quick` takes less than a minute on two cores; `small` is for machines without room for 25 million rows. */
@@ -96,6 +108,11 @@ export const sizes: Readonly<Record<"default" | "quick" | "small", Sizes>> = {
     consoleRecords: 10_000,
     consoleClients: 20,
     consoleRounds: 2,
+    windows: 2000,
+    citusCalls: 4000,
+    bloatClients: 10,
+    dashboardClients: 120,
+    alertClients: 200,
   },
   small: {
     ...standard,

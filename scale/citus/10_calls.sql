@@ -41,6 +41,8 @@ create table log_plane.calls (
   -- Calls of another shape are counted in another way: their sums are kept apart.
   shape text not null,
   features jsonb not null,
+  -- A call may stand for many already (ADR 40).
+  calls bigint not null check (calls between 1 and 1000000000),
   input_tokens bigint not null check (input_tokens >= 0),
   output_tokens bigint not null check (output_tokens >= 0),
   web_searches bigint not null check (web_searches >= 0),
@@ -51,6 +53,8 @@ create table log_plane.calls (
   output_cost numeric(10, 6) not null,
   feature_cost numeric(10, 6) not null,
   total_cost numeric(10, 6) not null,
+  -- A sum with one NaN in it is none.
+  check (greatest(input_cost, output_cost, feature_cost, total_cost) <> 'NaN'),
   primary key (bucket, id)
 );
 create index calls_window_start on log_plane.calls (window_start);
@@ -75,19 +79,54 @@ create table log_plane.too_late (
   received_at timestamptz not null default now()
 );
 
+-- A count of features or metadata; null for what is none: a text, a negative one, one of more than
+-- 30 characters. The billing plane would not bill it, so it is not summed here either.
+create function log_plane.count_of(value jsonb) returns numeric language sql immutable strict
+return case when jsonb_typeof(value) = 'number' and length(value::text) <= 30
+  and value::text !~ '^-' then value::text::numeric end;
+
+-- The same of what is stored as a bigint.
+create function log_plane.whole_count_of(value jsonb) returns bigint language sql immutable strict
+return case when jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]{1,18}$'
+  then value::text::bigint end;
+
+-- Whether features can be summed, value by value.
+create function log_plane.are_counts(features jsonb) returns boolean language sql immutable
+return jsonb_typeof(features) = 'object' and not exists (
+  select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) f
+  where log_plane.count_of(f.value) is null);
+
+-- Whether the counts of metadata can be summed: absent, or whole.
+create function log_plane.are_whole(metadata jsonb) returns boolean language sql immutable
+return not exists (select from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'
+    ::text[]) k where metadata -> k <> 'null' and log_plane.whole_count_of(metadata -> k) is null);
+
+-- Of a call that stays by itself its id, which is longer than other shapes.
+create function log_plane.is_single(shape text) returns boolean language sql immutable
+return length(shape) = 36;
+
 -- What may not be summed with other calls: as shared/client/call-windows.ts has it. Inputs that a
--- provider may charge as long stay single; parts that exceed what they may be part of stay apart.
-create function log_plane.shape_of(id uuid, input bigint, output bigint, cache_read bigint,
-  cache_write bigint, reasoning bigint, features jsonb)
+-- provider may charge as long stay single, and so does what is no count; parts that exceed what
+-- they may be part of stay apart. So do calls with other features: what is wrong with a name, or
+-- with the number of names, is wrong with calls that have them, and with no other.
+create function log_plane.shape_of(id uuid, input bigint, output bigint, metadata jsonb,
+  features jsonb)
 returns text language sql immutable as $$
-  select case when input + coalesce(cache_read, 0) + coalesce(cache_write, 0) + (
-      select coalesce(sum(f.value::text::numeric), 0) from jsonb_each(features) f
-      where f.key like '%\_tokens') > 100000
+  select case
+    when not log_plane.are_counts(features) or not log_plane.are_whole(metadata)
+      or input + coalesce(c.read, 0) + coalesce(c.write, 0) + (
+        select coalesce(sum(log_plane.count_of(f.value)), 0) from jsonb_each(features) f
+        where f.key like '%\_tokens') > 100000
     then id::text
-    else concat(cache_read is not null, cache_write is not null, reasoning is not null,
-      coalesce(cache_read, 0) + coalesce(cache_write, 0) + coalesce(reasoning, 0) > 0,
-      coalesce(cache_read, 0) > input, coalesce(cache_read, 0) + coalesce(cache_write, 0) > input,
-      coalesce(reasoning, 0) > output) end;
+    else concat(c.read is not null, c.write is not null, c.reasoning is not null,
+      coalesce(c.read, 0) + coalesce(c.write, 0) + coalesce(c.reasoning, 0) > 0,
+      coalesce(c.read, 0) > input, coalesce(c.read, 0) + coalesce(c.write, 0) > input,
+      coalesce(c.reasoning, 0) > output, case when features <> '{}' then (
+        select left(md5(jsonb_agg(f.key order by f.key)::text), 12)
+        from jsonb_each(features) f) end) end
+  from (select log_plane.whole_count_of(metadata -> 'cache_read_tokens') as read,
+    log_plane.whole_count_of(metadata -> 'cache_write_tokens') as write,
+    log_plane.whole_count_of(metadata -> 'reasoning_tokens') as reasoning) c;
 $$;
 
 -- Stores calls (objects with the columns of agent_usage_logs), each id once; returns how many were
@@ -110,20 +149,30 @@ begin
   select log_plane.bucket_of(c.id), c.id,
     date_bin(s.window_length, c."timestamp", '2000-01-01 00:00+00'), c."timestamp", c.agent,
     c.model, c.endpoint, c.client_id, (
-      select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(c.metadata) m
-      where m.key = any (s.kept_metadata)),
-    log_plane.shape_of(c.id, coalesce(c.input_tokens, 0), coalesce(c.output_tokens, 0),
-      (c.metadata ->> 'cache_read_tokens')::bigint, (c.metadata ->> 'cache_write_tokens')::bigint,
-      (c.metadata ->> 'reasoning_tokens')::bigint, coalesce(c.other_features, '{}')),
-    coalesce(c.other_features, '{}'), coalesce(c.input_tokens, 0), coalesce(c.output_tokens, 0),
-    coalesce(c.web_searches, 0), (c.metadata ->> 'cache_read_tokens')::bigint,
-    (c.metadata ->> 'cache_write_tokens')::bigint, (c.metadata ->> 'reasoning_tokens')::bigint,
-    coalesce(c.input_cost, 0), coalesce(c.output_cost, 0), coalesce(c.feature_cost, 0),
-    coalesce(c.total_cost, 0)
+      select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(x.metadata) m
+      -- Counts that are none stay as they are: the billing plane says what is wrong with them.
+      where m.key = any (s.kept_metadata) or m.key in ('cache_read_tokens', 'cache_write_tokens',
+        'reasoning_tokens') and not log_plane.are_whole(x.metadata)),
+    log_plane.shape_of(c.id, coalesce(c.input_tokens, 0), coalesce(c.output_tokens, 0), x.metadata,
+      coalesce(c.other_features, '{}')),
+    coalesce(c.other_features, '{}'), coalesce(c.calls, 1), coalesce(c.input_tokens, 0),
+    coalesce(c.output_tokens, 0), coalesce(c.web_searches, 0), x.cache_read, x.cache_write,
+    x.reasoning, coalesce(c.input_cost, 0), coalesce(c.output_cost, 0),
+    coalesce(c.feature_cost, 0), coalesce(c.total_cost, 0)
   from jsonb_to_recordset(given) c(id uuid, "timestamp" timestamptz, agent text, model text,
     endpoint text, client_id uuid, metadata jsonb, other_features jsonb, input_tokens bigint,
-    output_tokens bigint, web_searches bigint, input_cost numeric, output_cost numeric,
-    feature_cost numeric, total_cost numeric)
+    output_tokens bigint, web_searches bigint, calls bigint, input_cost numeric,
+    output_cost numeric, feature_cost numeric, total_cost numeric)
+  cross join lateral (select m.metadata,
+      case when w.whole then log_plane.whole_count_of(m.metadata -> 'cache_read_tokens') end
+        as cache_read,
+      case when w.whole then log_plane.whole_count_of(m.metadata -> 'cache_write_tokens') end
+        as cache_write,
+      case when w.whole then log_plane.whole_count_of(m.metadata -> 'reasoning_tokens') end
+        as reasoning
+    from (select case jsonb_typeof(c.metadata) when 'object' then c.metadata else '{}' end
+      as metadata) m
+    cross join lateral (select log_plane.are_whole(m.metadata) as whole) w) x
   where c."timestamp" >= s.kept_from
   on conflict (bucket, id) do nothing;
   get diagnostics stored = row_count;

@@ -32,7 +32,8 @@ begin
   return query
   with parts as materialized (
     select c.window_start, c.agent, c.model, c.endpoint, c.client_id, c.metadata, c.shape,
-      c.features, count(*) as calls, sum(c.input_tokens) as input_tokens,
+      c.features, count(*) as logs, sum(c.calls) as calls,
+      sum(c.input_tokens) as input_tokens,
       sum(c.output_tokens) as output_tokens, sum(c.web_searches) as web_searches,
       sum(c.cache_read_tokens) as cache_read_tokens,
       sum(c.cache_write_tokens) as cache_write_tokens,
@@ -47,8 +48,10 @@ begin
     select f.window_start, f.agent, f.model, f.endpoint, f.client_id, f.metadata, f.shape,
       jsonb_object_agg(f.name, f.amount) as features
     from (select p.window_start, p.agent, p.model, p.endpoint, p.client_id, p.metadata, p.shape,
-        e.key as name, sum(e.value::text::numeric * p.calls) as amount
-      from parts p cross join lateral jsonb_each(p.features) e
+        e.key as name, sum(e.value::text::numeric * p.logs) as amount
+      from parts p cross join lateral jsonb_each(
+        -- Of a call by itself they stay as they are, whatever they are.
+        case when log_plane.is_single(p.shape) then '{}' else p.features end) e
       group by 1, 2, 3, 4, 5, 6, 7, 8) f
     group by 1, 2, 3, 4, 5, 6, 7
   )
@@ -58,7 +61,8 @@ begin
       'output_tokens', sum(p.output_tokens), 'web_searches', sum(p.web_searches),
       'input_cost', sum(p.input_cost), 'output_cost', sum(p.output_cost),
       'feature_cost', sum(p.feature_cost), 'total_cost', sum(p.total_cost),
-      'other_features', coalesce(f.features, '{}'),
+      'other_features', case when log_plane.is_single(p.shape)
+        then (array_agg(p.features))[1] else coalesce(f.features, '{}') end,
       'metadata', jsonb_strip_nulls(jsonb_build_object(
         'cache_read_tokens', sum(p.cache_read_tokens),
         'cache_write_tokens', sum(p.cache_write_tokens),

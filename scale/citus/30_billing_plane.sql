@@ -64,6 +64,11 @@ begin
   end loop;
 end $$;
 
+-- What a value adds to a checksum: what is no number, or too long for one, adds nothing.
+create function log_plane.number_of(value jsonb) returns numeric language sql immutable strict
+return case when jsonb_typeof(value) = 'number' and length(ltrim(value::text, '-')) <= 30
+  then value::text::numeric end;
+
 -- Compares windows with the billing plane, summed from the raw calls once more: the checksum of
 -- billing.compare_windows. Returns how many windows differ. Windows are known to be equal as far as
 -- comparisons follow on each other: one that begins later says nothing of the windows before it.
@@ -93,12 +98,12 @@ begin
     sum(coalesce(('x' || right(w.log_id::text, 7))::bit(28)::bigint, 1) * (
       (u.sums ->> 'calls')::numeric + 3 * (u.sums ->> 'input_tokens')::numeric
       + 5 * (u.sums ->> 'output_tokens')::numeric + 7 * (u.sums ->> 'web_searches')::numeric
-      + 11 * (select coalesce(sum(m.value::text::numeric), 0)
-        from jsonb_each(u.sums -> 'metadata') m)
-      + 13 * (select coalesce(sum(f.value::text::numeric), 0)
-        from jsonb_each(u.sums -> 'other_features') f
-        -- What is longer is counted nowhere.
-        where length(ltrim(f.value::text, '-')) <= 30)
+      + 11 * (select coalesce(sum(log_plane.number_of(m.value)), 0)
+        from jsonb_each(u.metadata || (u.sums -> 'metadata')) m
+        where m.key in ('cache_read_tokens', 'cache_write_tokens', 'reasoning_tokens'))
+      + 13 * (select coalesce(sum(log_plane.number_of(f.value)), 0)
+        from jsonb_each(case jsonb_typeof(u.sums -> 'other_features') when 'object'
+          then u.sums -> 'other_features' else '{}' end) f)
       + 1000000 * (17 * (u.sums ->> 'input_cost')::numeric
         + 19 * (u.sums ->> 'output_cost')::numeric + 23 * (u.sums ->> 'feature_cost')::numeric
         + 29 * (u.sums ->> 'total_cost')::numeric))) as checksum

@@ -270,6 +270,7 @@ export const reconcile = {
   ...staffRoute,
   id: "reconcile",
   method: "GET",
+  mayLag: true,
   path: "/billing/reconciliation",
   summary: "Differences between logs and usage records over client-local days, both included",
   query: z.strictObject({ start: Day, end: Day }),

@@ -25,7 +25,14 @@ export const Payout = z.strictObject({
 /** Lines of one file. */
 const MOST_PAYOUT_LINES = 20_000;
 
-const base = { params: nothing, body: nothing, access: STAFF, method: "GET", status: 200 } as const;
+const base = {
+  params: nothing,
+  body: nothing,
+  access: STAFF,
+  method: "GET",
+  mayLag: true,
+  status: 200,
+} as const;
 
 export const listPayouts = {
   ...base,

@@ -34,6 +34,8 @@ export interface Route<
   readonly answer: Answer;
   /** Whether a POST changes nothing: reads by operators are on record. */
   readonly readsOnly?: boolean;
+  /** Whether the answer of a GET may be some seconds old, so that a replica may give it. */
+  readonly mayLag?: boolean;
   /**
    * Whether the answer opens something without credentials, so that no cache may keep it: nor do we,
    * so of a POST it is told once, and no Idempotency-Key is taken.

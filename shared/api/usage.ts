@@ -48,6 +48,7 @@ const ClientUsage = pageOf(UsageRow).extend({ start: z.string(), end: z.string()
 export const clientUsage = {
   id: "clientUsage",
   method: "GET",
+  mayLag: true,
   path: "/billing/clients/{client_id}/usage",
   summary: "A client's usage by day, agent, model or metric; the running period's without days",
   access: READERS,
@@ -67,6 +68,7 @@ export const clientUsage = {
 export const allUsage = {
   id: "allUsage",
   method: "GET",
+  mayLag: true,
   path: "/billing/usage",
   summary: "Usage of all clients; source=logs sums the logs themselves, counted or not",
   access: STAFF,
@@ -287,6 +289,7 @@ export const correctCall = {
 export const listCalls = {
   id: "listCalls",
   method: "GET",
+  mayLag: true,
   path: "/billing/clients/{client_id}/calls",
   summary: "The calls of an agent on a client-local day, in the order of their times",
   access: READERS,

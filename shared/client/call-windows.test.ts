@@ -103,6 +103,21 @@ Deno.test("calls that are sums themselves are summed by what they stand for", ()
   assert.deepEqual(numbers(summed([{ ...CALL, calls: 7 }, CALL])), [[8, 20]]);
 });
 
+Deno.test("a feature that is not taken takes no other call with it", () => {
+  const named: LoggedCall = { ...CALL, other_features: { requests: 7 } };
+  const plain: LoggedCall = { ...CALL, other_features: { pages: 1 } };
+  const sent = summed([CALL, named, plain, CALL, named, plain]);
+  assert.deepEqual(numbers(sent), [[2, 20], [2, 20], [2, 20]]);
+  assert.deepEqual(sent.map((row) => row.other_features), [{}, { requests: 14 }, { pages: 2 }]);
+});
+
+Deno.test("a call that no row can hold goes as it is", () => {
+  const features = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`f${n}`, 1]));
+  const many: LoggedCall = { ...CALL, other_features: features };
+  const dear: LoggedCall = { ...CALL, total_cost: 9999.5 };
+  assert.deepEqual(summed([many, CALL, dear]), [many, ...summed([CALL]), dear]);
+});
+
 Deno.test("a window that could span two days is refused", () => {
   for (const milliseconds of [0, -1, 70_000, 3_600_000]) {
     assert.throws(() => callWindows({ milliseconds }), RangeError);

@@ -75,10 +75,13 @@ export function callWindows({ milliseconds, keep = [] }: WindowOptions): CallWin
         call.client_id,
         metadata,
         shapeOf(amounts),
+        // A name that is not taken, or too many of them, are wrong with these calls alone.
+        Object.keys(call.other_features ?? {}).toSorted(),
       ]);
       const row = rows.get(key);
       if (row !== undefined && addTo(row, call, amounts)) return ready;
       if (row !== undefined) ready.push(asCall(row));
+      rows.delete(key);
       const fresh: Row = {
         first: { ...call, timestamp: at.toISOString() },
         kept: metadata,
@@ -86,7 +89,7 @@ export function callWindows({ milliseconds, keep = [] }: WindowOptions): CallWin
         sums: new Map(),
         features: new Map(),
       };
-      addTo(fresh, call, amounts);
+      if (!addTo(fresh, call, amounts)) return [...ready, call];
       rows.set(key, fresh);
       return ready;
     },

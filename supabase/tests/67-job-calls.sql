@@ -1,6 +1,6 @@
 -- A job that calls a function over HTTP is as well as the answer was.
 begin;
-select plan(23);
+select plan(25);
 
 create function pg_temp.warning(job text, at timestamptz default now()) returns text
 language sql as $$
@@ -39,7 +39,10 @@ select results_eq($$
 select billing.watch_jobs(now());
 select is(pg_temp.warning('billing-deliver'), null, 'while no answer is due all is well');
 
+select is(_billing.answer_problem(204, '', null), null, 'nothing is wrong with an answer of 2xx');
 select pg_temp.answer('billing-deliver', 401, E'{"title":\n"Not allowed"}');
+select is(pg_temp.warning('billing-deliver'),
+  'the last call was answered 401: {"title": "Not allowed"}', 'an answer shows before it is noted');
 select is(billing.watch_jobs(now()), 1::bigint, 'a wrong key is told to operators');
 select is(pg_temp.warning('billing-deliver'),
   'the last call was answered 401: {"title": "Not allowed"}', 'billing.jobs says so');

@@ -2,6 +2,7 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import { z } from "zod";
 import { openBrowser } from "../../console/browser.ts";
 import { runCommand } from "../runner/command.ts";
+import { citusIsInstalled } from "../support/citus-cluster.ts";
 import { platform } from "../support/platform-env.ts";
 
 const reportSchema = z.object({
@@ -23,14 +24,18 @@ if (platform.engine === "embedded") {
       ok(success, output);
       const { figures } = reportSchema.parse(JSON.parse(await Deno.readTextFile(json)));
       deepStrictEqual(figures.map(({ key }) => key).sort(), [
+        "alerts_100k",
         "balance_read",
+        "bloat",
         "close_beside",
         "close_month",
         ...hasBrowser ? ["console_load", "console_paint", "console_request"] : [],
+        "dashboards",
         "freshness",
         "function_memory",
         "growth_clients",
         "growth_logs",
+        ...(await citusIsInstalled() ? ["ingest_citus"] : []),
         "ingest_http",
         "ingest_sql",
         "ledger_post",
@@ -43,6 +48,7 @@ if (platform.engine === "embedded") {
         "rollup",
         "rollup_idle",
         "webhook",
+        "window_push",
       ]);
       for (const { key, value } of figures) ok(Number.isFinite(value) && value > 0, key);
       // What does not depend on how busy the machine is.

@@ -1,8 +1,7 @@
-import { platform } from "../support/platform-env.ts";
+import { startPlatform } from "../../platform/platform.ts";
+import { liveMonth } from "../log-plane/month.ts";
 import { citusIsInstalled, withCitusCluster } from "../support/citus-cluster.ts";
-import { withDatabaseCopies } from "../support/database-copies.ts";
-import { liveMonth } from "../support/log-plane-month.ts";
-import postgres from "postgres";
+import { platform as shared } from "../support/platform-env.ts";
 
 const installed = await citusIsInstalled();
 
@@ -10,16 +9,14 @@ Deno.test({
   name: "raw rows, windows of a logger and a log plane on Citus bill one month alike" +
     (installed ? "" : " (Citus is not installed here)"),
   ignore: !installed,
-  fn: () =>
-    withDatabaseCopies(platform.engine, (copy) =>
-      copy(async (url) => {
-        const billing = postgres(url, { max: 1, onnotice: () => {} });
-        try {
-          await withCitusCluster((cluster) =>
-            liveMonth({ billing, billingUrl: url, cluster, calls: 1500 })
-          );
-        } finally {
-          await billing.end();
-        }
-      })),
+  fn: async () => {
+    const platform = await startPlatform({ engine: shared.engine });
+    try {
+      await withCitusCluster((cluster) =>
+        liveMonth({ platform, cluster, calls: 1500, batch: 250 })
+      );
+    } finally {
+      await platform.stop();
+    }
+  },
 });

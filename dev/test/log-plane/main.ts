@@ -1,8 +1,7 @@
 import { parseArgs } from "node:util";
-import postgres from "postgres";
+import { startPlatform } from "../../platform/platform.ts";
 import { citusIsInstalled, withCitusCluster } from "../support/citus-cluster.ts";
-import { withDatabaseCopies } from "../support/database-copies.ts";
-import { liveMonth } from "../support/log-plane-month.ts";
+import { liveMonth } from "./month.ts";
 
 // npm run log-plane                      200,000 calls as rows, as windows, through Citus
 // npm run log-plane -- --calls 5000000 --engine debian
@@ -27,15 +26,12 @@ if (!await citusIsInstalled()) {
 const start = performance.now();
 const tell = (what: string) =>
   console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(7)} s  ${what}`);
-await withDatabaseCopies(engine, (copy) =>
-  copy(async (url) => {
-    const billing = postgres(url, { max: 1, onnotice: () => {} });
-    try {
-      await withCitusCluster((cluster) =>
-        liveMonth({ billing, billingUrl: url, cluster, calls, tell })
-      );
-    } finally {
-      await billing.end();
-    }
-  }));
-tell("identical usage and invoices, no discrepancies");
+const platform = await startPlatform({ engine });
+try {
+  await withCitusCluster((cluster) =>
+    liveMonth({ platform, cluster, calls, batch: calls < 100_000 ? 250 : 5000, tell })
+  );
+} finally {
+  await platform.stop();
+}
+tell("identical usage, invoices, lines and documents, no discrepancies");

@@ -56,6 +56,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "price-sync",
     "recharges",
     "reminders-alerts",
+    "replica",
     "stripe-carried",
     "stripe-dance",
     "stripe-dashboard",

@@ -14,11 +14,11 @@ export async function citusIsInstalled(): Promise<boolean> {
   return await Deno.stat(`${ROOT}/lib/citus.so`).then(() => true, () => false);
 }
 
-/** A coordinator and two workers with the files of scale/citus. */
+/** A coordinator and its workers with the files of scale/citus. */
 export interface CitusCluster {
   /** Of the coordinator, as superuser. */
   readonly url: string;
-  readonly workerPorts: readonly [number, number];
+  readonly workerPorts: readonly number[];
   /** Ends a worker as a crash would, and starts it again on what its disk has. */
   crashWorker(index: 0 | 1): Promise<void>;
 }
@@ -29,8 +29,11 @@ interface Node {
   end(signal: Deno.Signal): Promise<void>;
 }
 
-/** Starts a cluster, installs the log plane, and ends it afterwards. */
-export async function withCitusCluster(use: (cluster: CitusCluster) => Promise<void>) {
+/** Starts a cluster of two workers, or one, installs the log plane, and ends it afterwards. */
+export async function withCitusCluster(
+  use: (cluster: CitusCluster) => Promise<void>,
+  workerCount: 1 | 2 = 2,
+) {
   const guard = startGuard();
   const directory = await Deno.makeTempDir({ prefix: "leveredge-citus-" });
   await guard.watchDirectory(directory);
@@ -45,14 +48,15 @@ export async function withCitusCluster(use: (cluster: CitusCluster) => Promise<v
       return node;
     };
     const coordinator = await newNode("coordinator");
-    const workers = [await newNode("first"), await newNode("second")] as const;
+    const workers: Node[] = [];
+    for (const name of ["first", "second"].slice(0, workerCount)) workers.push(await newNode(name));
     await addWorkers(coordinator, workers);
     await use({
       url: urlOf(coordinator),
-      workerPorts: [workers[0].port, workers[1].port],
+      workerPorts: workers.map(({ port }) => port),
       crashWorker: async (index) => {
-        await workers[index].end("SIGKILL");
-        await workers[index].start();
+        await workers[index]?.end("SIGKILL");
+        await workers[index]?.start();
       },
     });
   } finally {
@@ -103,7 +107,9 @@ async function makeNode(
     "unix_socket_directories=",
     "shared_preload_libraries=citus",
     "wal_level=logical",
-    "max_prepared_transactions=200",
+    "max_prepared_transactions=600",
+    // A batch opens a connection for each shard of a worker for a moment.
+    "max_connections=300",
     "shared_buffers=64MB",
     // What a crash of the process leaves is in the system's memory: that is crash enough here.
     "fsync=off",

@@ -24,6 +24,9 @@ export async function withDatabaseCopies<T>(
       return await use(async (work) => {
         copies += 1;
         const database = `copy_${copies}`;
+        // The launcher of pg_cron has a session there, and comes back a second later.
+        await admin`select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = 'postgres' and backend_type like 'pg_cron%'`;
         await admin`create database ${admin(database)} template postgres owner postgres`;
         try {
           return await work(new URL(`/${database}`, server.databaseUrl).href);

@@ -156,6 +156,7 @@ export const PINS: readonly Pin[] = [
     setting: "plan_cache_mode=force_generic_plan",
     why: "asked of one client all day: planning takes longer than reading (ADR 18)",
     functions: [
+      "_billing.current_target",
       "_billing.expired_credit_to_use",
       "_billing.line_labels",
       "_billing.rate_charges",

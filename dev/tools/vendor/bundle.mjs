@@ -6,7 +6,7 @@
  * Deflate comes from fflate: the runtime's zlib promises no particular output from one version to the
  * next, and the same invoice must be the same bytes everywhere.
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const target = new URL(
@@ -22,22 +22,42 @@ const replacements = {
     const deflateSync = (bytes) => Buffer.from(zlibSync(bytes, { level: 6 }));
     export { deflateSync };
     export default { deflateSync };`,
-  // Reading a font's tables costs more than setting an invoice: once per process is enough. A glyph
-  // is kept with the characters that it was first asked for, with none where it was a part of another
-  // (e of é): it gets those of each text, else a file would depend on what was printed before it,
-  // and letters of it could not be copied.
+  // Reading a font's tables costs more than setting an invoice, and shaping its words a third of it:
+  // fonts are parsed once per process, and words shaped once while they are kept. A glyph is kept
+  // with the characters that it was first asked for, with none where it was a part of another (e of
+  // é): it gets those of each text, else a file would depend on what was printed before it, and
+  // letters of it could not be copied. A word that is kept gives them again, in the same order.
   fontkit: `import { create as parse } from "./node_modules/fontkit/dist/module.mjs";
+    const MOST_WORDS = 5000;
     const fonts = new WeakMap();
     export function create(bytes) {
-      if (!fonts.has(bytes)) fonts.set(bytes, withCharacters(parse(bytes)));
+      if (!fonts.has(bytes)) fonts.set(bytes, withWords(parse(bytes)));
       return fonts.get(bytes);
     }
-    function withCharacters(font) {
-      const kept = font.getGlyph.bind(font);
+    function withWords(font) {
+      const getGlyph = font.getGlyph.bind(font);
+      let asked = [];
       font.getGlyph = (id, characters = []) => {
-        const glyph = kept(id, characters);
-        if (characters.length > 0) glyph.codePoints = characters;
+        const glyph = getGlyph(id, characters);
+        if (characters.length > 0) {
+          glyph.codePoints = characters;
+          asked.push([glyph, characters]);
+        }
         return glyph;
+      };
+      const words = new Map();
+      font.keep = (text, features, shape) => {
+        const key = features ? JSON.stringify(features) + text : text;
+        const known = words.get(key);
+        if (known !== undefined) {
+          for (const [glyph, characters] of known.asked) glyph.codePoints = characters;
+          return known.run;
+        }
+        asked = [];
+        const word = { run: shape(), asked };
+        if (words.size >= MOST_WORDS) words.clear();
+        words.set(key, word);
+        return word.run;
       };
       return font;
     }`,
@@ -50,6 +70,55 @@ const replacements = {
   xmldoc: `export const XmlDocument = class {}`,
   "brotli/decompress.js": `export default () => { throw new Error("WOFF2 is left out"); }`,
   "svg-to-pdfkit": `export default () => { throw new Error("SVG is left out"); }`,
+};
+
+/**
+ * What pdfkit does otherwise here. Words are kept with their font, not with each document. Text of a
+ * page is joined before it is made bytes of: an invoice writes thousands of short ones.
+ */
+const edits = [[
+  `  layoutRun(text, features) {
+    const run = this.font.layout(text, features);`,
+  `  layoutRun(text, features) {
+    return this.font.keep(text, features, () => this.shapeRun(text, features));
+  }
+  shapeRun(text, features) {
+    const run = this.font.layout(text, features);`,
+], [
+  `      chunk = Buffer.from(chunk + '\\n', 'binary');
+    }
+    this.uncompressedLength`,
+  `      chunk = chunk + '\\n';
+    }
+    this.uncompressedLength`,
+], [
+  `    this.buffer.push(chunk);
+    this.data.Length`,
+  `    const last = this.buffer.length - 1;
+    if (typeof chunk === 'string' && typeof this.buffer[last] === 'string') {
+      this.buffer[last] += chunk;
+    } else this.buffer.push(chunk);
+    this.data.Length`,
+], [
+  `      this.buffer = Buffer.concat(this.buffer);
+      if (this.compress)`,
+  `      this.buffer = Buffer.concat(this.buffer.map((chunk) =>
+        typeof chunk === 'string' ? Buffer.from(chunk, 'binary') : chunk));
+      if (this.compress)`,
+]];
+
+const editPdfkit = {
+  name: "edit-pdfkit",
+  setup(bundle) {
+    bundle.onLoad({ filter: /pdfkit\.es\.js$/ }, async ({ path }) => {
+      let contents = await readFile(path, "utf8");
+      for (const [from, to] of edits) {
+        if (contents.split(from).length !== 2) throw new Error(`pdfkit has changed: ${from}`);
+        contents = contents.replace(from, () => to);
+      }
+      return { contents, loader: "js" };
+    });
+  },
 };
 
 const leaveOut = {
@@ -87,7 +156,7 @@ const { outputFiles, metafile } = await build({
   define: { __dirname: '""', global: "globalThis" },
   inject: ["buffer-inject.js"],
   alias: { pdfkit: "./node_modules/pdfkit/js/pdfkit.es.js" },
-  plugins: [leaveOut],
+  plugins: [leaveOut, editPdfkit],
 });
 
 const header = `// deno-fmt-ignore-file

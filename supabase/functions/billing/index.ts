@@ -6,9 +6,10 @@ import { sessionsOn } from "../_shared/api/session.ts";
 import { openDatabase } from "../_shared/postgres/pool.ts";
 import { boundedFetch } from "../_shared/outbound/bounded-fetch.ts";
 import { withRequest } from "../_shared/http/with-request.ts";
-import { databaseUrl } from "../_shared/postgres/url.ts";
+import { databaseUrl, replicaUrl } from "../_shared/postgres/url.ts";
 import { INVOICE_BUCKET, linkSigner } from "../_shared/outbound/storage.ts";
 import { openStripe } from "../_shared/stripe/client.ts";
+import { replicaFirst } from "./api/replica.ts";
 import { billingEndpoints } from "./endpoints.ts";
 import { BillingEnvironment } from "./environment.ts";
 
@@ -23,12 +24,17 @@ const endpoints = billingEndpoints(linkSigner(client, INVOICE_BUCKET), {
 });
 const pool = openDatabase(databaseUrl());
 const openSession = sessionsOn(pool);
+const replica = replicaUrl();
+const openReading = replica === undefined
+  ? openSession
+  : replicaFirst(sessionsOn(openDatabase(replica)), openSession);
 const noteRead = readLogOn(pool);
 
 // Not withSupabase: refused callers get the problem shape too, and all work goes to the database.
 export default {
   fetch: withRequest(
     "billing",
-    (reportError) => serve(endpoints, { authenticate, openSession, noteRead, reportError }),
+    (reportError) =>
+      serve(endpoints, { authenticate, openSession, openReading, noteRead, reportError }),
   ),
 };

@@ -50,15 +50,22 @@ $$;
 comment on function _billing.call_function is
   'Calls a function of ours by pg_net on behalf of a scheduled job.';
 
+-- What is wrong with an answer, as pg_net has it; null for one of 2xx.
+create function _billing.answer_problem(status integer, content text, error text)
+returns text language sql stable set search_path = pg_catalog, pg_temp
+return case when status between 200 and 299 then null
+  when status is not null then concat_ws(': ', 'was answered ' || status,
+    nullif(left(btrim(regexp_replace(content, '\s+', ' ', 'g')), 200), ''))
+  else concat_ws(': ', 'got no answer', left(error, 200)) end;
+comment on function _billing.answer_problem is
+  'What is wrong with the answer to a call of a scheduled job; null where nothing is.';
+
 -- Writes down what calls were answered. A call is lost where pg_net is down or was restarted.
 create function _billing.note_answers(at timestamptz default clock_timestamp())
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.job_calls c
   set answered_at = r.created, status = r.status_code,
-    problem = case when r.status_code between 200 and 299 then null
-      when r.status_code is not null then concat_ws(': ', 'was answered ' || r.status_code,
-        nullif(left(btrim(regexp_replace(r.content, '\s+', ' ', 'g')), 200), ''))
-      else concat_ws(': ', 'got no answer', left(r.error_msg, 200)) end
+    problem = _billing.answer_problem(r.status_code, r.content, r.error_msg)
   from net._http_response r
   where r.id = c.request_id and c.answered_at is null
     -- Ids begin anew after a crash; pg_net keeps answers for six hours.

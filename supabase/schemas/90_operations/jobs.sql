@@ -34,9 +34,15 @@ begin
   left join lateral (select _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
     as fires_at) due on true
   left join lateral (
-    -- One that is under way says nothing yet.
-    select x.problem from billing.job_calls x
-    where x.job = d.name and (x.answered_at is not null or x.problem is not null)
+    -- One that is under way says nothing yet. An answer counts as soon as it is there: it is noted
+    -- up to a minute later.
+    select case when r.id is null then x.problem
+      else _billing.answer_problem(r.status_code, r.content, r.error_msg) end as problem
+    from billing.job_calls x
+    left join net._http_response r on x.answered_at is null and x.problem is null
+      and r.id = x.request_id and r.created >= x.called_at - interval '1 minute'
+    where x.job = d.name
+      and (x.answered_at is not null or x.problem is not null or r.id is not null)
     order by x.id desc limit 1
   ) c on true
   order by d.name;

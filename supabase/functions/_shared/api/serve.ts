@@ -21,6 +21,8 @@ import type { OpenSession } from "./session.ts";
 export interface ServePorts {
   readonly authenticate: Authenticate;
   readonly openSession: OpenSession;
+  /** Of reads that may be some seconds old; `openSession` unless given. */
+  readonly openReading?: OpenSession | undefined;
   /** Notes what operators read; nothing unless given. */
   readonly noteRead?: NoteRead;
   /** Told of every internalError, which the caller sees as a bare 500. */
@@ -100,7 +102,10 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
     });
   }
   const key = route.method === "GET" ? null : idempotencyKey(request.headers, route);
-  const { answer, repeated } = await ports.openSession(
+  const openSession = route.method === "GET" && route.mayLag === true
+    ? ports.openReading ?? ports.openSession
+    : ports.openSession;
+  const { answer, repeated } = await openSession(
     caller,
     async (session) =>
       key === null ? { answer: await work(session), repeated: false } : await withIdempotency(
@@ -125,7 +130,7 @@ async function answer(one: Endpoint, context: Context<Env>, ports: ServePorts): 
   const next = Continued.safeParse(answer).data?.next;
   if (next !== undefined) {
     headers["cache-control"] = "no-store";
-    const read = (following: NextPiece) => ports.openSession(caller, following);
+    const read = (following: NextPiece) => openSession(caller, following);
     return new Response(inPieces({ text: body, next }, read, ports.reportError), { headers });
   }
   const etag = `"${sha256Of(body, "base64url")}"`;

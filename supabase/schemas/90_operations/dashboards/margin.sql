@@ -86,26 +86,35 @@ comment on function _billing.revenue_of is
   'Invoiced less credited, net of tax, of some clients by month.';
 
 create function _billing.refresh_monthly_revenue(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if everything then
+    insert into _billing.revenue_changes (client_id) select c.id from public.clients c;
+  end if;
   with taken as (
     delete from _billing.revenue_changes t returning t.client_id
   ), changed as materialized (
-    select t.client_id from taken t
-    union
-    select c.id from public.clients c where everything
+    select distinct t.client_id from taken t
   ), revenue as materialized (
     select * from _billing.revenue_of(array(select c.client_id from changed c))
   ), gone as (
-    delete from billing.monthly_revenue m
-    using changed c
-    where m.client_id = c.client_id and not exists (select from revenue r
-      where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))
+    -- By their places, as of monthly_usage.
+    delete from billing.monthly_revenue d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_revenue o
+        where o.client_id = c.client_id
+        offset 0
+      ) m
+      where not exists (select from revenue r
+        where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))))
   )
   insert into billing.monthly_revenue as m (client_id, month, currency, net_minor)
   select r.client_id, r.month, r.currency, r.net_minor from revenue r
   on conflict (client_id, month, currency) do update set net_minor = excluded.net_minor
   where m.net_minor <> excluded.net_minor;
-$$;
+end $$;
 comment on function _billing.refresh_monthly_revenue is
   'Computes anew the revenue of clients whose invoices have changed, or of all.';
 

@@ -36,21 +36,21 @@ grant select on billing.daily_usage to service_role;
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+begin
+  -- A statement of its own: the other is planned for what has changed, not for all there is.
+  -- Where an earlier release has summed months alone, their days come with the next refresh.
+  if everything or (not exists (select from billing.daily_usage)
+    and exists (select from billing.monthly_usage)) then
+    insert into _billing.usage_changes (client_id, month)
+    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+    union
+    select m.client_id, m.month from billing.monthly_usage m;
+  end if;
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
-  ), wanted as (
-    -- Where an earlier release has summed months alone, their days come with the next refresh.
-    select everything or not exists (select from billing.daily_usage)
-      and exists (select from billing.monthly_usage) as all_anew
   ), changed as materialized (
-    select t.client_id, t.month from taken t
-    union
-    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    where (select w.all_anew from wanted w)
-    union
-    select m.client_id, m.month from billing.monthly_usage m
-    where (select w.all_anew from wanted w)
+    select distinct t.client_id, t.month from taken t
   ), usage as materialized (
     select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
       r.provider_cost
@@ -66,11 +66,18 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
       sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
     from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
   ), gone as (
-    delete from billing.monthly_usage m
-    using changed c
-    where m.client_id = c.client_id and m.month = c.month and not exists (
-      select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-        = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
+    -- By their places, found by index: joined with what changed, all months of all would be read.
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_usage o
+        where o.client_id = c.client_id and o.month = c.month
+        offset 0
+      ) m
+      where not exists (
+        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
+          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
   ), days as materialized (
     select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
     from usage u group by u.usage_day, u.client_id
@@ -94,7 +101,7 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
   on conflict (client_id, month, model, metric, rate_class, agent) do update set
     quantity = excluded.quantity, provider_cost = excluded.provider_cost
   where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
-$$;
+end $$;
 comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
 
