@@ -578,15 +578,16 @@ grant execute on function billing.is_operator() to authenticated, service_role;
 -- the cost of listing all clients where an operator asks (2 ms for 10,000).
 create function billing.readable_clients() returns uuid[]
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
--- Definer: a member need not be able to read the member list of others.
+-- Definer: a member need not be able to read the member list of others. Claims are read once, for
+-- the question of billing.is_operator too.
+declare
+  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '');
 begin
-  if billing.is_operator() then
+  if claims #>> '{app_metadata,role}' = 'operator' then
     return array(select c.id from public.clients c);
   end if;
   return array(
-    select m.client_id from public.client_members m
-    where m.user_id =
-      (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+    select m.client_id from public.client_members m where m.user_id = (claims ->> 'sub')::uuid);
 end $$;
 comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
@@ -18075,15 +18076,22 @@ $$;
 comment on function _billing.call_function is
   'Calls a function of ours by pg_net on behalf of a scheduled job.';
 
+-- What is wrong with an answer, as pg_net has it; null for one of 2xx.
+create function _billing.answer_problem(status integer, content text, error text)
+returns text language sql stable set search_path = pg_catalog, pg_temp
+return case when status between 200 and 299 then null
+  when status is not null then concat_ws(': ', 'was answered ' || status,
+    nullif(left(btrim(regexp_replace(content, '\s+', ' ', 'g')), 200), ''))
+  else concat_ws(': ', 'got no answer', left(error, 200)) end;
+comment on function _billing.answer_problem is
+  'What is wrong with the answer to a call of a scheduled job; null where nothing is.';
+
 -- Writes down what calls were answered. A call is lost where pg_net is down or was restarted.
 create function _billing.note_answers(at timestamptz default clock_timestamp())
 returns void language sql set search_path = pg_catalog, pg_temp as $$
   update billing.job_calls c
   set answered_at = r.created, status = r.status_code,
-    problem = case when r.status_code between 200 and 299 then null
-      when r.status_code is not null then concat_ws(': ', 'was answered ' || r.status_code,
-        nullif(left(btrim(regexp_replace(r.content, '\s+', ' ', 'g')), 200), ''))
-      else concat_ws(': ', 'got no answer', left(r.error_msg, 200)) end
+    problem = _billing.answer_problem(r.status_code, r.content, r.error_msg)
   from net._http_response r
   where r.id = c.request_id and c.answered_at is null
     -- Ids begin anew after a crash; pg_net keeps answers for six hours.
@@ -22823,37 +22831,29 @@ grant execute on function billing.invoice_of_link(text) to service_role;
 
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
+-- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
 create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language sql stable set search_path = pg_catalog, pg_temp as $$
-  select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
-      r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
-    )::billing.rating_target
-  from billing.current_periods(as_of) r
-  where r.client_id = current_target.client_id and r.next_start <= r.today;
-$$;
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
+begin
+  return (
+    select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
+        r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
+      )::billing.rating_target
+    from billing.current_periods(as_of) r
+    where r.client_id = current_target.client_id and r.next_start <= r.today);
+end $$;
 comment on function _billing.current_target is 'The running period of a client; null without one.';
 
 create function _billing.served_days(client_id uuid, from_day date, until_day date)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(sum(least(s.ends_on, until_day) - greatest(s.starts_on, from_day)), 0)
-  from public.service_intervals s where s.client_id = served_days.client_id
-    and s.starts_on < until_day and s.ends_on > from_day;
-$$;
+returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select coalesce(sum(least(s.ends_on, until_day) - greatest(s.starts_on, from_day)), 0)
+    from public.service_intervals s where s.client_id = served_days.client_id
+      and s.starts_on < until_day and s.ends_on > from_day);
+end $$;
 comment on function _billing.served_days is 'How many of some days a client is served on.';
-
--- Usage without a price: the first hundred by model, metric and class, and how many there are.
-create function _billing.list_unpriced(targets billing.rating_target[])
-returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  with unpriced as (
-    select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
-    from _billing.unpriced_usage(targets) u where targets <> '{}'
-  )
-  select jsonb_build_object('unpriced_count', count(*), 'unpriced', coalesce(jsonb_agg(
-    jsonb_build_object('model', u.model, 'metric', u.metric, 'rate_class', u.rate_class,
-      'quantity', trim_scale(u.quantity)::text) order by u.place) filter (where u.place <= 100),
-    '[]')) from unpriced u;
-$$;
-comment on function _billing.list_unpriced is 'Usage of periods that has no price, a hundred rows.';
 
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
@@ -22866,6 +22866,7 @@ declare
   target billing.rating_target;
   terms record;
   today date;
+  elapsed bigint;
   content jsonb;
 begin
   target := _billing.current_target(current_spend.client_id, as_of);
@@ -22875,8 +22876,12 @@ begin
     perform billing.raise_error('no_running_period',
       format('client %s has no period on %s', current_spend.client_id, today));
   end if;
-  with lines as materialized (
-    select * from _billing.rate_usage(array[target])
+  elapsed := _billing.served_days(target.client_id, target.period_start,
+    least(target.period_end, today));
+  with rated as materialized (
+    select * from _billing.rate_usage(array[target], with_unpriced => true)
+  ), lines as (
+    select * from rated r where r.price_id is not null
   ), days as materialized (
     -- Summed before it is divided: a client's day may have thousands of records.
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
@@ -22891,23 +22896,13 @@ begin
         and (terms.gaps is null or not u.usage_day <@ terms.gaps)
       group by u.usage_day, l.amount_minor, l.quantity
     ) d group by d.usage_day
-  ), unrated as materialized (
-    -- Mostly nobody: then the usage need not be priced again to say what has no price.
-    select array(select target where exists (
-      select from public.usage_records u
-      where u.client_id = target.client_id
-        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
-        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
-        and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
-        and not exists (select from lines l where l.model = u.model and l.metric = u.metric
-          and l.rate_class = u.rate_class
-          and l.service_start <= u.usage_day and u.usage_day < l.service_end)
-    )) as targets
+  ), unpriced as (
+    -- Usage without a price: the first hundred by model, metric and class, and how many there are.
+    select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
+    from rated u where u.price_id is null
   ), sums as (
     select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
       coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      _billing.served_days(target.client_id, target.period_start,
-        least(target.period_end, today)) as elapsed,
       round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
   )
   select jsonb_build_object(
@@ -22916,15 +22911,21 @@ begin
     'currency', terms.currency,
     'usage_minor', s.usage,
     'minimum_minor', s.minimum,
-    'forecast_minor', greatest(s.usage, s.minimum, case when s.elapsed > 0
-      then round(s.whole_days * terms.active_days / s.elapsed) else s.usage end),
-    'elapsed_days', s.elapsed,
+    'forecast_minor', greatest(s.usage, s.minimum, case when elapsed > 0
+      then round(s.whole_days * terms.active_days / elapsed) else s.usage end),
+    'elapsed_days', elapsed,
     'total_days', terms.active_days,
     'days', (select coalesce(jsonb_agg(jsonb_build_object(
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
     'counted_at', (select w.moved_at from billing.usage_watermark w)
-  ) || (select _billing.list_unpriced(r.targets) from unrated r) into content
+  ) || (
+    select jsonb_build_object('unpriced_count', count(*), 'unpriced', coalesce(jsonb_agg(
+      jsonb_build_object('model', u.model, 'metric', u.metric, 'rate_class', u.rate_class,
+        'quantity', trim_scale(u.quantity)::text) order by u.place) filter (where u.place <= 100),
+      '[]'))
+    from unpriced u
+  ) into content
   from sums s;
   return content;
 end $$;
@@ -23447,21 +23448,21 @@ grant select on billing.daily_usage to service_role;
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
 -- with the change. Client by client by index: other usage is not looked at.
 create function _billing.refresh_monthly_usage(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+begin
+  -- A statement of its own: the other is planned for what has changed, not for all there is.
+  -- Where an earlier release has summed months alone, their days come with the next refresh.
+  if everything or (not exists (select from billing.daily_usage)
+    and exists (select from billing.monthly_usage)) then
+    insert into _billing.usage_changes (client_id, month)
+    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+    union
+    select m.client_id, m.month from billing.monthly_usage m;
+  end if;
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
-  ), wanted as (
-    -- Where an earlier release has summed months alone, their days come with the next refresh.
-    select everything or not exists (select from billing.daily_usage)
-      and exists (select from billing.monthly_usage) as all_anew
   ), changed as materialized (
-    select t.client_id, t.month from taken t
-    union
-    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    where (select w.all_anew from wanted w)
-    union
-    select m.client_id, m.month from billing.monthly_usage m
-    where (select w.all_anew from wanted w)
+    select distinct t.client_id, t.month from taken t
   ), usage as materialized (
     select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
       r.provider_cost
@@ -23477,11 +23478,18 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
       sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
     from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
   ), gone as (
-    delete from billing.monthly_usage m
-    using changed c
-    where m.client_id = c.client_id and m.month = c.month and not exists (
-      select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-        = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))
+    -- By their places, found by index: joined with what changed, all months of all would be read.
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_usage o
+        where o.client_id = c.client_id and o.month = c.month
+        offset 0
+      ) m
+      where not exists (
+        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
+          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
   ), days as materialized (
     select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
     from usage u group by u.usage_day, u.client_id
@@ -23505,7 +23513,7 @@ returns void language sql set search_path = pg_catalog, pg_temp set jit = off as
   on conflict (client_id, month, model, metric, rate_class, agent) do update set
     quantity = excluded.quantity, provider_cost = excluded.provider_cost
   where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
-$$;
+end $$;
 comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
 
@@ -23619,26 +23627,35 @@ comment on function _billing.revenue_of is
   'Invoiced less credited, net of tax, of some clients by month.';
 
 create function _billing.refresh_monthly_revenue(everything boolean)
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if everything then
+    insert into _billing.revenue_changes (client_id) select c.id from public.clients c;
+  end if;
   with taken as (
     delete from _billing.revenue_changes t returning t.client_id
   ), changed as materialized (
-    select t.client_id from taken t
-    union
-    select c.id from public.clients c where everything
+    select distinct t.client_id from taken t
   ), revenue as materialized (
     select * from _billing.revenue_of(array(select c.client_id from changed c))
   ), gone as (
-    delete from billing.monthly_revenue m
-    using changed c
-    where m.client_id = c.client_id and not exists (select from revenue r
-      where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))
+    -- By their places, as of monthly_usage.
+    delete from billing.monthly_revenue d
+    where d.ctid = any (array(
+      select m.place from changed c
+      cross join lateral (
+        select o.ctid as place, o.* from billing.monthly_revenue o
+        where o.client_id = c.client_id
+        offset 0
+      ) m
+      where not exists (select from revenue r
+        where (r.client_id, r.month, r.currency) = (m.client_id, m.month, m.currency))))
   )
   insert into billing.monthly_revenue as m (client_id, month, currency, net_minor)
   select r.client_id, r.month, r.currency, r.net_minor from revenue r
   on conflict (client_id, month, currency) do update set net_minor = excluded.net_minor
   where m.net_minor <> excluded.net_minor;
-$$;
+end $$;
 comment on function _billing.refresh_monthly_revenue is
   'Computes anew the revenue of clients whose invoices have changed, or of all.';
 
@@ -24779,9 +24796,15 @@ begin
   left join lateral (select _billing.next_run(d.schedule, greatest(d.created_at, r.start_time))
     as fires_at) due on true
   left join lateral (
-    -- One that is under way says nothing yet.
-    select x.problem from billing.job_calls x
-    where x.job = d.name and (x.answered_at is not null or x.problem is not null)
+    -- One that is under way says nothing yet. An answer counts as soon as it is there: it is noted
+    -- up to a minute later.
+    select case when r.id is null then x.problem
+      else _billing.answer_problem(r.status_code, r.content, r.error_msg) end as problem
+    from billing.job_calls x
+    left join net._http_response r on x.answered_at is null and x.problem is null
+      and r.id = x.request_id and r.created >= x.called_at - interval '1 minute'
+    where x.job = d.name
+      and (x.answered_at is not null or x.problem is not null or r.id is not null)
     order by x.id desc limit 1
   ) c on true
   order by d.name;
