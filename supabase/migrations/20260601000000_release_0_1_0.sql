@@ -22883,9 +22883,8 @@ begin
   ), lines as (
     select * from rated r where r.price_id is not null
   ), days as materialized (
-    -- Summed before it is divided: a client's day may have thousands of records.
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
-    from (
+    from ( -- Summed before it is divided: a client's day may have thousands of records.
       select u.usage_day, l.amount_minor, l.quantity, sum(u.quantity) as used
       from public.usage_records u
       join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class

@@ -3,6 +3,7 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import type { CreditEntry } from "../../rater/credit-events.ts";
 import { rateCredits } from "../../rater/read-credits.ts";
+import type { PromotionalCredit } from "../../../shared/rater/promotional.ts";
 import type { GrantTerms } from "../cases/world.ts";
 import type { Move } from "./moves.ts";
 import type { Plan } from "./steps.ts";
@@ -16,7 +17,7 @@ export function planGrant(state: State, client: Known, { a, b, c }: Move): Plan 
     kind,
     priority: 50 - c % 3,
     ...days === null ? {} : { expires_on: addDays(state.day, days) },
-    ...kind === "paid" && c % 4 === 3 ? { metrics: ["units"] } : {},
+    ...c % 4 === 3 ? { metrics: ["units"] } : {},
   };
   const amount = [1200, 90, 4000, 777, 250_000][(a + c) % 5] ?? 1200;
   const at = nowOf(state);
@@ -43,16 +44,17 @@ function textOf({ grant, kind, amount, at, line }: CreditEntry): string {
 
 const uses = z.array(z.object({
   section: z.string(),
+  rating_key: z.string(),
   used: z.coerce.bigint(),
 }));
+const names = z.tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()]);
 
-/** What each section uses of promotional grants, by the lines of it, in the order of their use. */
-export async function promotionalOf(
-  sql: Sql,
-): Promise<Map<string, { readonly amountMinor: bigint }[]>> {
+/** What each section uses of promotional grants, by the keys of its lines: `promotional|id|names`. */
+export async function promotionalOf(sql: Sql): Promise<Map<string, PromotionalCredit[]>> {
   const rows = uses.parse(
     await sql`
-      select concat_ws(' ', x.client_id, x.section_start) as section, sum(x.used)::text as used
+      select concat_ws(' ', x.client_id, x.section_start) as section, x.rating_key,
+        sum(x.used)::text as used
       from (
         select i.client_id, l.section_start, l.rating_key, -l.amount_minor as used
         from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
@@ -67,6 +69,11 @@ export async function promotionalOf(
   const grouped = Map.groupBy(rows, ({ section }) => section);
   return new Map([...grouped].map(([section, all]) => [
     section,
-    all.map(({ used }) => ({ amountMinor: used })),
+    all.map(({ rating_key, used }) => {
+      const [metric, model, agent] = names.parse(
+        JSON.parse(rating_key.split("|").slice(2).join("|")),
+      );
+      return { amountMinor: used, metric, model, agent };
+    }),
   ]));
 }
