@@ -9,6 +9,7 @@ import { problem } from "../../../shared/errors.ts";
 import type { Auth } from "../session/auth.ts";
 import type { Connection } from "./connection.ts";
 import { ENGLISH } from "../words/english.ts";
+import { sharedReads } from "./shared-reads.ts";
 
 /** What pages ask the project, always with the signed-in user's token. */
 export interface Api {
@@ -77,13 +78,17 @@ export function billingOfEverybody({ url, publishableKey }: Connection): Billing
 
 /** `fetch` with the user's token. Without one the server is not asked: it would only refuse. */
 function signedFetch({ publishableKey }: Connection, auth: Auth): typeof fetch {
+  const reads = sharedReads();
   return async (input, init) => {
     const token = await auth.token();
     if (token === null) return new Response(null, { status: 401 });
     const headers = new Headers(init?.headers);
     headers.set("apikey", publishableKey);
     headers.set("authorization", `Bearer ${token}`);
-    const answer = await fetch(input, { ...init, headers });
+    const ask = () => fetch(input, { ...init, headers });
+    const answer = (init?.method ?? "GET") === "GET" && typeof input === "string"
+      ? await reads.read(`${token} ${input}`, ask)
+      : await reads.write(ask);
     // A token that the server no longer takes ends the session here, too.
     if (answer.status === 401) await auth.signOut();
     return answer;
