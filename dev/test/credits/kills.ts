@@ -32,6 +32,8 @@ export interface Killed {
 const AMOUNT = 5000;
 /** Seconds of a round: recharges are kept apart by more than ten minutes. */
 const ROUND = 3600;
+/** Of the program itself. */
+const SESSIONS = 4;
 /** Milliseconds until a call of a session that was ended is given up. */
 const PATIENCE = 1000;
 
@@ -46,7 +48,7 @@ export async function killRecharges(
   { seed, rounds, killsOfRound, clients }: Killing,
 ): Promise<Killed> {
   const random = seededRandom(seed);
-  const sql = connect(4);
+  const sql = connect(SESSIONS);
   const counts = { kills: 0, interrupted: 0, recharges: 0 };
   const violations: string[] = [];
   try {
@@ -106,7 +108,9 @@ async function killOnce(
     // The database: every session of it at once.
     const outcome = failed(() => work(world, world.ports, random));
     await new Promise((resolve) => setTimeout(resolve, random.below(15)));
-    return await endSessions(connect, outcome);
+    const killed = await endSessions(connect, outcome);
+    await untilConnected(world);
+    return killed;
   }
   const { mortal } = dyingAt(world, random.between(2, 40));
   return await failed(() => work(world, mortal, random));
@@ -141,6 +145,15 @@ async function endSessions(
   await killer.end({ timeout: 5 });
   const gone = new Promise<boolean>((resolve) => setTimeout(() => resolve(true), PATIENCE));
   return await Promise.race([outcome, gone]);
+}
+
+/** The program's own sessions were ended as well; statements that meet their end fail. */
+async function untilConnected({ sql }: DanceWorld): Promise<void> {
+  const all = () => Promise.all(Array.from({ length: SESSIONS }, () => sql`select pg_sleep(0.01)`));
+  for (let tries = 0; await failed(all); tries++) {
+    if (tries === 100) throw new Error("the database takes no connection");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Whether it fails. */
