@@ -227,7 +227,7 @@ export const promotionScopes: readonly Case[] = [
     ],
   },
   {
-    name: "what is made anew takes all that is left, beside what late usage keeps of a grant",
+    name: "a period made anew takes all that is left of a grant, beside its part of late usage",
     because: "10.00 of units: 6.00 stay free by the late invoice, the other 4.00 are free again",
     steps: [
       ...lateUnderMinimum(),
@@ -244,7 +244,7 @@ export const promotionScopes: readonly Case[] = [
     ],
   },
   {
-    name: "what is made anew keeps no more of a grant than is left of it",
+    name: "a period made anew keeps no more of a grant than is left of it",
     because: "the 10.00 that a void gave back are used for July: June's 10.00 are charged",
     steps: [
       ...lateUnderMinimum(),

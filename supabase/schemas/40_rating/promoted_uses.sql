@@ -143,7 +143,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       and c.expires_at > s.begins_at
     left join used u on u.client_id = s.client_id and u.section_start = s.section_start
       and u.grant_id = c.grant_id
-    where (s.growth_minor + s.recorded > s.kept or u.kept > u.recorded) and c.left_minor + coalesce(u.recorded, 0) > 0
+    where (s.growth_minor + s.recorded > s.kept or u.kept > u.recorded)
+      and c.left_minor + coalesce(u.recorded, 0) > 0
   )
   select w.client_id, row_number() over (partition by w.client_id
       order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
