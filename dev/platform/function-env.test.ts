@@ -16,6 +16,7 @@ Deno.test("the example of the functions' variables is read once its signs of com
     "BILLING_FROM",
     "HERMES_CHANNEL",
     "HERMES_URL",
+    "REPLICA_URL",
     "RESEND_API_KEY",
     "SMTP_URL",
     "STRIPE_API_BASE",

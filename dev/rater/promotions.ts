@@ -94,7 +94,10 @@ export class Promotions {
     ).sort(burnOrder);
     const had = sumByKey(section.uses);
     const reduction = new Reduction(section.lines, before.parts, charged);
-    for (const grant of known) reduction.keep(grant, had);
+    for (const grant of known) {
+      const rest = credit.left(grant.id) - (credit.taken.get(grant.id) ?? 0n);
+      reduction.keep(grant, had, usedOf(had, grant.id) + atLeastZero(rest));
+    }
     // The rest of it is kept for other charges in the scope of its grant.
     for (const grant of known) {
       reduction.move(grant, usedOf(had, grant.id) - usedOf(reduction.uses, grant.id));
@@ -150,12 +153,16 @@ class Reduction {
     this.#room = atLeastZero(chargedIn(lines) - negativeTaxes(lines, charged));
   }
 
-  /** What a grant has taken of charges, as far as they come to it. */
-  keep({ id }: CreditGrant, had: readonly Use[]): void {
+  /**
+   * What a grant has taken of charges, as far as they come to it. Where an invoice is void and
+   * others gave back what it took, that may be more than `most`, what it has taken and has left.
+   */
+  keep({ id }: CreditGrant, had: readonly Use[], most: bigint): void {
+    let left = most;
     for (const part of this.#parts) {
       const of = keyOf(part);
       const recorded = had.find((use) => use.grant === id && use.of === of)?.amount ?? 0n;
-      this.#take(id, part, smallest(recorded, part.open));
+      left -= this.#take(id, part, smallest(recorded, part.open, left));
     }
   }
 

@@ -10154,14 +10154,17 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     on d.client_id = t.client_id and d.section = t.period_start
   left join _billing.negative_taxes(charges, terms) v
     on v.client_id = t.client_id and v.section_start = t.period_start
+  left join (
+    select c.client_id, c.section_start, sum(c.amount_minor) as minor
+    from unnest(charges) c where c.kind in ('usage', 'minimum', 'one_off') group by 1, 2
+  ) c on c.client_id = t.client_id and c.section_start = t.period_start
+  left join (
+    select b.client_id, b.section_start, sum(b.amount_minor) as minor
+    from unnest(booked) b where b.kind in ('usage', 'minimum', 'one_off', 'discount') group by 1, 2
+  ) b on b.client_id = t.client_id and b.section_start = t.period_start
   cross join lateral (
-    select coalesce((select sum(c.amount_minor) from unnest(charges) c
-        where c.client_id = t.client_id and c.section_start = t.period_start
-          and c.kind in ('usage', 'minimum', 'one_off')), 0)
-        - coalesce(round(d.precise), 0) as charged,
-      coalesce((select sum(b.amount_minor) from unnest(booked) b
-        where b.client_id = t.client_id and b.section_start = t.period_start
-          and b.kind in ('usage', 'minimum', 'one_off', 'discount')), 0) as booked
+    select coalesce(c.minor, 0) - coalesce(round(d.precise), 0) as charged,
+      coalesce(b.minor, 0) as booked
   ) x;
 $$;
 comment on function _billing.promoted_sections is
@@ -10211,9 +10214,11 @@ create type _billing.promoted_use as (client_id uuid, section_start date, place 
   grant_id uuid, is_new boolean, amount_minor numeric);
 
 -- Grants keep their part of each metric, model and agent of a section as far as these charges still
--- come to it. Where they do not, the last in the burn order keeps least.
+-- come to it. Where they do not, the last in the burn order keeps least. Where another line of a
+-- grant gives back, because the invoice that it was on is void, parts come to more than the section
+-- has of the grant: as far as that is left.
 create function _billing.promoted_kept(sections _billing.promoted_section[],
-  parts _billing.promoted_part[], booked _billing.rated_line[])
+  parts _billing.promoted_part[], booked _billing.rated_line[], credits _billing.burning_credit[])
 returns setof _billing.promoted_use
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with recorded as (
@@ -10231,13 +10236,37 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       partition by r.client_id, r.section_start, r.place order by r.rank))) as fits
     from recorded r
   ), kept as (
-    select f.*, least(f.fits, s.room_minor + f.fits - sum(f.fits) over (
-      partition by f.client_id, f.section_start order by f.rank, f.place)) as minor
+    select f.*, greatest(0, least(f.fits, s.room_minor + f.fits - sum(f.fits) over (
+      partition by f.client_id, f.section_start order by f.rank, f.place))) as minor
     from fitting f
     join unnest(sections) s on s.client_id = f.client_id and s.section_start = f.section_start
+  ), whole as (
+    select b.client_id, b.section_start, g.id as grant_id, -sum(b.amount_minor) as has
+    from unnest(booked) b
+    cross join lateral (select _billing.grant_of(b.rating_key) as id) g
+    where b.kind = 'promotional_credit' group by b.client_id, b.section_start, g.id
+  ), beyond as (
+    select w.client_id, w.section_start, w.grant_id, x.kept, x.kept - w.has as minor,
+      sum(greatest(x.kept - w.has, 0)) over (partition by w.grant_id order by w.section_start)
+        as upto
+    from whole w
+    join (
+      select k.client_id, k.section_start, k.grant_id, sum(k.minor) as kept from kept k
+      group by 1, 2, 3
+    ) x on x.client_id = w.client_id and x.section_start = w.section_start
+      and x.grant_id = w.grant_id
+  ), limited as (
+    select k.*, least(k.minor, b.kept + k.minor
+      - greatest(0, least(b.minor, b.upto - greatest(coalesce(c.left_minor, 0), 0)))
+      - sum(k.minor) over (partition by k.client_id, k.section_start, k.grant_id order by k.place))
+      as at_most
+    from kept k
+    join beyond b on b.client_id = k.client_id and b.section_start = k.section_start
+      and b.grant_id = k.grant_id
+    left join unnest(credits) c on c.grant_id = k.grant_id
   )
-  select k.client_id, k.section_start, k.place, k.grant_id, false, k.minor
-  from kept k where k.minor > 0;
+  select l.client_id, l.section_start, l.place, l.grant_id, false, l.at_most
+  from limited l where l.at_most > 0;
 $$;
 comment on function _billing.promoted_kept is
   'What sections keep of the promotional credit that they have booked, part by part.';
@@ -10288,7 +10317,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       and c.expires_at > s.begins_at
     left join used u on u.client_id = s.client_id and u.section_start = s.section_start
       and u.grant_id = c.grant_id
-    where s.growth_minor + s.recorded > s.kept and c.left_minor + coalesce(u.recorded, 0) > 0
+    where (s.growth_minor + s.recorded > s.kept or u.kept > u.recorded)
+      and c.left_minor + coalesce(u.recorded, 0) > 0
   )
   select w.client_id, row_number() over (partition by w.client_id
       order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
@@ -10308,21 +10338,23 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     from unnest(uses) x group by 1, 2, 3
   ), whole as (
     select u.client_id, u.section_start, sum(u.minor) as minor from used u group by 1, 2
-  ), spent as (
+  ), spent as materialized (
     -- Taken by sections of what is left of a grant, beyond what they give back to it.
     select w.grant_id, sum(greatest(0, u.minor - w.recorded_minor)) as minor
     from unnest(wants) w
     join used u on u.client_id = w.client_id and u.section_start = w.section_start
       and u.grant_id = w.grant_id
     where w.is_new group by w.grant_id
-  ), want as (
-    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor + w.recorded_minor
-      - coalesce(u.minor, 0) - coalesce(s.minor, 0)) as most
+  ), want as materialized (
+    -- What the section itself has taken beyond what it gives back counts once.
+    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor
+      - greatest(0, coalesce(s.minor, 0) - greatest(0, coalesce(u.minor, 0) - w.recorded_minor))
+      + w.recorded_minor - coalesce(u.minor, 0)) as most
     from unnest(wants) w
     left join whole a on a.client_id = w.client_id and a.section_start = w.section_start
     left join used u on u.client_id = w.client_id and u.section_start = w.section_start
       and u.grant_id = w.grant_id
-    left join spent s on s.grant_id = w.grant_id
+    left join spent s on w.is_new and s.grant_id = w.grant_id
     where w.turn = promoted_turn.turn
   ), part as (
     select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open,
@@ -10398,11 +10430,12 @@ declare
     select s from _billing.promoted_sections(targets, charges, terms, booked) s);
   parts constant _billing.promoted_part[] := array(
     select p from _billing.promoted_parts(charges, terms, booked) p);
+  credits constant _billing.burning_credit[] := array(
+    select c from _billing.burning_credits(targets, as_of) c);
   kept constant _billing.promoted_use[] := array(
-    select k from _billing.promoted_kept(sections, parts, booked) k);
+    select k from _billing.promoted_kept(sections, parts, booked, credits) k);
   wants constant _billing.promoted_want[] := array(
-    select w from _billing.promoted_wants(sections, kept, booked, array(
-      select c from _billing.burning_credits(targets, as_of) c)) w);
+    select w from _billing.promoted_wants(sections, kept, booked, credits) w);
   uses _billing.promoted_use[] := kept;
 begin
   for n in 1..coalesce((select max(w.turn) from unnest(wants) w), 0) loop

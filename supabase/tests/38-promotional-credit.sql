@@ -109,11 +109,20 @@ select results_eq($$select w.turn, w.is_new, w.recorded_minor
   $$values (1::bigint, false, 700::numeric), (2, true, 700)$$,
   'the rest of what is recorded goes first');
 select results_eq($$select k.is_new, k.amount_minor
-    from _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(), pg_temp.had(12000)) k$$,
+    from _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(), pg_temp.had(12000), '{}') k$$,
   $$values (false, 10000::numeric)$$, 'it is kept as far as its charges come to it');
 select is_empty($$select k.* from unnest(pg_temp.had(5)) x
     cross join _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(),
-      array[jsonb_populate_record(x, '{"metric": "units"}')]) k$$, 'and of no other charges');
+      array[jsonb_populate_record(x, '{"metric": "units"}')], '{}') k$$, 'and of no other charges');
+-- 70.00 on the charges, of which another line gives 40.00 back: the rest of what is left, 10.00.
+select results_eq($$select k.amount_minor
+    from _billing.promoted_kept(pg_temp.sections(), pg_temp.parts(), array(
+        select h from unnest(pg_temp.had(7000)) h
+        union all
+        select jsonb_populate_record(h, '{"metric": "units"}') from unnest(pg_temp.had(-4000)) h),
+      array(select jsonb_populate_record(c, '{"left_minor": 1000}')
+        from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) k$$,
+  $$values (4000::numeric)$$, 'no more is kept than a section has and is left');
 -- 75.00 that were recorded, and of 120.00 what is left of 90.00.
 select results_eq($$
   with moved as (

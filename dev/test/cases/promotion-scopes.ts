@@ -2,6 +2,7 @@ import {
   type Case,
   client,
   correct,
+  item,
   log,
   promotion,
   run,
@@ -225,6 +226,43 @@ export const promotionScopes: readonly Case[] = [
       "promotion on web_searches -300",
     ],
   },
+  {
+    name: "a period made anew takes all that is left of a grant, beside its part of late usage",
+    because: "10.00 of units: 6.00 stay free by the late invoice, the other 4.00 are free again",
+    steps: [
+      ...lateUnderMinimum(),
+      { do: "regenerate", invoice: 1, at: "2026-08-03" },
+      run("2026-08-04"),
+    ],
+    books: [
+      "#1 A void 100: units 400, minimum 600, one_off 100, promotion on units -400, " +
+      "promotion on minimum -600",
+      "#2 A paid 0: late units 600, late minimum -600, late promotion on units -600, " +
+      "late promotion on minimum 600",
+      "#3 A open 100 for #1: units 400, minimum 600, one_off 100, promotion on units -400, " +
+      "promotion on minimum -600",
+    ],
+  },
+  {
+    name: "a period made anew keeps no more of a grant than is left of it",
+    because: "the 10.00 that a void gave back are used for July: June's 10.00 are charged",
+    steps: [
+      ...lateUnderMinimum(),
+      units("A", "2026-08-10", 15),
+      run("2026-09-01"),
+      { do: "regenerate", invoice: 1, at: "2026-09-03" },
+      run("2026-09-04"),
+    ],
+    books: [
+      "#1 A void 100: units 400, minimum 600, one_off 100, promotion on units -400, " +
+      "promotion on minimum -600",
+      "#2 A paid 0: late units 600, late minimum -600, late promotion on units -600, " +
+      "late promotion on minimum 600",
+      "#3 A open 500: units 1500, promotion on units -1000",
+      "#4 A open 1100 for #1: units 400, minimum 600, one_off 100, promotion on units 600, " +
+      "promotion on minimum -600",
+    ],
+  },
 ];
 
 function byAgents(): Step[] {
@@ -247,4 +285,20 @@ function unitsAndSearches(): Step[] {
 /** Searches of June that arrive in July. */
 function late(count: number): Step {
   return log("A", "2026-06-20", { web_searches: count, created_at: "2026-07-05" });
+}
+
+/** Late units in place of a minimum, both free; then the invoice of the month is void. */
+function lateUnderMinimum(): Step[] {
+  return [
+    client("A", { minimum_minor: 1000 }),
+    unitPrice("A", { unit_amount: "1" }),
+    promotion("A", "2026-06-04", 1000),
+    units("A", JUNE, 4),
+    item("A", JUNE, "1.00"),
+    run("2026-07-01"),
+    units("A", "2026-06-20", 6, { created_at: "2026-07-05" }),
+    { do: "config", key: "A", from: "2026-07-01", row: { minimum_minor: 0 } },
+    run("2026-08-01"),
+    { do: "void", invoice: 1, at: "2026-08-02" },
+  ];
 }

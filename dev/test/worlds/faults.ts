@@ -56,7 +56,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   credit: {
     name: "a period does not keep the promotional credit that it has used",
     check: "credit is not rated",
-    edits: [["_billing.promoted_wants", "where b.kind = 'promotional_credit'", "where false"]],
+    edits: [
+      ["_billing.promoted_kept", "where l.at_most > 0", "where false"],
+      ["_billing.promoted_wants", "where b.kind = 'promotional_credit'", "where false"],
+    ],
   },
 };
 

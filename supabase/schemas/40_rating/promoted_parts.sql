@@ -136,14 +136,17 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     on d.client_id = t.client_id and d.section = t.period_start
   left join _billing.negative_taxes(charges, terms) v
     on v.client_id = t.client_id and v.section_start = t.period_start
+  left join (
+    select c.client_id, c.section_start, sum(c.amount_minor) as minor
+    from unnest(charges) c where c.kind in ('usage', 'minimum', 'one_off') group by 1, 2
+  ) c on c.client_id = t.client_id and c.section_start = t.period_start
+  left join (
+    select b.client_id, b.section_start, sum(b.amount_minor) as minor
+    from unnest(booked) b where b.kind in ('usage', 'minimum', 'one_off', 'discount') group by 1, 2
+  ) b on b.client_id = t.client_id and b.section_start = t.period_start
   cross join lateral (
-    select coalesce((select sum(c.amount_minor) from unnest(charges) c
-        where c.client_id = t.client_id and c.section_start = t.period_start
-          and c.kind in ('usage', 'minimum', 'one_off')), 0)
-        - coalesce(round(d.precise), 0) as charged,
-      coalesce((select sum(b.amount_minor) from unnest(booked) b
-        where b.client_id = t.client_id and b.section_start = t.period_start
-          and b.kind in ('usage', 'minimum', 'one_off', 'discount')), 0) as booked
+    select coalesce(c.minor, 0) - coalesce(round(d.precise), 0) as charged,
+      coalesce(b.minor, 0) as booked
   ) x;
 $$;
 comment on function _billing.promoted_sections is

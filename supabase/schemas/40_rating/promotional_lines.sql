@@ -41,11 +41,12 @@ declare
     select s from _billing.promoted_sections(targets, charges, terms, booked) s);
   parts constant _billing.promoted_part[] := array(
     select p from _billing.promoted_parts(charges, terms, booked) p);
+  credits constant _billing.burning_credit[] := array(
+    select c from _billing.burning_credits(targets, as_of) c);
   kept constant _billing.promoted_use[] := array(
-    select k from _billing.promoted_kept(sections, parts, booked) k);
+    select k from _billing.promoted_kept(sections, parts, booked, credits) k);
   wants constant _billing.promoted_want[] := array(
-    select w from _billing.promoted_wants(sections, kept, booked, array(
-      select c from _billing.burning_credits(targets, as_of) c)) w);
+    select w from _billing.promoted_wants(sections, kept, booked, credits) w);
   uses _billing.promoted_use[] := kept;
 begin
   for n in 1..coalesce((select max(w.turn) from unnest(wants) w), 0) loop
