@@ -7,7 +7,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp a
 declare
   member constant uuid :=
     (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
-  ranks constant text[] := '{viewer,billing,admin}';
+  ranks constant text[] := array['viewer', 'billing', 'admin'];
   role text;
 begin
   if member is null or billing.is_operator() then

@@ -53,7 +53,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp a
 -- Definer: a member need not be able to read the member list of others. Claims are read once, for
 -- the question of billing.is_operator too.
 declare
-  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '');
+  claims constant jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
 begin
   if claims #>> '{app_metadata,role}' = 'operator' then
     return array(select c.id from public.clients c);
