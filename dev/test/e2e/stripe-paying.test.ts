@@ -71,7 +71,7 @@ Deno.test("payers and operators open Stripe's portal and store cards; nobody els
       where operation in ('createPortalSession', 'createSetupSession')`;
     strictEqual(kept?.rows, 0, "no answer that opens something is kept");
     const seen = await portal(viewer.headers);
-    deepStrictEqual([seen.status, seen.body.code], [403, "forbidden"]);
+    deepStrictEqual([seen.status, seen.body.code], [403, "role_required"]);
     const stranger = await portal(other.headers);
     deepStrictEqual([stranger.status, stranger.body.code], [404, "not_found"]);
 
