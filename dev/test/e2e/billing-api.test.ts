@@ -4,6 +4,7 @@ import "./billing-api/invoices.ts";
 import "./billing-api/audit-and-catalogue.ts";
 import "./billing-api/items-budgets-settings.ts";
 import "./billing-api/corrections.ts";
+import "./billing-api/evidence.ts";
 import "./billing-api/reconciliations.ts";
 import "./billing-api/summed-usage.ts";
 import "./billing-api/terms-preview.ts";

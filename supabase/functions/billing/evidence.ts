@@ -64,7 +64,7 @@ type Period = Billed & {
  */
 async function logsOf(
   { sql }: Session,
-  { client_id, start, end, written_at }: Period,
+  { id, client_id, start, end, written_at }: Period,
   query: { readonly limit: number; readonly cursor?: string | undefined },
 ) {
   const after = cursorKeys(query.cursor, 2);
@@ -91,6 +91,10 @@ async function logsOf(
       where a.id = any ((select array_agg(c.id) from candidate c)::uuid[])
         and a.client_id = ${client_id}::text::uuid and a.reason is null
         and a.usage_day >= ${start}::text::date and a.usage_day < ${end}::text::date
+    ), at_cost as materialized (
+      select distinct i.model from public.invoice_lines i join public.prices p on p.id = i.price_id
+      where i.invoice_id = ${id}::text::uuid and i.section_start = ${start}::text::date
+        and p.cost_basis <> 'list'
     )
     select case when m.id is not null then jsonb_build_object('id', l.id, 'agent', l.agent,
         'model', l.model,
@@ -100,9 +104,8 @@ async function logsOf(
           from jsonb_each(l.metadata) x where x.key in (select n.name from named n)),
         'timestamp', l."timestamp"::text, 'client_id', l.client_id,
         'corrects_id', l.corrects_id, 'calls', l.calls::text)
-        -- What a call cost is told where the client's price is on that.
-        || case when exists (select from public.prices p where p.cost_basis <> 'list'
-            and (p.client_id is null or p.client_id = ${client_id}::text::uuid))
+        -- What a call cost is told where the invoice charges its model by that.
+        || case when l.model in (select c.model from at_cost c)
           then jsonb_build_object('input_cost', coalesce(l.input_cost, 0)::text,
             'output_cost', coalesce(l.output_cost, 0)::text,
             'total_cost', coalesce(l.total_cost, 0)::text)

@@ -47,6 +47,23 @@ Deno.test("where the replica fails, the database itself answers, or says what is
   await rejects(read(caller, () => Promise.reject(new Error("unknown"))), /unknown/);
 });
 
+Deno.test("a member reads from a replica that has the memberships of now, else from the database", async () => {
+  const member: Caller = { actor: "member", name: "ada", claims: null };
+  const from = async (asked: Caller, known: Readonly<Record<string, string>>) => {
+    const { opened, replica, primary } = twoDatabases();
+    const memberships = () => Promise.resolve({ clients: known[opened.at(-1) ?? ""] ?? "" });
+    const answer = await replicaFirst(replica, primary, memberships)(
+      asked,
+      () => Promise.resolve({ from: opened.at(-1) }),
+    );
+    return answer.from;
+  };
+  deepStrictEqual(await from(member, { primary: "a,b", replica: "a,b" }), "replica");
+  deepStrictEqual(await from(member, { primary: "b", replica: "a,b" }), "primary", "was removed");
+  deepStrictEqual(await from(member, { primary: "a,b", replica: "b" }), "primary", "was added");
+  deepStrictEqual(await from(caller, { primary: "b", replica: "a" }), "replica", "is no member");
+});
+
 Deno.test("only a GET that may lag is read from the replica", async () => {
   const { opened, replica, primary } = twoDatabases();
   const empty = z.strictObject({});
