@@ -110,11 +110,18 @@ export class Promotions {
     for (const grant of known.filter((one) => this.#mayServe(one, charged.start))) {
       const own = usedOf(had, grant.id) - usedOf(reduction.uses, grant.id);
       const others = credit.taken.get(grant.id) ?? 0n;
-      const used = reduction.use(grant, smallest(credit.left(grant.id) + own - others, budget));
+      const left = credit.left(grant.id) - this.#toBeTaken(section, grant) + own - others;
+      const used = reduction.use(grant, smallest(left, budget));
       budget -= used;
       credit.taken.set(grant.id, others + atLeastZero(used - own));
     }
     return book(section, charged.lines, had, reduction.uses, grants);
+  }
+
+  /** What invoices gave back of uses of other sections that are void: they are taken again. */
+  #toBeTaken(section: Section, { id }: CreditGrant): bigint {
+    return [...this.#sections.values()].filter((other) => other !== section)
+      .reduce((all, { uses }) => all + atLeastZero(-usedOf(uses, id)), 0n);
   }
 
   /** It may be used at some instant from the beginning of the section. */

@@ -8848,10 +8848,12 @@ begin
         'receivable', n.amount_minor, n.kind = 'payment'),
       ('refund', 'refunds_due', 'cash', -n.amount_minor, n.kind = 'refund'),
       ('refund_failure', 'cash', 'refunds_due', n.amount_minor, n.kind = 'refund_failed'),
-      -- Due again, and written off with that. Of a top-up that is not granted nothing is lost.
+      -- Due again, and written off with that. Of a top-up that is not granted nothing is lost;
+      -- what came for one that was void is on the balance, and the client keeps it.
       ('dispute', 'receivable', 'cash', -n.amount_minor, n.kind like 'dispute%'),
       ('dispute_loss', case when exists (select from public.invoices i
-          where i.id = n.invoice_id and i.kind = 'top_up' and i.status <> 'paid') then 'advances'
+          where i.id = n.invoice_id and i.kind = 'top_up' and i.status not in ('paid', 'void'))
+          then 'advances'
         else 'write_off' end, 'receivable', -n.amount_minor, n.kind like 'dispute%')
     ) x(kind, debit, credit, amount, applies)
     where x.applies));
@@ -10197,14 +10199,30 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       group by i.id, l.section_start, 1
     ) x
     group by x.grant_id
+  ), taken_again as materialized (
+    -- What invoices have given back of a use that is void meanwhile: that which replaces it takes
+    -- this again.
+    select x.grant_id, sum(greatest(x.minor, 0)) as minor
+    from (
+      select _billing.grant_of(b.rating_key) as grant_id, sum(b.amount_minor) as minor
+      from _billing.booked_lines(array(
+        select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+        from client c join public.billing_periods p on p.client_id = c.client_id
+        where p.state = 'voided' and (p.client_id, p.period_start) not in (
+          select t.client_id, t.period_start from unnest(targets) t))) b
+      where (b.sample).kind = 'promotional_credit'
+      group by b.section_start, 1
+    ) x
+    group by x.grant_id
   )
   select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
-    l.left_minor - coalesce(d.minor, 0)
+    l.left_minor - coalesce(d.minor, 0) - coalesce(a.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
     on l.grant_id = g.id
   left join drafted d on d.grant_id = g.id
+  left join taken_again a on a.grant_id = g.id
   where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
@@ -12624,6 +12642,8 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 
 -- Where the lines of each section go: its own draft, or for late ones that of the newest due period
 -- after it. A section that is not there is not charged now: it waits for a later period's invoice.
+-- One that has a late invoice that is not issued yet, held, keeps it until a later period has a
+-- draft for it.
 create function _billing.assign_target_invoices(due billing.rating_target[],
   late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql
@@ -12642,7 +12662,10 @@ begin
     select t.* from billing.period_terms(due) t
   ), late_homes as (
     select t.*, h.home_start, h.home_start is not null or h.moved_on
-      or billing.has_ended(t.client_id, t.period_start) as is_charged
+      or billing.has_ended(t.client_id, t.period_start) or exists (
+        select from public.invoices d
+        join public.invoice_lines l on l.invoice_id = d.id and l.section_start = t.period_start
+        where d.client_id = t.client_id and d.kind = 'late' and d.status = 'draft') as is_charged
     from billing.period_terms(late) t
     left join lateral (
       select max(o.period_start) filter (where o.currency = t.currency) as home_start,
@@ -15065,7 +15088,7 @@ grant execute on function billing.preview_invoice(uuid, date, timestamptz) to se
 -- Finalizing one draft, as it would be made now.
 
 -- Makes the late invoices of a client that are not issued yet anew. Usage of a period whose invoice
--- is void is left to that which replaces it.
+-- is void is left to that which replaces it. Where something blocks one, all stay as they are.
 create function _billing.remake_late_drafts(client_id uuid, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15078,10 +15101,23 @@ declare
         join public.invoice_lines l on l.invoice_id = d.id
         where d.client_id = remake_late_drafts.client_id and d.status = 'draft'
           and d.kind = 'late'));
+  problem text;
 begin
   perform _billing.rollup();
-  perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
-  perform _billing.close_periods('{}', late, as_of, 'none');
+  if late = '{}' then
+    perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
+    return;
+  end if;
+  delete from public.invoice_lines l using public.invoices d
+  where d.id = l.invoice_id and d.client_id = remake_late_drafts.client_id and d.status = 'draft'
+    and d.kind = 'late' and l.section_start not in (select t.period_start from unnest(late) t);
+  select string_agg(b.message, '; ' order by b.reason, b.message) into problem
+  from unnest((_billing.close_periods('{}', late, as_of, 'none')).blocked) b
+  where b.reason <> 'negative_total';
+  if problem is not null then
+    perform billing.raise_error('client_blocked', problem,
+      'mend what blocks it, then finalize again');
+  end if;
 end $$;
 comment on function _billing.remake_late_drafts is 'Makes the late drafts of a client anew.';
 
@@ -24217,7 +24253,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   -- Payments that went back before anything was granted for them.
   select p.client_id, p.currency, 'advances', -p.amount_minor
   from public.payments p join public.invoices i on i.id = p.invoice_id
-  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up' and i.status <> 'paid'
+  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up'
+    and i.status not in ('paid', 'void')
   union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n

@@ -1,7 +1,7 @@
 -- A late draft that waits, held, for credit that is gone when it is finalized: it is made anew, and
 -- no grant goes below zero. 3.00 a million tokens; amounts derived by hand.
 begin;
-select plan(18);
+select plan(20);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000004471', 'Acme', '2026-06-01'),
@@ -77,6 +77,14 @@ where i.client_id = pg_temp.client('Acme') and i.status = 'draft';
 select is((select i.total_minor from public.invoices i where i.id = pg_temp.july('Acme')),
   8900::bigint, 'with the credit that there is');
 select is(pg_temp.left_of('Acme'), 600::bigint, 'and what came back is there again');
+
+-- While June is computed anew Bolt's stays as it is: made anew it would be without June's lines.
+insert into billing.rebuild_requests (client_ids, from_day, until_day, in_steps)
+values (array[pg_temp.client('Bolt')], '2026-06-01', '2026-07-01', true);
+select throws_ok(format($$select billing.finalize_invoice(%L, '2026-09-03')$$,
+  (pg_temp.late('Bolt')).id), 'PT409', null, 'what blocks a period blocks its late draft');
+select is((pg_temp.late('Bolt')).total_minor, 6900::bigint, 'which stays as it is');
+delete from billing.rebuild_requests;
 
 -- Bolt's is of June: 3.00 + 75.00 are 69.00 more than the 9.00 of its invoice, less 1.00.
 select isnt(billing.finalize_invoice((pg_temp.late('Bolt')).id, '2026-09-03'), null,

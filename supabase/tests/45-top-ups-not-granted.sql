@@ -1,7 +1,7 @@
 -- Part payments of top-ups that go back before anything is granted: nothing is lost by them, and
 -- nothing stays on the accounts. Entries, ledger and statement agree. Amounts derived by hand.
 begin;
-select plan(23);
+select plan(24);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-0000000456' || lpad(n::text, 2, '0'))::uuid, name, '2026-06-01'
@@ -106,6 +106,15 @@ select is(pg_temp.accounts('failed'), 'advances -10000, cash 4000, receivable 60
   'a refund that failed is none');
 select billing.record_payment(pg_temp.invoice('failed'), 6000, '2026-06-05');
 select is(pg_temp.accounts('failed'), 'cash 10000, prepaid_credit -10000', 'all is granted');
+-- What is paid for one that is void is on the balance: where a dispute takes it, it is lost.
+insert into public.clients (id, name, started_on) values
+  ('00000000-0000-4000-8000-000000045608', 'void', '2026-06-01');
+select billing.request_top_up(pg_temp.client('void'), 10000, as_of => '2026-06-01');
+select billing.void_invoice(pg_temp.invoice('void'), 'mistake', '2026-06-02');
+select billing.record_payment(pg_temp.invoice('void'), 4000, '2026-06-03');
+select pg_temp.move('void', 'dispute', -4000, '2026-06-04');
+select is(pg_temp.accounts('void'), 'customer_credit -4000, write_off 4000',
+  'a payment of a void top-up that is disputed is a loss');
 select is((select sum(abs(e.amount_minor)) from billing.ledger_entries e
     join billing.ledger_accounts a on a.id = e.account_id where a.kind = 'promotion_expense'
     and a.client_id in (pg_temp.client('back'), pg_temp.client('failed'))), null,

@@ -23,14 +23,30 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       group by i.id, l.section_start, 1
     ) x
     group by x.grant_id
+  ), taken_again as materialized (
+    -- What invoices have given back of a use that is void meanwhile: that which replaces it takes
+    -- this again.
+    select x.grant_id, sum(greatest(x.minor, 0)) as minor
+    from (
+      select _billing.grant_of(b.rating_key) as grant_id, sum(b.amount_minor) as minor
+      from _billing.booked_lines(array(
+        select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+        from client c join public.billing_periods p on p.client_id = c.client_id
+        where p.state = 'voided' and (p.client_id, p.period_start) not in (
+          select t.client_id, t.period_start from unnest(targets) t))) b
+      where (b.sample).kind = 'promotional_credit'
+      group by b.section_start, 1
+    ) x
+    group by x.grant_id
   )
   select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
-    l.left_minor - coalesce(d.minor, 0)
+    l.left_minor - coalesce(d.minor, 0) - coalesce(a.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
     on l.grant_id = g.id
   left join drafted d on d.grant_id = g.id
+  left join taken_again a on a.grant_id = g.id
   where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is

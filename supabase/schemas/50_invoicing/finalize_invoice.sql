@@ -1,7 +1,7 @@
 -- Finalizing one draft, as it would be made now.
 
 -- Makes the late invoices of a client that are not issued yet anew. Usage of a period whose invoice
--- is void is left to that which replaces it.
+-- is void is left to that which replaces it. Where something blocks one, all stay as they are.
 create function _billing.remake_late_drafts(client_id uuid, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -14,10 +14,23 @@ declare
         join public.invoice_lines l on l.invoice_id = d.id
         where d.client_id = remake_late_drafts.client_id and d.status = 'draft'
           and d.kind = 'late'));
+  problem text;
 begin
   perform _billing.rollup();
-  perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
-  perform _billing.close_periods('{}', late, as_of, 'none');
+  if late = '{}' then
+    perform _billing.empty_drafts(array[(client_id, null, null)::billing.rating_target]);
+    return;
+  end if;
+  delete from public.invoice_lines l using public.invoices d
+  where d.id = l.invoice_id and d.client_id = remake_late_drafts.client_id and d.status = 'draft'
+    and d.kind = 'late' and l.section_start not in (select t.period_start from unnest(late) t);
+  select string_agg(b.message, '; ' order by b.reason, b.message) into problem
+  from unnest((_billing.close_periods('{}', late, as_of, 'none')).blocked) b
+  where b.reason <> 'negative_total';
+  if problem is not null then
+    perform billing.raise_error('client_blocked', problem,
+      'mend what blocks it, then finalize again');
+  end if;
 end $$;
 comment on function _billing.remake_late_drafts is 'Makes the late drafts of a client anew.';
 

@@ -1,5 +1,7 @@
 -- Where the lines of each section go: its own draft, or for late ones that of the newest due period
 -- after it. A section that is not there is not charged now: it waits for a later period's invoice.
+-- One that has a late invoice that is not issued yet, held, keeps it until a later period has a
+-- draft for it.
 create function _billing.assign_target_invoices(due billing.rating_target[],
   late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql
@@ -18,7 +20,10 @@ begin
     select t.* from billing.period_terms(due) t
   ), late_homes as (
     select t.*, h.home_start, h.home_start is not null or h.moved_on
-      or billing.has_ended(t.client_id, t.period_start) as is_charged
+      or billing.has_ended(t.client_id, t.period_start) or exists (
+        select from public.invoices d
+        join public.invoice_lines l on l.invoice_id = d.id and l.section_start = t.period_start
+        where d.client_id = t.client_id and d.kind = 'late' and d.status = 'draft') as is_charged
     from billing.period_terms(late) t
     left join lateral (
       select max(o.period_start) filter (where o.currency = t.currency) as home_start,

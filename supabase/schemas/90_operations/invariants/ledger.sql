@@ -88,7 +88,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   -- Payments that went back before anything was granted for them.
   select p.client_id, p.currency, 'advances', -p.amount_minor
   from public.payments p join public.invoices i on i.id = p.invoice_id
-  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up' and i.status <> 'paid'
+  where p.kind in ('dispute', 'dispute_reversed') and i.kind = 'top_up'
+    and i.status not in ('paid', 'void')
   union all
   select n.client_id, n.currency, x.kind, x.amount
   from public.credit_notes n

@@ -1,0 +1,50 @@
+-- Promotional credit of a period whose invoice is void, after a later invoice had given some of it
+-- back: that is kept for the invoice that replaces it. Tokens in are 3.00 a million, out 15.00.
+begin;
+select plan(8);
+
+insert into public.clients (id, name, started_on) values
+  ('00000000-0000-4000-8000-000000003891', 'Acme', '2026-06-01');
+insert into public.billing_config (client_id, minimum_minor) select id, 0 from public.clients;
+create function pg_temp.log(day date, ins integer, outs integer) returns uuid language sql as $$
+  insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, client_id,
+    "timestamp")
+  select 'S', 'claude-sonnet', ins, outs, c.id, day + interval '12 hours' from public.clients c
+  returning id;
+$$;
+create function pg_temp.left_minor() returns bigint language sql as $$
+  select l.left_minor from _billing.left_of_grants(array(select c.id from public.clients c)) l;
+$$;
+create function pg_temp.invoice(start date) returns public.invoices language sql as $$
+  select i from public.invoices i where i.period_start = start and i.status <> 'void';
+$$;
+
+-- 10.00 for tokens out. June uses 9.00 of it beside 3.00 of tokens in; 6.00 come back with July.
+select billing.grant_credit(id, 1000, 'promotional', metrics => '{output_tokens}',
+  as_of => '2026-06-02') from public.clients;
+select pg_temp.log('2026-06-10', 1000000, 200000);
+create temporary table wrong as select pg_temp.log('2026-06-11', 0, 400000) as id;
+select billing.run_monthly('2026-07-01');
+select is((pg_temp.invoice('2026-06-01')).total_minor, 300::bigint, 'tokens in are due');
+select is(pg_temp.left_minor(), 100::bigint, '9.00 are used');
+select billing.retract_log(id, 'a test') from wrong;
+select pg_temp.log('2026-07-10', 1000000, 0);
+select billing.run_monthly('2026-08-01');
+select is(pg_temp.left_minor(), 700::bigint, '6.00 have come back');
+
+-- June's invoice is void: 9.00 more. August would use 30.00 and takes all but the 6.00.
+select billing.void_invoice((pg_temp.invoice('2026-06-01')).id, 'mistake', '2026-08-05');
+select pg_temp.log('2026-08-10', 0, 2000000);
+select billing.run_monthly('2026-09-01');
+select is((pg_temp.invoice('2026-08-01')).discount_minor, 1000::bigint,
+  'no more is used than was granted');
+select billing.regenerate_invoice(i.id, '2026-09-03') from public.invoices i
+where i.status = 'void';
+select isnt(billing.finalize_invoice((pg_temp.invoice('2026-06-01')).id, '2026-09-03'), null,
+  'June is invoiced anew');
+-- 12.00 of charges on top of the -6.00 of July, less the 6.00 that July gave back.
+select is((pg_temp.invoice('2026-06-01')).total_minor, 600::bigint, 'without credit');
+select is(pg_temp.left_minor(), 0::bigint, 'nothing is left');
+select is_empty('select * from billing.check_invariants()', 'the books agree');
+select * from finish();
+rollback;
