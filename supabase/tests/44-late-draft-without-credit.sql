@@ -82,7 +82,7 @@ select is(pg_temp.left_of('Acme'), 600::bigint, 'and what came back is there aga
 insert into billing.rebuild_requests (client_ids, from_day, until_day, in_steps)
 values (array[pg_temp.client('Bolt')], '2026-06-01', '2026-07-01', true);
 select throws_ok(format($$select billing.finalize_invoice(%L, '2026-09-03')$$,
-  (pg_temp.late('Bolt')).id), 'PT409', null, 'what blocks a period blocks its late draft');
+  (pg_temp.late('Bolt')).id), 'PT409', null, 'a period that is blocked blocks its late draft');
 select is((pg_temp.late('Bolt')).total_minor, 6900::bigint, 'which stays as it is');
 delete from billing.rebuild_requests;
 

@@ -26,7 +26,7 @@ begin
       ('refund', 'refunds_due', 'cash', -n.amount_minor, n.kind = 'refund'),
       ('refund_failure', 'cash', 'refunds_due', n.amount_minor, n.kind = 'refund_failed'),
       -- Due again, and written off with that. Of a top-up that is not granted nothing is lost;
-      -- what came for one that was void is on the balance, and the client keeps it.
+      -- the money of one that was void is on the balance, and the client keeps it.
       ('dispute', 'receivable', 'cash', -n.amount_minor, n.kind like 'dispute%'),
       ('dispute_loss', case when exists (select from public.invoices i
           where i.id = n.invoice_id and i.kind = 'top_up' and i.status not in ('paid', 'void'))
