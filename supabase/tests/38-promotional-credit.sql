@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(52);
+select plan(53);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
