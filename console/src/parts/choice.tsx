@@ -35,39 +35,30 @@ export function TextFilter({ label, value, placeholder, onChange }: {
   );
 }
 
-/** A day, `2026-06-30`. */
-export function DayFilter({ label, value, onChange }: {
+interface DateFilterProps {
   readonly label: string;
   readonly value: string;
   readonly onChange: (value: string) => void;
-}) {
-  return (
-    <label class="field">
-      <span>{label}</span>
-      <input
-        type="date"
-        value={value}
-        onChange={(event) => onChange(event.currentTarget.value)}
-      />
-    </label>
-  );
+}
+
+/** A day, `2026-06-30`. */
+export function DayFilter(props: DateFilterProps) {
+  return <DateFilter {...props} type="date" />;
 }
 
 /** A month, `2026-06`, or none. */
-export function MonthFilter({ label, value, onChange }: {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
+export function MonthFilter(props: DateFilterProps) {
+  return <DateFilter {...props} type="month" placeholder="2026-06" />;
+}
+
+function DateFilter({ label, onChange, ...input }: DateFilterProps & {
+  readonly type: "date" | "month";
+  readonly placeholder?: string;
 }) {
   return (
     <label class="field">
       <span>{label}</span>
-      <input
-        type="month"
-        value={value}
-        placeholder="2026-06"
-        onChange={(event) => onChange(event.currentTarget.value)}
-      />
+      <input {...input} onChange={(event) => onChange(event.currentTarget.value)} />
     </label>
   );
 }
