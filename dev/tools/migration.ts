@@ -1,4 +1,53 @@
-import { writeMigration } from "./schema/rooms.ts";
+import { join } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import { repositoryRoot } from "../platform/repository.ts";
+import { listFiles } from "../test/runner/files.ts";
+import { draftOf, nextMigration } from "./schema/next.ts";
+import { FIRST_MIGRATION, migrationOf, readSources, writeFirstMigration } from "./schema/rooms.ts";
+import { recordedReleases } from "./upgrade/release.ts";
+import { describeMigrations } from "./upgrade/upgrade.ts";
 
-// `npm run migration`: writes the migration of this release from supabase/schemas.
-console.log(`Wrote ${await writeMigration()}`);
+// `npm run migration`: until a release is recorded, writes its migration from supabase/schemas. After
+// it, drafts the migration of the version in package.json: what the sources say and no migration
+// makes yet. A draft is never written over; what is missing in one is printed.
+const released = (await recordedReleases()).map(({ version }) => version);
+if (released.length === 0) console.log(`Wrote ${await writeFirstMigration()}`);
+else if (released.includes(packageJson.version)) {
+  console.error(`${packageJson.version} is released: raise the version in package.json first`);
+  Deno.exit(1);
+} else await draft(packageJson.version);
+
+async function draft(version: string): Promise<void> {
+  const sources = await readSources();
+  const [wanted, found] = [
+    await describeMigrations({ [FIRST_MIGRATION.slice(20)]: migrationOf(sources) }),
+    await describeMigrations(await written()),
+  ];
+  const next = nextMigration(wanted, found, sources);
+  if (next.statements.length + next.byHand.length === 0) {
+    console.log("The migrations make what supabase/schemas says.");
+    return;
+  }
+  const text = draftOf(next);
+  const suffix = `_release_${version.replaceAll(".", "_")}.sql`;
+  const existing = (await listFiles("supabase/migrations", ".sql"))
+    .find((file) => file.endsWith(suffix));
+  if (existing !== undefined) {
+    console.log(`${existing} does not do this yet:\n\n${text}`);
+    return;
+  }
+  const stamp = new Date().toISOString().replace(/\D/g, "").slice(0, 14);
+  const file = `supabase/migrations/${stamp}${suffix}`;
+  await Deno.writeTextFile(join(repositoryRoot, file), text, { createNew: true });
+  console.log(`Drafted ${file}: read it, and write what is to be done by hand.`);
+}
+
+async function written(): Promise<Record<string, string>> {
+  const files = await listFiles("supabase/migrations", ".sql");
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [
+      file.slice("supabase/migrations/".length),
+      await Deno.readTextFile(join(repositoryRoot, file)),
+    ])),
+  );
+}

@@ -1,10 +1,7 @@
-import { startPlatform } from "../platform/platform.ts";
 import { writeSchema } from "./schema/dump.ts";
+import { migrationOf, readSources } from "./schema/rooms.ts";
+import { describeMigrations } from "./upgrade/upgrade.ts";
 
-// `npm run schema`: writes dev/tools/schema/<room>.txt from the migrations.
-const platform = await startPlatform({ engine: "embedded" });
-try {
-  console.log(`Wrote ${await writeSchema(platform.urls.database)}`);
-} finally {
-  await platform.stop();
-}
+// `npm run schema`: writes dev/tools/schema/<room>.txt from supabase/schemas.
+const sources = migrationOf(await readSources());
+console.log(`Wrote ${await writeSchema(await describeMigrations({ "1_sources.sql": sources }))}`);

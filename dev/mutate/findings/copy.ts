@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { migrationOf, readSources } from "../../tools/schema/rooms.ts";
+import { FIRST_MIGRATION, migrationOf, readSources } from "../../tools/schema/rooms.ts";
+import { listFiles } from "../../test/runner/files.ts";
 import { type Edit, planted } from "./planted.ts";
 
 /** A copy of the checkout whose files may say something else for a while. */
@@ -10,7 +11,6 @@ export interface Copy {
   withEdits<T>(edits: readonly Edit[], use: () => Promise<T>): Promise<T>;
 }
 
-const MIGRATION = "supabase/migrations/20260601000000_release_0_1_0.sql";
 const SCHEMAS = "supabase/schemas/";
 const LEFT_OUT = new Set([".git", ".local", "out"]);
 
@@ -57,7 +57,9 @@ export async function edited(edits: readonly Edit[]): Promise<Map<string, string
     path,
     text: changed.get(`${SCHEMAS}${path}`) ?? text,
   }));
-  return changed.set(MIGRATION, migrationOf(sources));
+  // What later migrations change is in the sources.
+  for (const file of await listFiles("supabase/migrations", ".sql")) changed.set(file, "select;\n");
+  return changed.set(FIRST_MIGRATION, migrationOf(sources));
 }
 
 /** The files that edits name, with their new texts. */

@@ -5,7 +5,7 @@ import { repositoryRoot } from "../../platform/repository.ts";
 import { billJune, seedJune, withDeliveryWorld } from "../support/delivery-world.ts";
 
 const pages = await Promise.all(
-  ["operations", "switching-on", "upkeep", "backup"].map((page) =>
+  ["operations", "switching-on", "upkeep", "backup", "upgrading"].map((page) =>
     Deno.readTextFile(join(repositoryRoot, "docs", `${page}.md`))
   ),
 );

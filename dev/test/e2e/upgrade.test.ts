@@ -10,7 +10,10 @@ import {
   recordedReleases,
   type Release,
 } from "../../tools/upgrade/release.ts";
-import { buildRelease, upgrade } from "../../tools/upgrade/upgrade.ts";
+import { schemaDifferences } from "../../tools/schema/dump.ts";
+import { draftOf, nextMigration } from "../../tools/schema/next.ts";
+import { migrationOf, readSources } from "../../tools/schema/rooms.ts";
+import { buildRelease, describeMigrations, upgrade } from "../../tools/upgrade/upgrade.ts";
 import { platform } from "../support/platform-env.ts";
 
 const current = await currentRelease("0.0.0");
@@ -94,9 +97,12 @@ Deno.test("an upgrade from what is here now: a good migration passes, bad ones a
       /INV-2026-000002 \(.*\) is not what it was[^]*document_says_the_total/,
     );
     match(
-      (await upgradeBy("alter table public.clients alter column email set not null;")).join("\n"),
+      (await upgradeBy(`create table public.half (a integer);
+        alter table public.clients alter column email set not null;`)).join("\n"),
       /column "email" of relation "clients" contains null values/,
     );
+    const [half] = await sql`select to_regclass('public.half') as made`;
+    deepStrictEqual(half, { made: null }, "a migration that fails leaves nothing");
   }));
 
 Deno.test("members of a database from before there were roles keep what they could do", () =>
@@ -131,6 +137,32 @@ Deno.test("members of a database from before there were roles keep what they cou
       "a2 require_role(c.id, 'admin'): role_required",
     ]);
   }));
+
+Deno.test("the migration that is drafted for changed sources makes what they say", async () => {
+  const released = await readSources();
+  const changed = released.map(({ path, text }) => ({
+    path,
+    text: path !== "80_api/count_usage.sql" ? text : text
+      .replace("returns bigint", "returns integer").replace("_billing.rollup()", "1")
+      .concat(`
+create function billing.count_twice()
+returns integer language sql as $$
+  select 2;
+$$;
+comment on function billing.count_twice is 'Twice.';
+grant execute on function billing.count_twice() to service_role;
+`),
+  }));
+  const first = { "1_first.sql": migrationOf(released) };
+  const [wanted, found] = [
+    await describeMigrations({ "1_first.sql": migrationOf(changed) }),
+    await describeMigrations(first),
+  ];
+  const next = nextMigration(wanted, found, changed);
+  deepStrictEqual([next.statements.length, next.byHand], [2, []]);
+  const made = await describeMigrations({ ...first, "2_next.sql": draftOf(next) });
+  deepStrictEqual(schemaDifferences(wanted, made, { sameVersion: true }), []);
+});
 
 Deno.test("a released migration that was edited or is gone is told", () => {
   const released = { ...current, migrations: { "1_gone.sql": "1", "2_edited.sql": "2" } };

@@ -16,9 +16,9 @@ const Row = z.object({
   deparsed: z.string().nullable(),
 });
 
-/** Writes what the migrated database at `databaseUrl` is made of, a file per room. */
-export async function writeSchema(databaseUrl: string): Promise<string> {
-  const rooms = await byRoom(await describeSchema(databaseUrl));
+/** Writes a description down, a file per room. Returns the folder. */
+export async function writeSchema(description: string): Promise<string> {
+  const rooms = await byRoom(description);
   for (const file of await descriptions()) await Deno.remove(join(folder, file));
   for (const [room, text] of rooms) await Deno.writeTextFile(join(folder, room + SUFFIX), text);
   return folder;
@@ -114,7 +114,8 @@ export function schemaDifferences(
   });
 }
 
-function objectsOf(text: string, deparsed: boolean): Map<string, string[]> {
+/** The lines of each object of a description; without those that were deparsed, if need be. */
+export function objectsOf(text: string, deparsed: boolean): Map<string, string[]> {
   const objects = new Map<string, string[]>();
   let lines: string[] = [];
   for (const line of text.split("\n")) {

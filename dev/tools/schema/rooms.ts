@@ -4,7 +4,8 @@ import { parse } from "@std/toml/parse";
 import { z } from "zod";
 import { repositoryRoot } from "../../platform/repository.ts";
 
-const MIGRATION = "supabase/migrations/20260601000000_release_0_1_0.sql";
+/** The migration that the sources are written to until it is released. */
+export const FIRST_MIGRATION = "supabase/migrations/20260601000000_release_0_1_0.sql";
 const SCHEMAS = join(repositoryRoot, "supabase", "schemas");
 const HEADING =
   `-- Release 0.1.0: everything. Written by \`npm run migration\` from supabase/schemas, in the order of
@@ -50,27 +51,34 @@ async function filesOf(listed: string): Promise<string[]> {
     .map((name) => `${folder}/${name}`);
 }
 
-/** The migration that makes what the sources say: one file until the first release. */
+/** The migration that makes what the sources say, in an empty database. */
 export function migrationOf(sources: readonly Source[]): string {
   return [HEADING, ...sources.map(({ path, text }) => `-- ${path}\n\n${text}`)].join("\n");
 }
 
-/** Writes the migration. Returns its path. */
-export async function writeMigration(): Promise<string> {
-  await Deno.writeTextFile(join(repositoryRoot, MIGRATION), migrationOf(await readSources()));
-  return MIGRATION;
+/** Writes the first migration. Returns its path. */
+export async function writeFirstMigration(): Promise<string> {
+  const text = migrationOf(await readSources());
+  await Deno.writeTextFile(join(repositoryRoot, FIRST_MIGRATION), text);
+  return FIRST_MIGRATION;
 }
 
-/** What is wrong with the list and with the migration that is made from it. */
-export async function migrationProblems(files: readonly string[]): Promise<string[]> {
+/**
+ * What is wrong with the list of sources and, until it is released, with the migration that is made
+ * from them. Later ones are compared with the sources by what both make, on a server.
+ */
+export async function migrationProblems(
+  files: readonly string[],
+  isReleased: boolean,
+): Promise<string[]> {
   const sources = await readSources();
   const listed = new Set(sources.map(({ path }) => `supabase/schemas/${path}`));
-  const unlisted = files.filter((file) => !listed.has(file));
-  const written = await Deno.readTextFile(join(repositoryRoot, MIGRATION)).catch(() => "");
-  return [
-    ...unlisted.map((file) => `${file} is not in schema_paths of supabase/config.toml`),
-    ...written === migrationOf(sources) ? [] : [`${MIGRATION} is stale: run \`npm run migration\``],
-  ];
+  const unlisted = files.filter((file) => !listed.has(file))
+    .map((file) => `${file} is not in schema_paths of supabase/config.toml`);
+  if (isReleased) return unlisted;
+  const written = await Deno.readTextFile(join(repositoryRoot, FIRST_MIGRATION)).catch(() => "");
+  const isCurrent = written === migrationOf(sources);
+  return isCurrent ? unlisted : [...unlisted, `${FIRST_MIGRATION}: run \`npm run migration\``];
 }
 
 /** The folder that a source stands in. */

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import type { Sql } from "postgres";
+import { startGuard } from "../../platform/guard.ts";
 import { applyMigrations } from "../../platform/migrations.ts";
+import { startPostgres } from "../../platform/postgres.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
+import { describeSchema } from "../schema/dump.ts";
 import type { Release } from "./release.ts";
 
 /**
@@ -53,6 +56,28 @@ export async function buildRelease(
     await applyMigrations(databaseUrl, checkout);
   });
   await sql.unsafe(release.world).simple();
+}
+
+/** What those migrations, by file name, make of an empty database. */
+export async function describeMigrations(
+  migrations: Readonly<Record<string, string>>,
+): Promise<string> {
+  const guard = startGuard();
+  try {
+    const server = await startPostgres({ engine: "embedded", port: 0, durable: false, guard });
+    try {
+      await withCheckout(
+        [],
+        migrations,
+        (checkout) => applyMigrations(server.databaseUrl, checkout),
+      );
+      return await describeSchema(server.databaseUrl);
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await guard.stop();
+  }
 }
 
 /**
