@@ -11,10 +11,22 @@ end $$;
 comment on function _billing.report_progress is
   'Says where long work is: in pg_stat_activity.application_name and as a notice.';
 
--- Sums of the log rows counted so far that may lie on the client-local days [from_day, until_day):
--- any local day lies within two days of its UTC date (zones reach from -12 to +14 hours, a change
--- may add one). A week at a time, of long ranges a hundredth, each by as many processes as the
--- server gives: a key may come in two rows. Without bounds all logs are one part.
+-- The first instant that can lie on a client-local day, and the first that cannot be before it:
+-- zones reach from -12 to +14 hours. A change of zone never moves an instant to a day further off.
+create function _billing.day_can_begin(day date)
+returns timestamptz language sql immutable
+return (day::timestamp - interval '14 hours') at time zone 'UTC';
+comment on function _billing.day_can_begin is 'The first instant that can lie on a client-local day.';
+
+create function _billing.day_has_begun(day date)
+returns timestamptz language sql immutable
+return (day::timestamp + interval '12 hours') at time zone 'UTC';
+comment on function _billing.day_has_begun is
+  'The first instant that lies on no client-local day before this one.';
+
+-- Sums of the log rows counted so far that may lie on the client-local days [from_day, until_day).
+-- A week at a time, of long ranges a hundredth, each by as many processes as the server gives: a
+-- key may come in two rows. Without bounds all logs are one part.
 create function _billing.logged_parts(from_day date, until_day date, agents text[] default null)
 returns table (client_id uuid, reason text, usage_day date, model text, metric text,
   rate_class text, agent text,
@@ -24,10 +36,9 @@ declare
   nothing billing.usage_watermark;
   counted billing.usage_watermark;
   whole constant boolean := not isfinite(from_day) or not isfinite(until_day);
-  first_day constant date := from_day - 2;
-  last_day constant date := until_day + 2;
-  step constant integer := case when whole then 0
-    else greatest(7, (last_day - first_day) / 100) end;
+  starts constant timestamptz := _billing.day_can_begin(from_day);
+  ends constant timestamptz := _billing.day_has_begun(until_day);
+  step constant integer := case when whole then 0 else greatest(8, (until_day - from_day) / 100) end;
   part record;
 begin
   select * into counted from billing.usage_watermark;
@@ -35,19 +46,20 @@ begin
   nothing.snapshot := '1:1:';
   nothing.own_transaction := '0';
   for part in
-    select d.day as start, least(d.day + step, last_day) as stop
-    from (select first_day + n * step as day
-      from generate_series(0, case when whole then -1 else (last_day - first_day - 1) / step end) n
-      ) d
-    union all select first_day, last_day where whole
+    select p.at as start, least(p.at + step * interval '24 hours', ends) as stop
+    from (select starts + n * step * interval '24 hours' as at
+      from generate_series(0, case when whole then -1 else (until_day - from_day + 1) / step end) n
+      ) p
+    where p.at < ends
+    union all select starts, ends where whole
   loop
     if not whole then
-      perform _billing.report_progress(
-        format('summing logs %s to %s of %s', part.start, part.stop - 1, last_day - 1));
+      perform _billing.report_progress(format('summing logs %s to %s of %s',
+        (part.start at time zone 'UTC')::date, (part.stop at time zone 'UTC')::date,
+        (ends at time zone 'UTC')::date));
     end if;
     return query
-    select * from _billing.sum_logs(nothing, counted, part.start::timestamp at time zone 'UTC',
-      part.stop::timestamp at time zone 'UTC', agents);
+    select * from _billing.sum_logs(nothing, counted, part.start, part.stop, agents);
   end loop;
 end $$;
 comment on function _billing.logged_parts is

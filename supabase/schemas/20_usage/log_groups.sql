@@ -66,7 +66,7 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_sort = off set jit = off
+set enable_nestloop = off set enable_sort = off set jit = off set enable_seqscan = on
 set work_mem = '64MB' as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
@@ -96,6 +96,11 @@ declare
     from public.models m where m.long_context_above is not null);
   least_long constant bigint := (select min(m.long_context_above) from public.models m);
 begin
+  -- The planner takes rows of a few days for scattered over the log, and would rather read all of
+  -- it: of five months 25 GB for a day, instead of 1 GB in a tenth of the time.
+  if from_at > '-infinity' or until_at < 'infinity' then
+    perform set_config('enable_seqscan', 'off', true);
+  end if;
   return query
   with owned as not materialized (
     select o.client_id, l.agent, l.model, l.features, l.calls, l.total_cost, l.input_tokens,

@@ -4,9 +4,15 @@ create function _billing.quarantine_logs(
   since billing.usage_watermark, upto billing.usage_watermark,
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
-) returns void language sql set search_path = pg_catalog, pg_temp
--- As sum_logs: many rows meet few clients.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+) returns void language plpgsql
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+-- As log_groups: many rows meet few clients, and those of a few days are found by index.
+set enable_nestloop = off set enable_mergejoin = off set jit = off set enable_seqscan = on
+set work_mem = '64MB' as $$
+begin
+  if from_at > '-infinity' or until_at < 'infinity' then
+    perform set_config('enable_seqscan', 'off', true);
+  end if;
   insert into billing.quarantined_logs
     (log_id, reason, agent, model, occurred_at, claim, dismissed)
   select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200), d.log_id is not null
@@ -21,4 +27,4 @@ set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem 
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim,
     dismissed = excluded.dismissed;
-$$;
+end $$;

@@ -89,7 +89,7 @@ begin
     into nobody, crowded from parts p where p.reason is not null;
     exit when crowded is null;
     perform _billing.hold_logs(nothing, counted, crowded,
-      (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+      _billing.day_can_begin(from_day), _billing.day_has_begun(until_day),
       agents);
     most := null;
   end loop;
@@ -97,18 +97,18 @@ begin
   perform set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'on', true);
   if agents is null then
     delete from billing.quarantined_logs q
-    where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
-      and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC';
+    where q.occurred_at >= _billing.day_can_begin(from_day)
+      and q.occurred_at < _billing.day_has_begun(until_day);
   else
     delete from billing.quarantined_logs q
-    where q.occurred_at >= (from_day - 2)::timestamp at time zone 'UTC'
-      and q.occurred_at < (until_day + 2)::timestamp at time zone 'UTC'
+    where q.occurred_at >= _billing.day_can_begin(from_day)
+      and q.occurred_at < _billing.day_has_begun(until_day)
       and q.agent in (select unnest(agents));
   end if;
   -- Row by row, so only what agents have logged of whom something cannot be billed.
   if nobody is not null then
     perform _billing.quarantine_logs(nothing, counted,
-      (from_day - 2)::timestamp at time zone 'UTC', (until_day + 2)::timestamp at time zone 'UTC',
+      _billing.day_can_begin(from_day), _billing.day_has_begun(until_day),
       nobody);
   end if;
 end $$;
