@@ -25,6 +25,25 @@ end $$;
 comment on function _billing.rate_drafts is
   'Rates targets into pg_temp.draft_lines, for make_drafts; returns what may block them.';
 
+-- Credit that sections have taken which are not billed now, because something blocks them, is for
+-- the client's others: these are rated once more, without them. `targets`: those that are billed.
+create function _billing.rate_without_blocked(targets billing.rating_target[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  again constant billing.rating_target[] := array(
+    select t from unnest(targets) t where t.client_id in (
+      select l.client_id from pg_temp.draft_lines l
+      where l.kind = 'promotional_credit' and (l.client_id, l.section_start) not in (
+        select o.client_id, o.period_start from unnest(targets) o)));
+begin
+  if again <> '{}' then
+    delete from pg_temp.draft_lines l where l.client_id in (select t.client_id from unnest(again) t);
+    insert into pg_temp.draft_lines select * from _billing.rate_periods(again, true);
+  end if;
+end $$;
+comment on function _billing.rate_without_blocked is
+  'Rates targets once more where promotional credit stands in sections that are blocked.';
+
 -- Leaves in draft_lines what is still to be charged: for settled targets the difference to what is
 -- booked, for the others all that they are rated at.
 create function _billing.reduce_to_deltas(targets billing.rating_target[],
@@ -75,6 +94,7 @@ declare
     select t from _billing.settled_targets(due || late) t);
   drafted uuid[];
 begin
+  perform _billing.rate_without_blocked(due || late);
   perform _billing.reduce_to_deltas(due || late, settled);
   perform _billing.assign_target_invoices(due, late, settled);
   perform _billing.free_late_lines(due, late);
