@@ -7,6 +7,9 @@ import { UNMAPPED } from "./calls.ts";
 import { playWorldStep, type WorldStep } from "./steps.ts";
 import { invoicesOf, type State } from "./state.ts";
 
+/** The day on which worlds begin. */
+export const FIRST_DAY = "2026-06-02";
+
 const lines = z.array(z.object({ line: z.string() }));
 
 /** Invoices without their numbers, credit notes, periods, credit and balance of a client. */
@@ -43,6 +46,8 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
 /** Opens the books of a world. Random prices are no reason to hold a draft: 36-held-drafts tests that. */
 export async function openWorld(sql: Sql): Promise<void> {
   await openBooks(sql);
+  // The day a world begins on: before its first run, ends and returns are of that day as well.
+  await sql`select set_config('billing.as_of', ${FIRST_DAY}, true)`;
   await sql`delete from public.hold_limits`;
   // Corrections come in after all calls of the world: by the clock some calls are still to come.
   await sql`

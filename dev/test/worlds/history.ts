@@ -5,7 +5,7 @@ import { z } from "zod";
 import { client as clientStep, price, type Row } from "../cases/world.ts";
 import { playWorldStep, type WorldStep } from "./steps.ts";
 import type { RandomClient } from "../properties/worlds.ts";
-import { booksAlone, booksOf, openWorld } from "./alone.ts";
+import { booksAlone, booksOf, FIRST_DAY, openWorld } from "./alone.ts";
 import { type Broken, laws } from "./laws.ts";
 import type { World } from "./moves.ts";
 import { planMove } from "./plans.ts";
@@ -56,6 +56,8 @@ async function makeMove(state: State, plan: Plan, asks: Asks): Promise<Broken | 
   await state.sql`savepoint move`;
   try {
     await playWorldStep(state.sql, state.clients, step);
+    // As at the commit of it: later, other usage would be asked about.
+    await state.sql`select _billing.fire_terms_triggers()`;
   } catch (error) {
     // After an error of one's own the transaction must be taken back as well.
     await state.sql`rollback to savepoint move`;
@@ -156,7 +158,7 @@ async function settle(sql: Sql, clients: World["clients"]): Promise<State> {
     lived: [],
     steps: [],
     anchors: new Map(),
-    day: "2026-06-02",
+    day: FIRST_DAY,
     names: 0,
     runs: 0,
   };
