@@ -56,7 +56,8 @@ export const promotionNotes: readonly Case[] = [
     ],
   },
   {
-    name: "credit that comes back to nothing is told by the note beside it, not by the next invoice",
+    name:
+      "credit that comes back to nothing is told by the note beside it, not by the next invoice",
     because: "units −0.01 off #2; searches −0.02 and 0.02 of two grants come to nothing",
     steps: [
       ...lateUnits(2, [
@@ -77,7 +78,8 @@ export const promotionNotes: readonly Case[] = [
   },
   {
     name: "where a note by hand has left too little, a correction gives money and keeps the credit",
-    because: "10.00 − 5.00, 3.00 by hand; −8.00 of searches: 5.00 are owed, the 2.00 left are money",
+    because:
+      "10.00 − 5.00, 3.00 by hand; −8.00 of searches: 5.00 are owed, the 2.00 left are money",
     steps: [
       client("A"),
       promotion("A", "2026-06-05", 500),
