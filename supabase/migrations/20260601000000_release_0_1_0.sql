@@ -8458,8 +8458,8 @@ comment on function billing.granted_credit is
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
 
 -- Promotional credit that invoices gave back of a use that is void: with the void it has come back
--- twice. What is invoiced in place of the void takes this again, so nothing else may. At an
--- instant, or, without one, beside what drafts take.
+-- twice. The invoice in place of the void takes this again, so nothing else may. At an instant, or,
+-- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -14306,7 +14306,7 @@ comment on function _billing.keep_promotional_credit is
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room. What is left then comes to nothing. Where
+-- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
 -- promotional credit comes back with it, the last of the notes says it: it would wait for the next
 -- invoice, which may be of nothing else.
 create function _billing.credit_section(
