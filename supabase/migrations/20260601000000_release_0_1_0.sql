@@ -2744,10 +2744,8 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_sort = off set jit = off
-set work_mem = '64MB' as $$
+-- Many log rows meet few clients and zones: sum_logs, its one caller, has them hashed, in 64 MB.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
     'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
@@ -3376,7 +3374,7 @@ create function _billing.hold_logs(
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
     from unnest(crowded) c
@@ -3448,7 +3446,7 @@ create function _billing.quarantine_logs(
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
   insert into billing.quarantined_logs
     (log_id, reason, agent, model, occurred_at, claim, dismissed)
   select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200), d.log_id is not null
@@ -3488,7 +3486,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 -- takes a table without statistics (after a restore, an upgrade of the server) for a fraction of
 -- what it is, so what seems little is counted, as far as the limit.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   most constant bigint :=
     coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
@@ -3684,7 +3682,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   here billing.usage_watermark;
 begin
@@ -3717,7 +3715,7 @@ comment on function _billing.recount_all is
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
 returns date language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -9536,8 +9534,7 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
   description text, detail text, exponent smallint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
+set search_path = pg_catalog, pg_temp set enable_nestloop = on as $$
 #variable_conflict use_column
 begin
   return query
@@ -10536,8 +10533,7 @@ comment on function _billing.rate_promoted is
 create function _billing.rate_unpromoted(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
 begin
   if targets = '{}' then
     return;
@@ -10570,7 +10566,7 @@ comment on function _billing.rate_unpromoted is
 create function _billing.rate_with_terms(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 declare
   promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
 begin
@@ -10925,7 +10921,7 @@ grant select on billing.quarantine to service_role;
 -- A row that is unpriced in several metrics counts once.
 create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, count(*) as rows from billing.quarantined_logs q
@@ -11058,7 +11054,7 @@ create function _billing.waiting_groups(most bigint, only_reason text, after tex
 returns setof billing.quarantine
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- The index gives the order and the next group; also where the planner holds the table for small.
-set jit = off set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+set enable_bitmapscan = off as $$
 declare
   place record;
 begin
@@ -11202,7 +11198,7 @@ create function _billing.settled_usage(of_client uuid, of_model text, metrics te
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
   metric text, rate_class text, charged datemultirange, is_open boolean)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 declare
@@ -12298,7 +12294,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off as $$
+set enable_seqscan = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -12332,8 +12328,7 @@ comment on function _billing.document_usage is
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
-set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -12454,7 +12449,7 @@ create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off as $$
+set enable_seqscan = off as $$
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -22902,8 +22897,7 @@ grant execute on function billing.invoice_of_link(text) to service_role;
 
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
 create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (
     select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
@@ -23011,7 +23005,7 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
 returns billing.rating_target[]
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plans: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -23071,7 +23065,7 @@ create function _billing.uninvoiced_amounts(targets billing.rating_target[],
   as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   -- A period without a row has nothing booked; mostly that is the only one.
@@ -25013,7 +25007,7 @@ comment on type _billing.health_row is
 
 create function _billing.health_of_jobs(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
@@ -25041,7 +25035,7 @@ comment on function _billing.health_of_jobs is
 
 create function _billing.health_of_runs()
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
     string_agg(distinct p.reason, ', '))
   from public.billing_periods p where p.state = 'blocked' having count(*) > 0
@@ -25059,7 +25053,7 @@ comment on function _billing.health_of_runs is 'Periods and drafts that wait for
 
 create function _billing.health_of_queues(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
     min(d.since), format('%s gave up, %s wait for an hour or longer',
       count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
@@ -25096,7 +25090,7 @@ comment on function _billing.health_of_queues is
 -- Usage that differed has been repaired; a person decides where Stripe and the books differ.
 create function _billing.health_of_notices(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
       end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
   from public.deliveries d
@@ -25119,7 +25113,7 @@ comment on function _billing.health_of_notices is
 -- Broken: a monthly run has gone by without it.
 create function _billing.health_of_quarantine(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'quarantine', case when q.rows = 0 then 'fine'
       when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
     case when q.rows > 0 then q.reasons else 'empty' end

@@ -64,10 +64,8 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_sort = off set jit = off
-set work_mem = '64MB' as $$
+-- Many log rows meet few clients and zones: sum_logs, its one caller, has them hashed, in 64 MB.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
     'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,

@@ -6,7 +6,7 @@ create function _billing.quarantine_logs(
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
 -- As sum_logs: many rows meet few clients.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
   insert into billing.quarantined_logs
     (log_id, reason, agent, model, occurred_at, claim, dismissed)
   select l.id, l.reason, l.agent, l.model, l."timestamp", left(l.claim, 200), d.log_id is not null
