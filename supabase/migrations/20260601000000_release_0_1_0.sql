@@ -2744,10 +2744,8 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_sort = off set jit = off set enable_seqscan = on
-set work_mem = '64MB' as $$
+-- Many log rows meet few clients and zones: sum_logs, its one caller, has them hashed, in 64 MB.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
     'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
@@ -2775,6 +2773,7 @@ declare
       m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     from public.models m where m.long_context_above is not null);
   least_long constant bigint := (select min(m.long_context_above) from public.models m);
+  seqscan constant text := current_setting('enable_seqscan');
 begin
   -- The planner takes rows of a few days for scattered over the log, and would rather read all of
   -- it: of five months 25 GB for a day, instead of 1 GB in a tenth of the time.
@@ -2882,6 +2881,7 @@ begin
     sum(l.web_searches), count(*) filter (where l.web_searches <> 0)
   from named l
   group by l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind;
+  perform set_config('enable_seqscan', seqscan, true);
 end $$;
 comment on function _billing.log_groups is
   'Sums of the log rows between two watermarks by owner, day, model, agent, features and class.';
@@ -3393,7 +3393,7 @@ create function _billing.hold_logs(
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
     from unnest(crowded) c
@@ -3466,8 +3466,9 @@ create function _billing.quarantine_logs(
 ) returns void language plpgsql
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- As log_groups: many rows meet few clients, and those of a few days are found by index.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set enable_seqscan = on
-set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+declare
+  seqscan constant text := current_setting('enable_seqscan');
 begin
   if from_at > '-infinity' or until_at < 'infinity' then
     perform set_config('enable_seqscan', 'off', true);
@@ -3486,6 +3487,7 @@ begin
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim,
     dismissed = excluded.dismissed;
+  perform set_config('enable_seqscan', seqscan, true);
 end $$;
 
 -- 20_usage/rebuild_size.sql
@@ -3511,7 +3513,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 -- takes a table without statistics (after a restore, an upgrade of the server) for a fraction of
 -- what it is, so what seems little is counted, as far as the limit.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   most constant bigint :=
     coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
@@ -3707,7 +3709,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   here billing.usage_watermark;
 begin
@@ -3740,7 +3742,7 @@ comment on function _billing.recount_all is
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
 returns date language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -9612,8 +9614,7 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
   description text, detail text, exponent smallint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
+set search_path = pg_catalog, pg_temp set enable_nestloop = on as $$
 #variable_conflict use_column
 begin
   return query
@@ -10603,8 +10604,7 @@ comment on function _billing.rate_promoted is
 create function _billing.rate_unpromoted(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
 begin
   if targets = '{}' then
     return;
@@ -10637,7 +10637,7 @@ comment on function _billing.rate_unpromoted is
 create function _billing.rate_with_terms(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 declare
   promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
 begin
@@ -10992,7 +10992,7 @@ grant select on billing.quarantine to service_role;
 -- A row that is unpriced in several metrics counts once.
 create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, count(*) as rows from billing.quarantined_logs q
@@ -11125,7 +11125,7 @@ create function _billing.waiting_groups(most bigint, only_reason text, after tex
 returns setof billing.quarantine
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- The index gives the order and the next group; also where the planner holds the table for small.
-set jit = off set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+set enable_bitmapscan = off as $$
 declare
   place record;
 begin
@@ -11269,7 +11269,7 @@ create function _billing.settled_usage(of_client uuid, of_model text, metrics te
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
   metric text, rate_class text, charged datemultirange, is_open boolean)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 declare
@@ -12391,7 +12391,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off as $$
+set enable_seqscan = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -12425,8 +12425,7 @@ comment on function _billing.document_usage is
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
-set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -12554,7 +12553,7 @@ create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off as $$
+set enable_seqscan = off as $$
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -23087,8 +23086,7 @@ grant execute on function billing.invoice_of_link(text) to service_role;
 
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
 create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (
     select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
@@ -23196,7 +23194,7 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
 returns billing.rating_target[]
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plans: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -23256,7 +23254,7 @@ create function _billing.uninvoiced_amounts(targets billing.rating_target[],
   as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   -- A period without a row has nothing booked; mostly that is the only one.
@@ -24111,6 +24109,9 @@ begin
   while clock_timestamp() < until loop
     exit when not billing.rebuild_step();
     commit;
+    -- A rollup that waits for the watermark has to wake up to take it: without a pause the next
+    -- piece takes it first, again and again.
+    perform pg_catalog.pg_sleep(0.1);
   end loop;
 end $$;
 comment on procedure _billing.rebuild_in_steps is
@@ -25198,7 +25199,7 @@ comment on type _billing.health_row is
 
 create function _billing.health_of_jobs(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
@@ -25226,7 +25227,7 @@ comment on function _billing.health_of_jobs is
 
 create function _billing.health_of_runs()
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
     string_agg(distinct p.reason, ', '))
   from public.billing_periods p where p.state = 'blocked' having count(*) > 0
@@ -25244,7 +25245,7 @@ comment on function _billing.health_of_runs is 'Periods and drafts that wait for
 
 create function _billing.health_of_queues(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
     min(d.since), format('%s gave up, %s wait for an hour or longer',
       count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
@@ -25281,7 +25282,7 @@ comment on function _billing.health_of_queues is
 -- Usage that differed has been repaired; a person decides where Stripe and the books differ.
 create function _billing.health_of_notices(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
       end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
   from public.deliveries d
@@ -25304,7 +25305,7 @@ comment on function _billing.health_of_notices is
 -- Broken: a monthly run has gone by without it.
 create function _billing.health_of_quarantine(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'quarantine', case when q.rows = 0 then 'fine'
       when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
     case when q.rows > 0 then q.reasons else 'empty' end

@@ -52,6 +52,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "load",
     "log-plane",
     "logger-exit",
+    "planner-pins-seen",
     "mutation",
     "price-sync",
     "recharges",

@@ -16,8 +16,7 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
   description text, detail text, exponent smallint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
+set search_path = pg_catalog, pg_temp set enable_nestloop = on as $$
 #variable_conflict use_column
 begin
   return query

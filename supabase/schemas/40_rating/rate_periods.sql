@@ -5,8 +5,7 @@
 create function _billing.rate_unpromoted(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
 begin
   if targets = '{}' then
     return;
@@ -39,7 +38,7 @@ comment on function _billing.rate_unpromoted is
 create function _billing.rate_with_terms(targets billing.rating_target[],
   terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 declare
   promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
 begin

@@ -6,7 +6,7 @@
 create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
 returns billing.rating_target[]
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plans: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -66,7 +66,7 @@ create function _billing.uninvoiced_amounts(targets billing.rating_target[],
   as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   -- A period without a row has nothing booked; mostly that is the only one.

@@ -2,8 +2,7 @@
 
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
 create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return (
     select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
