@@ -52,7 +52,7 @@ function note(answer: unknown, figures: Figures): void {
   }
 }
 
-/** Opens a page; what the API answered to it, and what it shows. */
+/** Opens a page; returns the figures of the API's answers to it, and those that it shows. */
 async function figuresOf(page: Page, hash: string): Promise<{ told: Figures; shown: Figures }> {
   const told: Figures = { amounts: new Set(), quantities: new Set() };
   const answers: Promise<void>[] = [];
