@@ -490,7 +490,7 @@ create table public.clients (
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now()
 );
-comment on table public.clients is 'Who is billed.';
+comment on table public.clients is 'The billed parties.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
 comment on column public.clients.address is 'Lines as printed on documents.';
@@ -557,6 +557,15 @@ return array(
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
 
+create function billing.administered_clients() returns uuid[]
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return array(
+  select m.client_id from public.client_members m
+  where m.role = 'admin' and m.user_id =
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+comment on function billing.administered_clients is 'Clients the signed-in user is an admin of.';
+grant execute on function billing.administered_clients() to authenticated, service_role;
+
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(
   nullif(current_setting('request.jwt.claims', true), '')::jsonb
@@ -567,9 +576,12 @@ comment on function billing.is_operator is
 create policy "members and operators read their clients" on public.clients
   for select to authenticated
   using (id = any ((select billing.my_clients())::uuid[]) or (select billing.is_operator()));
-create policy "users read their own memberships, operators all" on public.client_members
-  for select to authenticated
-  using (client_id = any ((select billing.my_clients())::uuid[])
+-- A viewer need not know its colleagues and their roles.
+create policy "users read their own memberships, admins all of their client"
+  on public.client_members for select to authenticated
+  using (user_id =
+      (select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid)
+    or client_id = any ((select billing.administered_clients())::uuid[])
     or (select billing.is_operator()));
 grant execute on function billing.is_operator() to authenticated, service_role;
 
@@ -593,26 +605,55 @@ comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
 grant execute on function billing.readable_clients() to authenticated, service_role;
 
--- Emails are with Auth, which nobody but these reads.
+-- 10_parties/member_invitations.sql
+
+-- Invitations of e-mail addresses to clients. An address that is written down opens nothing: a
+-- membership is made of an invitation for a user whose address Supabase Auth has confirmed
+-- (`billing.accept_invitations`). Auth keeps users with addresses that are not confirmed: anybody
+-- can sign up with another's, and some ways to sign in take no confirmation.
+
+create table billing.member_invitations (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id) on delete cascade,
+  email text not null
+    constraint member_invitations_email_shape
+      check (email ~ '^[^@\s]+@[^@\s]+$' and email = lower(email)),
+  role text not null
+    constraint member_invitations_role_known check (role in ('viewer', 'billing', 'admin')),
+  created_at timestamptz not null default now(),
+  constraint member_invitations_once unique (email, client_id)
+);
+comment on table billing.member_invitations is
+  'Addresses that were invited to a client and have not accepted yet: they see nothing until then.';
+create index member_invitations_client_id on billing.member_invitations (client_id);
+alter table billing.member_invitations enable row level security;
+revoke all on billing.member_invitations from public;
+grant select on billing.member_invitations to service_role;
+
+-- Addresses of users are with Auth, which nobody but these functions reads.
+create function _billing.confirmed_email(user_id uuid) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select lower(u.email) from auth.users u
+  where u.id = confirmed_email.user_id and u.email_confirmed_at is not null and u.email <> '';
+$$;
+comment on function _billing.confirmed_email is
+  'The address of a user as Auth has confirmed it; null where it has not.';
+
 create function billing.members_of(client_id uuid)
-returns table (user_id uuid, client_id uuid, role text, email text, created_at timestamptz)
+returns table (id uuid, client_id uuid, user_id uuid, role text, email text,
+  created_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: auth.users is readable for nobody else.
-  select m.user_id, m.client_id, m.role, u.email, m.created_at
+  select m.user_id, m.client_id, m.user_id, m.role, u.email, m.created_at
   from public.client_members m join auth.users u on u.id = m.user_id
-  where m.client_id = members_of.client_id;
+  where m.client_id = members_of.client_id
+  union all
+  select i.id, i.client_id, null, i.role, i.email, i.created_at
+  from billing.member_invitations i where i.client_id = members_of.client_id;
 $$;
-comment on function billing.members_of is 'Users who may see a client, with their emails.';
+comment on function billing.members_of is
+  'Users who may see a client, with their addresses, and invited addresses, which have no user_id.';
 grant execute on function billing.members_of(uuid) to service_role;
-
-create function billing.user_with_email(email text) returns uuid
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  -- Definer: as above.
-  select u.id from auth.users u where u.email = lower(btrim(user_with_email.email))
-  order by u.id limit 1;
-$$;
-comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
-grant execute on function billing.user_with_email(text) to service_role;
 
 -- 10_parties/member_roles.sql
 
@@ -16287,7 +16328,7 @@ grant execute on function billing.generate_invoice(uuid, date, timestamptz) to s
 
 -- 50_invoicing/audit.sql
 
--- Who changed or read what, when, and who was refused: append-only.
+-- Changes, reads of operators and refused requests, with time and actor: append-only.
 create table billing.audit_log (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -16479,6 +16520,16 @@ begin
       for each statement execute function _billing.audit_delete()', audited);
   end loop;
 end $$;
+
+create trigger audit_insert after insert on billing.member_invitations
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_update after update on billing.member_invitations
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
+create trigger audit_delete after delete on billing.member_invitations
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();
 
 -- 50_invoicing/audit_dismissals.sql
 
@@ -17329,29 +17380,55 @@ create function _billing.most_members() returns integer language sql immutable
 return 100;
 comment on function _billing.most_members is 'How many members a client may have.';
 
-create function _billing.queue_invitation(client_id uuid, user_id uuid) returns void
+-- One key a day for each address, however often it is invited and removed again. A hash: the queue
+-- names no address.
+create function _billing.invitation_key(client_id uuid, person text, created_at timestamptz)
+returns text language sql immutable
+return format('invitation:%s:%s:%s', client_id,
+  left(encode(sha256(convert_to(person, 'UTF8')), 'hex'), 32),
+  (created_at at time zone 'UTC')::date);
+comment on function _billing.invitation_key is
+  'The dedupe_key of the mail of an invitation: once a day for each address.';
+
+create function _billing.queue_invitation(client_id uuid, member_id uuid) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
-  insert into public.deliveries (kind, event, dedupe_key, client_id, payload)
+  insert into public.deliveries as d (kind, event, dedupe_key, client_id, payload)
   select 'email', 'invitation',
-    format('invitation:%s:%s:%s', m.client_id, m.user_id, (m.created_at at time zone 'UTC')::date),
-    m.client_id, jsonb_build_object('user_id', m.user_id)
-  from public.client_members m
-  where m.client_id = queue_invitation.client_id and m.user_id = queue_invitation.user_id
-  on conflict (dedupe_key) do nothing;
+    _billing.invitation_key(m.client_id, lower(coalesce(m.email, m.id::text)), m.created_at),
+    m.client_id, jsonb_build_object('member_id', m.id)
+  from billing.members_of(queue_invitation.client_id) m
+  where m.id = queue_invitation.member_id
+  -- Invited again before the first mail has gone out: that one is of the new invitation.
+  on conflict (dedupe_key) do update set payload = excluded.payload
+  where d.state = 'queued';
 $$;
 comment on function _billing.queue_invitation is
   'Queues the mail that tells a new member of the role: once a day for each.';
+
+create function _billing.require_room(client_id uuid) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if (select count(*) from billing.members_of(require_room.client_id)) >= _billing.most_members()
+  then
+    perform billing.raise_error('too_many_members', format('a client may have %s members',
+      _billing.most_members()), 'remove one first');
+  end if;
+  if (select count(*) from public.deliveries d where d.client_id = require_room.client_id
+      and d.event = 'invitation' and d.created_at > now() - interval '1 day')
+    >= _billing.most_members() then
+    perform billing.raise_error('too_many_members', format('a client may invite %s users a day',
+      _billing.most_members()), 'invite them tomorrow');
+  end if;
+end $$;
+comment on function _billing.require_room is
+  'Refuses one more member of a client, or one more mail of a day, beyond the bound.';
 
 create function billing.add_member(client_id uuid, user_id uuid, role text)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, and need not be able to lock or queue.
 begin
   perform _billing.begin_membership(add_member.client_id);
-  if (select count(*) from public.client_members m where m.client_id = add_member.client_id)
-    >= _billing.most_members() then
-    perform billing.raise_error('too_many_members', format('a client may have %s members',
-      _billing.most_members()), 'remove one first');
-  end if;
+  perform _billing.require_room(add_member.client_id);
   insert into public.client_members (client_id, user_id, role)
   values (add_member.client_id, add_member.user_id, add_member.role);
   perform _billing.queue_invitation(add_member.client_id, add_member.user_id);
@@ -17360,34 +17437,107 @@ comment on function billing.add_member is
   'Makes a user a member of a client, with a role, and mails it to them.';
 grant execute on function billing.add_member(uuid, uuid, text) to service_role;
 
-create function billing.set_member_role(client_id uuid, user_id uuid, role text)
+-- Whether Auth has a user of the address is not looked at: an answer that told it would tell it to
+-- each admin, for any address.
+create function billing.invite_member(client_id uuid, email text, role text)
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  address constant text := lower(btrim(invite_member.email));
+  invited uuid;
+begin
+  perform _billing.check_text('email', invite_member.email, 254, true);
+  perform _billing.begin_membership(invite_member.client_id);
+  perform _billing.require_room(invite_member.client_id);
+  if exists (select from billing.members_of(invite_member.client_id) m
+    where lower(m.email) = address) then
+    raise unique_violation using message = 'a member of the client has this address';
+  end if;
+  insert into billing.member_invitations as i (client_id, email, role)
+  values (invite_member.client_id, address, invite_member.role)
+  returning i.id into invited;
+  perform _billing.queue_invitation(invite_member.client_id, invited);
+  return invited;
+end $$;
+comment on function billing.invite_member is
+  'Invites an address to a client, with a role, and mails it. It opens nothing until a user with
+   that address, confirmed by Auth, accepts.';
+grant execute on function billing.invite_member(uuid, text, text) to service_role;
+
+create function billing.accept_invitations() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody else reads addresses of users, or writes memberships. Asked with each request of
+-- a member: where nothing waits it is two look-ups.
+declare
+  claims constant text := current_setting('request.jwt.claims', true);
+  person constant uuid := (nullif(claims, '')::jsonb ->> 'sub')::uuid;
+  proved constant text := _billing.confirmed_email(person);
+begin
+  if not exists (select from billing.member_invitations i where i.email = proved) then
+    return;
+  end if;
+  -- In the order of an erasure, which takes the client first.
+  perform from public.clients c
+  where c.id in (select i.client_id from billing.member_invitations i where i.email = proved)
+  order by c.id for key share;
+  -- To accept is no act of an operator or admin: it takes no second factor.
+  perform set_config('request.jwt.claims', '', true);
+  with accepted as (
+    delete from billing.member_invitations i where i.email = proved returning i.*
+  ), joined as (
+    insert into public.client_members (client_id, user_id, role)
+    select a.client_id, person, a.role from accepted a
+    on conflict (user_id, client_id) do nothing
+  )
+  update public.deliveries d set payload = jsonb_build_object('member_id', person)
+  from accepted a
+  where d.dedupe_key = _billing.invitation_key(a.client_id, a.email, a.created_at)
+    and d.state = 'queued';
+  perform set_config('request.jwt.claims', claims, true);
+end $$;
+comment on function billing.accept_invitations is
+  'Makes the signed-in user a member of each client to which the address was invited that Auth has
+   confirmed for it.';
+grant execute on function billing.accept_invitations() to authenticated, service_role;
+
+create function billing.set_member_role(client_id uuid, member_id uuid, role text)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   perform _billing.begin_membership(set_member_role.client_id);
   if set_member_role.role <> 'admin' then
-    perform _billing.keep_an_admin(set_member_role.client_id, set_member_role.user_id);
+    perform _billing.keep_an_admin(set_member_role.client_id, set_member_role.member_id);
+  end if;
+  update billing.member_invitations i set role = set_member_role.role
+  where i.client_id = set_member_role.client_id and i.id = set_member_role.member_id;
+  if found then
+    return true;
   end if;
   update public.client_members m set role = set_member_role.role
-  where m.client_id = set_member_role.client_id and m.user_id = set_member_role.user_id;
+  where m.client_id = set_member_role.client_id and m.user_id = set_member_role.member_id;
   return found;
 end $$;
 comment on function billing.set_member_role is
-  'Changes the role of a member of a client; false where the user is none.';
+  'Changes the role of a member of a client or of an invitation; false where there is none.';
 grant execute on function billing.set_member_role(uuid, uuid, text) to service_role;
 
-create function billing.remove_member(client_id uuid, user_id uuid)
+create function billing.remove_member(client_id uuid, member_id uuid)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   perform _billing.begin_membership(remove_member.client_id);
-  perform _billing.keep_an_admin(remove_member.client_id, remove_member.user_id);
+  perform _billing.keep_an_admin(remove_member.client_id, remove_member.member_id);
+  delete from billing.member_invitations i
+  where i.client_id = remove_member.client_id and i.id = remove_member.member_id;
+  if found then
+    return true;
+  end if;
   delete from public.client_members m
-  where m.client_id = remove_member.client_id and m.user_id = remove_member.user_id;
+  where m.client_id = remove_member.client_id and m.user_id = remove_member.member_id;
   return found;
 end $$;
 comment on function billing.remove_member is
-  'Ends the membership of a user of a client; false where the user is no member.';
+  'Ends the membership of a user of a client, or an invitation; false where there is none.';
 grant execute on function billing.remove_member(uuid, uuid) to service_role;
 
 -- 60_delivery/invoice_deliveries.sql
@@ -25442,9 +25592,8 @@ begin
   return jsonb_build_object(
     'client', to_jsonb(client),
     'members', (select coalesce(jsonb_agg(jsonb_build_object('user_id', m.user_id,
-        'email', u.email, 'since', m.created_at) order by m.user_id), '[]')
-      from public.client_members m join auth.users u on u.id = m.user_id
-      where m.client_id = client.id),
+        'email', m.email, 'since', m.created_at) order by m.user_id, m.id), '[]')
+      from billing.members_of(client.id) m),
     'invoices', (select coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'number', i.number,
         'client', i.document -> 'client', 'note', i.note, 'void_reason', i.void_reason)
         order by i.issued_on, i.id), '[]')
@@ -25470,7 +25619,9 @@ begin
     'audit_log', (select coalesce(jsonb_agg(to_jsonb(a) order by a.id), '[]')
       from billing.audit_log a
       where a.table_name = 'clients' and a.row_id = client.id::text
-        or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
+        or a.table_name = 'client_members' and a.row_id like client.id || '/%'
+        or a.table_name = 'member_invitations'
+          and coalesce(a.after, a.before) ->> 'client_id' = client.id::text));
 end $$;
 comment on function billing.export_personal_data is
   'Personal data of a client''s people: names, what was sent to them, what agents noted of
@@ -25523,6 +25674,7 @@ returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
           and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
       from jsonb_each(content) c)
     when 'client_members' then content || '{"user_id": "[erased]"}'
+    when 'member_invitations' then content - 'email' || '{"email": "[erased]"}'
     when 'agent_usage_logs' then jsonb_set(content, '{metadata}',
       _billing.counted_metadata(content -> 'metadata'), false)
     else content end;
@@ -25547,6 +25699,8 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
     where a.actor = any (members::text[])
       or a.table_name = 'clients' and a.row_id = erase_audit.client_id::text
       or a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+      or a.table_name = 'member_invitations'
+        and coalesce(a.after, a.before) ->> 'client_id' = erase_audit.client_id::text
       or a.table_name = 'agent_usage_logs'
         and a.row_id in (select l.id::text from _billing.logs_of_client(erase_audit.client_id) l)
   ), erased as (
@@ -25574,6 +25728,8 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
       last_error = case when d.state in ('dead', 'skipped', 'waiting', 'queued', 'running')
         then 'the client''s people were erased' end,
       state = case when d.state in ('waiting', 'queued', 'running') then 'skipped' else d.state end,
+      -- Made of an address, which can be guessed and compared.
+      dedupe_key = case d.event when 'invitation' then 'invitation:' || d.id else d.dedupe_key end,
       lease = null, finished_at = coalesce(d.finished_at, now())
     where d.client_id = erase_deliveries.client_id
       and (d.payload <> '{}' or d.details ?| '{to,payment_url}'
@@ -25669,6 +25825,7 @@ begin
   members := array(select m.user_id from public.client_members m where m.client_id = client.id);
   perform set_config('billing.erasing', 'on', true);
   delete from public.client_members m where m.client_id = client.id;
+  delete from billing.member_invitations i where i.client_id = client.id;
   update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
     address = '{}', postal_address = null, tax_id = null, metadata = '{}' where c.id = client.id;
   with noted as (

@@ -76,6 +76,7 @@ select set_eq($$
   cross join (values ('anon'), ('authenticated')) r(role)
   where has_function_privilege(r.role, f.oid, 'execute')$$,
   array['authenticated: my_clients', 'authenticated: readable_clients',
+    'authenticated: administered_clients', 'authenticated: accept_invitations',
     'authenticated: is_operator', 'authenticated: require_role'],
   'of functions, users may call those that policies and their own requests ask, anon none');
 

@@ -8,6 +8,7 @@ import type { EngineName } from "../../platform/postgres-engine.ts";
  */
 export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
   debian: [
+    "access-invitations",
     "adopt-killed",
     "api-fuzz",
     "bundle",
