@@ -4184,10 +4184,11 @@ end $$;
 comment on function _billing.is_uncountable is
   'Whether a log row is never counted, whatever its client: unreadable, in the future, dismissed.';
 
--- The mirror of a row: each count with the opposite sign.
+-- The mirror of a row: each count with the opposite sign. In plpgsql its plan is kept.
 create function _billing.mirrored_log(log public.agent_usage_logs)
-returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_populate_record(log, jsonb_build_object(
+returns public.agent_usage_logs language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return jsonb_populate_record(log, jsonb_build_object(
     'calls', -log.calls, 'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
     'output_cost', -log.output_cost, 'feature_cost', -log.feature_cost,
@@ -4199,7 +4200,7 @@ returns public.agent_usage_logs language sql stable set search_path = pg_catalog
         select coalesce(jsonb_object_agg(k, -(log.metadata ->> k)::numeric), '{}')
         from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
         where jsonb_typeof(log.metadata -> k) = 'number') else '{}' end));
-$$;
+end $$;
 comment on function _billing.mirrored_log is
   'A log row with each of its counts and costs negated; its features must be an object of numbers.';
 
@@ -4370,14 +4371,15 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- counted by a wider rule (1,000 limits for any row of several calls) would lose those rows at a
 -- rebuild and credit them; none has been released with it.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
       abs(billing.metadata_count(log.metadata, 'cache_read_tokens')),
       abs(billing.metadata_count(log.metadata, 'cache_write_tokens')),
       abs(billing.metadata_count(log.metadata, 'reasoning_tokens')),
       billing.most_units(log.other_features))
     > least(greatest(abs(log.calls), 1), 1000) * most;
-$$;
+end $$;
 comment on function _billing.has_more_units is
   'Whether any count of a log row is larger than a limit allows.';
 
@@ -4814,15 +4816,14 @@ comment on function _billing.counts_in_metadata is 'Keys of metadata that are co
 -- The id of a window's row names source, window and key: a window that comes again meets itself.
 -- The source may add to the key: sums of calls that are counted in different ways stay apart.
 -- Its first 48 bits are the time, so that rows of one time lie together in the index.
+-- Version and variant stand in their places between the digits of the name.
 create function _billing.window_id(source text, w public.agent_usage_logs, key text)
-returns uuid language sql stable set search_path = pg_catalog, pg_temp as $$
-  select (substr(x.at, 5) || '8' || substr(x.name, 1, 3) || 'a' || substr(x.name, 4, 15))::uuid
-  from (select
-    encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex') as at,
-    md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent, w.model, w.endpoint,
-      w.client_id, _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text)
-      as name) x;
-$$;
+returns uuid language sql stable
+return (substr(encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex'), 5)
+  || overlay('8' || left(md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent,
+    w.model, w.endpoint, w.client_id,
+    _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text), 18)
+    placing 'a' from 5 for 0))::uuid;
 comment on function _billing.window_id is
   'The id (version 8) of the row of a window of a source: always the same for the same key.';
 
@@ -4842,30 +4843,28 @@ $$;
 comment on function _billing.window_differences is
   'Columns in which two statements of a window differ; null when in none.';
 
--- Why a row cannot be a window of the source, or null.
+-- Why a row cannot be a window of the source, or null. Calls of its agent lie in the source from
+-- `since` on, or not at all (null); logs before `kept_from` are gone.
 create function _billing.window_fault(source billing.usage_sources, w public.agent_usage_logs,
-  version integer)
-returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select case
-    when w.agent is null or w.model is null then 'agent and model are required'
-    when w."timestamp" is null then 'timestamp is required: when the window begins'
-    when w.id is not null then 'id is not sent: it is made of source, window and key'
-    when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
-    when version is null or version < 1 then 'version is 1 or more'
-    when w.calls is null or w.calls < 0 then 'calls is 0 or more'
-    when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
-    when a.agent is null then format('the calls of agent %s do not lie in source %s',
-      left(w.agent, 200), source.id)
-    when w."timestamp" < a.since then format('the calls of agent %s lie in source %s since %s',
-      left(w.agent, 200), source.id, a.since)
-    when not isfinite(w."timestamp")
-      or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
-      then format('timestamp is not the beginning of a window of %s', source.window_length)
-    when w."timestamp" < k.kept_from then format('logs before %s have been exported: correct them '
-      || 'by an invoice item', k.kept_from) end
-  from billing.usage_watermark k
-  left join billing.usage_source_agents a on a.agent = w.agent and a.source_id = source.id;
-$$;
+  version integer, since timestamptz, kept_from timestamptz)
+returns text language sql stable
+return case
+  when w.agent is null or w.model is null then 'agent and model are required'
+  when w."timestamp" is null then 'timestamp is required: when the window begins'
+  when w.id is not null then 'id is not sent: it is made of source, window and key'
+  when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
+  when version is null or version < 1 then 'version is 1 or more'
+  when w.calls is null or w.calls < 0 then 'calls is 0 or more'
+  when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
+  when since is null then format('the calls of agent %s do not lie in source %s',
+    left(w.agent, 200), source.id)
+  when w."timestamp" < since then format('the calls of agent %s lie in source %s since %s',
+    left(w.agent, 200), source.id, since)
+  when not isfinite(w."timestamp")
+    or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
+    then format('timestamp is not the beginning of a window of %s', source.window_length)
+  when w."timestamp" < kept_from then format('logs before %s have been exported: correct them '
+    || 'by an invoice item', kept_from) end;
 comment on function _billing.window_fault is
   'Why a row cannot be stored as a window of a source; null when it can.';
 
@@ -4889,18 +4888,28 @@ $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
 
--- What a batch says, row by row, with what is wrong with each.
+-- What a batch says, row by row, with what is wrong with each. Each row is read once (offset 0),
+-- and the functions are expressions that are written out: what is called a thousand times a push
+-- has no plan of its own.
 create function _billing.read_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
 language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
-    _billing.window_id(source.id, r, g.value ->> 'key')
-  from jsonb_array_elements(windows) with ordinality g(value, place)
-  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
-    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
-      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
-    || g.value) r
-  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+  select r.place::integer - 1, r.said, r.version,
+    _billing.window_fault(source, r.said, r.version, a.since, k.kept_from),
+    _billing.window_id(source.id, r.said, r.key)
+  from (
+    select g.place, jsonb_populate_record(d.defaults, g.value) as said,
+      coalesce((g.value ->> 'version')::integer, 1) as version, g.value ->> 'key' as key
+    from (select jsonb_populate_record(null::public.agent_usage_logs, '{"input_tokens": 0,
+        "output_tokens": 0, "web_searches": 0, "other_features": {}, "input_cost": 0,
+        "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}') as defaults
+      offset 0) d
+    cross join jsonb_array_elements(windows) with ordinality g(value, place)
+    offset 0
+  ) r
+  cross join billing.usage_watermark k
+  left join billing.usage_source_agents a
+    on a.agent = (r.said).agent and a.source_id = source.id;
 $$;
 comment on function _billing.read_windows is
   'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
@@ -4978,45 +4987,51 @@ begin
 end $$;
 comment on function _billing.with_counts is 'A log row with other counts and costs.';
 
+-- What is asked of each window that is stated again keeps its plan: a function in SQL that stands
+-- within another is planned anew for each call.
+
 -- The class of a row, as the rollup finds it: the tokens of a long call are of another.
 create function _billing.row_class(w public.agent_usage_logs, counting text, cache_read numeric,
   reading boolean, cache_write numeric, writing boolean, model public.models)
-returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select r.id from billing.rate_classes r
+returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select r.id from billing.rate_classes r
   where r.code = _billing.rate_class_code(w.metadata,
     case when abs(w.calls) <> 1 or model.long_context_above is null then 0
       else billing.thresholds_passed(abs(_billing.whole_input(w.input_tokens,
         w.other_features::text, counting, cache_read, reading, cache_write, writing)),
-        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end);
-$$;
+        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end));
+end $$;
 comment on function _billing.row_class is 'The rate class of the tokens of a log row.';
 
 -- What a row is billed by, as the rollup counts it: its units by metric and class, and what they
 -- cost (`metric of class`, `cost of metric of class`; a window has one client, day, model and
--- agent). Null where it would be quarantined.
+-- agent). Null where it would be quarantined. Each part is found once for a row (offset 0), not for
+-- each of its metrics.
 create function _billing.billed_units(w public.agent_usage_logs)
-returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
+returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
   from (select billing.counting_of(w.metadata) as counting,
       billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
       billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
-      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning) k
+      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning offset 0) k
   left join public.models m on m.id = w.model
   left join public.providers p on p.id = m.provider
   cross join lateral (select
     _billing.part_within(k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)
       as read_within,
     _billing.part_within(k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output)
-      as thought_within) x
+      as thought_within offset 0) x
   cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
-    k.counting, p.cache_write_within_input) as written_within) y
+    k.counting, p.cache_write_within_input) as written_within offset 0) y
   cross join lateral (select w.input_tokens - x.read_within - y.written_within as input,
     w.output_tokens - x.thought_within as output,
     case when k.counting is null and p.id is null and
       (k.cache_read <> 0 or k.cache_write <> 0 or k.reasoning <> 0) then 'unmapped_' else '' end
       as prefix,
     _billing.row_class(w, k.counting, k.cache_read, p.cache_read_within_input, k.cache_write,
-      p.cache_write_within_input, m) as class) z
+      p.cache_write_within_input, m) as class offset 0) z
   cross join lateral (
     values ('requests', false, w.calls::numeric, w.total_cost
         - case when z.input <> 0 then w.input_cost else 0 end
@@ -5043,8 +5058,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
     and billing.feature_reason(w.other_features) is null
     and not _billing.has_more_units(w, (select s.max_units_per_event
-      from public.billing_settings s));
-$$;
+      from public.billing_settings s)));
+end $$;
 comment on function _billing.billed_units is
   'Units and costs of a log row by metric and class, each counted once; null where the row cannot be
    counted.';
@@ -5054,8 +5069,9 @@ comment on function _billing.billed_units is
 -- room for more keys the whole row would be held.
 create function _billing.lowers_window(said public.agent_usage_logs,
   standing public.agent_usage_logs)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
       said.feature_cost - standing.feature_cost, said.total_cost - standing.total_cost) < 0
     or exists (
       select from jsonb_each_text(_billing.billed_units(said)) s
@@ -5063,18 +5079,19 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
       where case when key like 'cost of %'
         then coalesce(s.value::numeric, 0) < coalesce(t.value::numeric, 0)
         else s.value is null or t.value is null or s.value::numeric < t.value::numeric end);
-$$;
+end $$;
 comment on function _billing.lowers_window is
   'Whether a version of a window may be billed with less than the row that counts.';
 
 -- Whether what a row counts for has been invoiced, or its period skipped.
 create function _billing.is_settled_log(log_id uuid)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select exists (select from billing.attributed_logs a
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from billing.attributed_logs a
     join public.billing_periods p on p.client_id = a.client_id
       and p.period_start <= a.usage_day and a.usage_day < p.period_end
     where a.id = log_id and a.reason is null and p.settled_at is not null);
-$$;
+end $$;
 comment on function _billing.is_settled_log is
   'Whether the period that a log row counts in has been invoiced or skipped.';
 
@@ -5164,8 +5181,11 @@ declare
   standing public.agent_usage_logs;
   lowered uuid[] := array[]::uuid[];
 begin
+  if later is null then
+    return lowered;
+  end if;
   for w in select r.id, r.said from _billing.read_windows(source, later) r
-    where later is not null and r.fault is null
+    where r.fault is null
       and exists (select from public.agent_usage_logs l where l.id = r.id)
   loop
     standing := _billing.standing_log(w.id);
@@ -5275,48 +5295,74 @@ comment on function _billing.restate_window is
 -- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
 -- does, so the sum of the log is what was last stated.
 
+-- Whether a first version stands as it was stated: what a push that is tried again meets. A window
+-- that was stated again, corrected or taken back since is judged (judge_window).
+create function _billing.is_stored_window(log_id uuid, said public.agent_usage_logs)
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+begin
+  return exists (select from public.agent_usage_logs l
+      where l.id = log_id and l.corrects_id is null
+        and (l.calls, l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost,
+            l.feature_cost, l.total_cost, l.other_features, _billing.own_metadata(l.metadata))
+          = (said.calls, said.input_tokens, said.output_tokens, said.web_searches, said.input_cost,
+            said.output_cost, said.feature_cost, said.total_cost, said.other_features,
+            _billing.own_metadata(said.metadata)))
+    and not exists (select from _billing.window_versions v where v.log_id = log_id)
+    and not exists (select from public.agent_usage_logs c where c.corrects_id = log_id);
+end $$;
+comment on function _billing.is_stored_window is
+  'Whether the row of a window is what was first stated of it, and nothing has changed it since.';
+
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
+-- New windows, and first versions that are there already and say the same, are found for all at
+-- once; only windows that are stated again are judged one by one.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, result text, id uuid, detail text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  fresh integer[];
   changed_from timestamptz;
   w record;
 begin
-  with chosen as materialized (
-    select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
-    where r.fault is null order by r.id, r.version desc, r.index
-  ), stored as (
-    insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
-      output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
-      total_cost, metadata, "timestamp", client_id, calls)
-    select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
-      (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
-      (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
-      (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
-    from chosen c
-    where (c.said).calls > 0 and not exists (select from _billing.window_versions v
-      where v.log_id = c.id and v.version >= c.version)
-    order by c.index
-    on conflict on constraint agent_usage_logs_pkey do nothing
-    returning l.id
-  ), later as (
-    insert into _billing.window_versions (log_id, version)
-    select c.id, c.version from chosen c join stored s using (id) where c.version > 1
-    on conflict on constraint window_versions_pkey do update set version = excluded.version
-  )
-  select coalesce(array_agg(c.index), '{}') into fresh from chosen c join stored s using (id);
-  for w in select * from _billing.read_windows(source, windows) r order by r.index loop
+  for w in
+    with given as materialized (
+      select r.* from _billing.read_windows(source, windows) r
+    ), chosen as materialized (
+      select distinct on (g.id) g.* from given g
+      where g.fault is null order by g.id, g.version desc, g.index
+    ), stored as (
+      insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+        output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+        total_cost, metadata, "timestamp", client_id, calls)
+      select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
+        (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
+        (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
+        (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
+      from chosen c
+      where (c.said).calls > 0 and not exists (select from _billing.window_versions v
+        where v.log_id = c.id and v.version >= c.version)
+      order by c.index
+      on conflict on constraint agent_usage_logs_pkey do nothing
+      returning l.id
+    ), later as (
+      insert into _billing.window_versions (log_id, version)
+      -- Few: not joined, where a plan for few would read all of the batch for each of many.
+      select c.id, c.version from chosen c
+      where c.version > 1 and c.id = any (array(select s.id from stored s))
+      on conflict on constraint window_versions_pkey do update set version = excluded.version
+    ), fresh as materialized (
+      select c.index from chosen c join stored s using (id)
+    )
+    select g.*, case when g.fault is not null then 'invalid'
+      when f.index is not null then 'inserted'
+      when g.version = 1 and _billing.is_stored_window(g.id, g.said) then 'duplicate' end as result
+    from given g left join fresh f on f.index = g.index order by g.index
+  loop
     index := w.index;
-    id := w.id;
+    result := w.result;
+    id := case when w.fault is null then w.id end;
     detail := w.fault;
-    if w.fault is not null then
-      result := 'invalid';
-      id := null;
-    elsif w.index = any (fresh) then
-      result := 'inserted';
-    else
+    if result is null then
       select r.result, r.detail into result, detail
       from _billing.restate_window(w.id, w.said, w.version, source.id) r;
     end if;
@@ -23837,83 +23883,96 @@ create table billing.daily_usage (
   usage_day date not null,
   client_id uuid not null,
   provider_cost numeric not null,
-  primary key (usage_day, client_id)
+  primary key (client_id, usage_day)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.daily_usage is
   'Provider cost (USD) per client and day, as of the last billing.refresh_dashboards.';
+-- A refresh reads a month of a client, a chart some days of all.
+create index daily_usage_day on billing.daily_usage (usage_day);
 alter table billing.daily_usage enable row level security;
 revoke all on billing.daily_usage from public;
 grant select on billing.daily_usage to service_role;
 
+-- Notes all months of all clients, those too that have no usage any more.
+create function _billing.note_all_usage() returns void language sql
+set search_path = pg_catalog, pg_temp as $$
+  insert into _billing.usage_changes (client_id, month)
+  select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+  union
+  select m.client_id, m.month from billing.monthly_usage m;
+$$;
+comment on function _billing.note_all_usage is
+  'Has the next refresh of the dashboards sum all usage anew.';
+
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
--- with the change. Client by client by index: other usage is not looked at.
+-- with the change. Client by client by index: other usage is not looked at. Rows of a month are
+-- found by one search and written by their places, where they differ: a search for each would cost
+-- more with each year. One refresh at a time writes here, so places stay as they are.
 create function _billing.refresh_monthly_usage(everything boolean)
 returns void language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+  differing record;
 begin
   -- A statement of its own: the other is planned for what has changed, not for all there is.
   -- Where an earlier release has summed months alone, their days come with the next refresh.
   if everything or (not exists (select from billing.daily_usage)
     and exists (select from billing.monthly_usage)) then
-    insert into _billing.usage_changes (client_id, month)
-    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    union
-    select m.client_id, m.month from billing.monthly_usage m;
+    perform _billing.note_all_usage();
   end if;
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
   ), changed as materialized (
-    select distinct t.client_id, t.month from taken t
+    select distinct t.client_id, t.month, (t.month + interval '1 month')::date as next
+    from taken t
   ), usage as materialized (
-    select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
-      r.provider_cost
-    from changed c
-    cross join lateral (
+    select c.month, r.* from changed c cross join lateral (
       select * from public.usage_records u
-      where u.client_id = c.client_id and u.usage_day >= c.month
-        and u.usage_day < (c.month + interval '1 month')::date
-      offset 0
+      where u.client_id = c.client_id and u.usage_day >= c.month and u.usage_day < c.next offset 0
     ) r
-  ), summed as materialized (
-    select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
-      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
-    from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
-  ), gone as (
-    -- By their places, found by index: joined with what changed, all months of all would be read.
-    delete from billing.monthly_usage d
-    where d.ctid = any (array(
-      select m.place from changed c
-      cross join lateral (
-        select o.ctid as place, o.* from billing.monthly_usage o
-        where o.client_id = c.client_id and o.month = c.month
-        offset 0
-      ) m
-      where not exists (
-        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
+  ), months as materialized (
+    select client_id, month, model, metric, rate_class, agent, k.place, s.units, s.cost,
+      (s.units, s.cost) is distinct from (k.quantity, k.provider_cost) as differs
+    from (select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
+        sum(u.quantity) as units, sum(u.provider_cost) as cost
+      from usage u group by 1, 2, 3, 4, 5, 6) s
+    full join (select o.* from changed c cross join lateral (
+        select m.ctid as place, m.* from billing.monthly_usage m
+        where m.client_id = c.client_id and m.month = c.month offset 0) o
+    ) k using (client_id, month, model, metric, rate_class, agent)
   ), days as materialized (
-    select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
-    from usage u group by u.usage_day, u.client_id
+    select client_id, usage_day, k.place, s.cost, s.cost is distinct from k.provider_cost as differs
+    from (select u.client_id, u.usage_day, sum(u.provider_cost) as cost
+      from usage u group by 1, 2) s
+    full join (select o.* from changed c cross join lateral (
+        select d.ctid as place, d.* from billing.daily_usage d where d.client_id = c.client_id
+          and d.usage_day >= c.month and d.usage_day < c.next offset 0) o
+    ) k using (client_id, usage_day)
+  ), gone as (
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(select m.place from months m where m.units is null))
   ), gone_days as (
-    -- Day by day, as the key has them.
     delete from billing.daily_usage d
-    using changed c, generate_series(0, 30) n
-    where d.usage_day = c.month + n and d.usage_day < (c.month + interval '1 month')::date
-      and d.client_id = c.client_id and not exists (
-        select from days x where (x.usage_day, x.client_id) = (d.usage_day, d.client_id))
-  ), written_days as (
-    insert into billing.daily_usage as d (usage_day, client_id, provider_cost)
-    select x.usage_day, x.client_id, x.provider_cost from days x
-    on conflict (usage_day, client_id) do update set provider_cost = excluded.provider_cost
-    where d.provider_cost <> excluded.provider_cost
+    where d.ctid = any (array(select x.place from days x where x.cost is null))
+  ), added as (
+    insert into billing.monthly_usage
+      (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
+    select m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent, m.units, m.cost
+    from months m where m.place is null
+  ), added_days as (
+    insert into billing.daily_usage (client_id, usage_day, provider_cost)
+    select x.client_id, x.usage_day, x.cost from days x where x.place is null
   )
-  insert into billing.monthly_usage as m
-    (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
-  select s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent, s.quantity, s.provider_cost
-  from summed s
-  on conflict (client_id, month, model, metric, rate_class, agent) do update set
-    quantity = excluded.quantity, provider_cost = excluded.provider_cost
-  where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
+  select m.places, m.units, m.costs, d.places as days, d.costs as day_costs into differing
+  from (select array_agg(m.place) as places, array_agg(m.units) as units, array_agg(m.cost) as costs
+      from months m where m.differs and m.place is not null and m.units is not null) m,
+    (select array_agg(x.place) as places, array_agg(x.cost) as costs
+      from days x where x.differs and x.place is not null and x.cost is not null) d;
+  update billing.monthly_usage m set quantity = c.units, provider_cost = c.cost
+  from unnest(differing.places, differing.units, differing.costs) c(place, units, cost)
+  where m.ctid = c.place;
+  update billing.daily_usage d set provider_cost = c.cost
+  from unnest(differing.days, differing.day_costs) c(place, cost) where d.ctid = c.place;
 end $$;
 comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
