@@ -39,6 +39,7 @@ export const PINS: readonly Pin[] = [
       "billing.list_price_ranges",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
     ],
   },
   {
@@ -82,6 +83,7 @@ export const PINS: readonly Pin[] = [
       "_billing.sum_logs",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
     ],
   },
   {
@@ -170,11 +172,11 @@ export const PINS: readonly Pin[] = [
       "billing.current_spend",
       "billing.granted_credit",
       "billing.ledger_balances",
-      "billing.numbered_terms",
       "billing.period_terms",
       "billing.price_candidates",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
     ],
   },
   {
@@ -238,6 +240,7 @@ export const PINS: readonly Pin[] = [
       "billing.list_quarantine",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
       "billing.rebuild_usage",
       "billing.settle_batch",
       "billing.sync_list_prices",
