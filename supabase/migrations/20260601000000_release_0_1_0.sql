@@ -1029,8 +1029,8 @@ end;
 comment on function billing.period_end_of is 'First anchor day after a day.';
 grant execute on function billing.period_end_of(date, integer) to service_role;
 
--- Both at once, for one day: each of the two, written out where it is used, works out three anchor
--- days, and to make them ready takes longer than what else a read of one client asks there.
+-- Both at once, for one day. Each of the two is written out where it is used, three anchor days, and
+-- to make them ready takes longer than all else that a read of one client asks there.
 create function billing.period_around(day date, anchor_day integer, out starts date, out ends date)
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -1044,7 +1044,7 @@ begin
   end if;
 end $$;
 comment on function billing.period_around is
-  'The period that has a day: what period_start_of and period_end_of say of it.';
+  'The period that has a day: from period_start_of to period_end_of.';
 grant execute on function billing.period_around(date, integer) to service_role;
 
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
@@ -9383,7 +9383,7 @@ comment on function billing.usage_by_day is
   'Usage of target periods by day, but for what Stripe rates; by agent where lines are.';
 grant execute on function billing.usage_by_day(billing.target_terms[], boolean) to service_role;
 
--- What a line used on a day.
+-- Usage of a line on one day.
 create type billing.day_quantity as (usage_day date, quantity numeric);
 comment on type billing.day_quantity is 'A quantity of usage on a client-local day.';
 
@@ -9392,8 +9392,8 @@ comment on type billing.day_quantity is 'A quantity of usage on a client-local d
 -- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
--- `terms`: those of the targets, where the caller has read them. `with_days`: what each row is the
--- sum of, day by day; null without.
+-- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
+-- each row day by day; null without.
 -- Clients without prices of their own go by the default list, named '': which price holds when is
 -- worked out once for all of them. Numbers stand for what is long to compare.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
@@ -9572,7 +9572,7 @@ begin
     else _billing.display_name(model) || ' · ' || usage end;
 end $$;
 comment on function _billing.line_description is
-  'What a line says of its usage, whose price is for any model or for one and its family.';
+  'Text of a line on its usage, whose price is for any model or for one and its family.';
 
 -- The list price and the markup stand on the line, whatever becomes of either.
 create function _billing.line_detail(model text, price public.prices, list_amount numeric,
@@ -9587,13 +9587,13 @@ begin
     else format(template, trim_scale(price.unit_amount)) end);
 end $$;
 comment on function _billing.line_detail is
-  'What a line says of its model and its price; the template is that of the price model.';
+  'Text of a line on its model and its price; the template is that of the price model.';
 
 -- Prices are found by key, also for callers that have no nested loops: a read of one client does
 -- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
--- matter. Who only sums does without texts.
+-- matter. A caller that only sums does without texts.
 create function _billing.line_labels(keys _billing.label_key[], with_texts boolean default true)
 returns table (model text, metric text, rate_class text, price_id uuid, multiplier numeric,
   list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,
@@ -9646,8 +9646,8 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
--- Who only sums asks for no texts, who wants the days of each line for those; `terms` are those of
--- the targets, where the caller has read them.
+-- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
+-- those of the targets, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
@@ -9717,8 +9717,7 @@ begin
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
     null, null, sum(u.quantity), null, null, null, null, null, null, null, null, null
-  from used u
-  where with_unpriced and u.price_id is null
+  from used u where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;

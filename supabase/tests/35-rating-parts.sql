@@ -45,7 +45,7 @@ $$;
 select results_eq($$select n, agent, usage_day, quantity, log_count, provider_cost
     from billing.usage_by_day(pg_temp.terms(), false) order by usage_day$$,
   $$values (1::bigint, null, date '2026-06-12', 7::numeric, 3::numeric, 0.75),
-    (1, null, '2026-06-13', 5, 1, 0)$$, 'usage_by_day: agents of a day are summed, of service alone');
+    (1, null, '2026-06-13', 5, 1, 0)$$, 'usage_by_day: agents of a day are summed');
 select is((select count(*) from billing.usage_by_day(pg_temp.terms(), true)), 3::bigint,
   'or stand apart');
 select results_eq($$select quantity, (select array_agg(d order by d.usage_day)
@@ -65,7 +65,7 @@ select results_eq($$select pricing_model, unit_amount, unit_factor, is_linear, r
 select is_empty($$select from _billing.line_labels(array[
     ('m', 'calls', 'standard', '00000000-0000-4000-8000-000000000358', 1, null)
   ]::_billing.label_key[], false) l where l.description is not null or l.detail is not null$$,
-  'and no texts for who only sums');
+  'and no texts where they are not wanted');
 select is(_billing.line_description(true, 'm', 'web_searches', 'standard'), 'Web searches',
   'line_description: of a price for any model');
 select is(_billing.line_description(false, 'gpt-4o', 'input_tokens', 'batch'),

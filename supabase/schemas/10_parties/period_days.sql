@@ -30,8 +30,8 @@ end;
 comment on function billing.period_end_of is 'First anchor day after a day.';
 grant execute on function billing.period_end_of(date, integer) to service_role;
 
--- Both at once, for one day: each of the two, written out where it is used, works out three anchor
--- days, and to make them ready takes longer than what else a read of one client asks there.
+-- Both at once, for one day. Each of the two is written out where it is used, three anchor days, and
+-- to make them ready takes longer than all else that a read of one client asks there.
 create function billing.period_around(day date, anchor_day integer, out starts date, out ends date)
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
@@ -45,7 +45,7 @@ begin
   end if;
 end $$;
 comment on function billing.period_around is
-  'The period that has a day: what period_start_of and period_end_of say of it.';
+  'The period that has a day: from period_start_of to period_end_of.';
 grant execute on function billing.period_around(date, integer) to service_role;
 
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come

@@ -15,7 +15,7 @@ begin
     else _billing.display_name(model) || ' · ' || usage end;
 end $$;
 comment on function _billing.line_description is
-  'What a line says of its usage, whose price is for any model or for one and its family.';
+  'Text of a line on its usage, whose price is for any model or for one and its family.';
 
 -- The list price and the markup stand on the line, whatever becomes of either.
 create function _billing.line_detail(model text, price public.prices, list_amount numeric,
@@ -30,13 +30,13 @@ begin
     else format(template, trim_scale(price.unit_amount)) end);
 end $$;
 comment on function _billing.line_detail is
-  'What a line says of its model and its price; the template is that of the price model.';
+  'Text of a line on its model and its price; the template is that of the price model.';
 
 -- Prices are found by key, also for callers that have no nested loops: a read of one client does
 -- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
--- matter. Who only sums does without texts.
+-- matter. A caller that only sums does without texts.
 create function _billing.line_labels(keys _billing.label_key[], with_texts boolean default true)
 returns table (model text, metric text, rate_class text, price_id uuid, multiplier numeric,
   list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,

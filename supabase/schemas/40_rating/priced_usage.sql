@@ -42,7 +42,7 @@ comment on function billing.usage_by_day is
   'Usage of target periods by day, but for what Stripe rates; by agent where lines are.';
 grant execute on function billing.usage_by_day(billing.target_terms[], boolean) to service_role;
 
--- What a line used on a day.
+-- Usage of a line on one day.
 create type billing.day_quantity as (usage_day date, quantity numeric);
 comment on type billing.day_quantity is 'A quantity of usage on a client-local day.';
 
@@ -51,8 +51,8 @@ comment on type billing.day_quantity is 'A quantity of usage on a client-local d
 -- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
--- `terms`: those of the targets, where the caller has read them. `with_days`: what each row is the
--- sum of, day by day; null without.
+-- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
+-- each row day by day; null without.
 -- Clients without prices of their own go by the default list, named '': which price holds when is
 -- worked out once for all of them. Numbers stand for what is long to compare.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for

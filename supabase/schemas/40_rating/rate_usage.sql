@@ -13,8 +13,8 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
--- Who only sums asks for no texts, who wants the days of each line for those; `terms` are those of
--- the targets, where the caller has read them.
+-- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
+-- those of the targets, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
@@ -84,8 +84,7 @@ begin
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
     null, null, sum(u.quantity), null, null, null, null, null, null, null, null, null
-  from used u
-  where with_unpriced and u.price_id is null
+  from used u where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
