@@ -1070,6 +1070,24 @@ end;
 comment on function billing.period_end_of is 'First anchor day after a day.';
 grant execute on function billing.period_end_of(date, integer) to service_role;
 
+-- Both at once, for one day. Each of the two is written out where it is used, three anchor days, and
+-- to make them ready takes longer than all else that a read of one client asks there.
+create function billing.period_around(day date, anchor_day integer, out starts date, out ends date)
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  starts := billing.anchor_in_month(day, anchor_day);
+  if starts <= day then
+    ends := billing.anchor_in_month(
+      (date_trunc('month', day::timestamp) + interval '1 month')::date, anchor_day);
+  else
+    ends := starts;
+    starts := billing.anchor_in_month((day - interval '1 month')::date, anchor_day);
+  end if;
+end $$;
+comment on function billing.period_around is
+  'The period that has a day: from period_start_of to period_end_of.';
+grant execute on function billing.period_around(date, integer) to service_role;
+
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
 -- through here; nothing else computes an amount.
 --
@@ -1081,10 +1099,12 @@ grant execute on function billing.period_end_of(date, integer) to service_role;
 -- period is part of, which is longer than a period cut short by a change of the anchor day or by
 -- the period after it.
 create function billing.full_days(period_start date, period_end date, anchor_day integer)
-returns integer language sql immutable
-return greatest(period_end - period_start,
-  billing.period_end_of(period_end - 1, anchor_day)
-  - billing.period_start_of(period_end - 1, anchor_day));
+returns integer language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+  whole constant record := billing.period_around(period_end - 1, anchor_day);
+begin
+  return greatest(period_end - period_start, whole.ends - whole.starts);
+end $$;
 comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
 grant execute on function billing.full_days(date, date, integer) to service_role;
 
@@ -1410,8 +1430,8 @@ begin atomic
   cross join lateral (
     -- The anchor day is worked out for those few that begin or return.
     select case when s.starts_on <= l.period_end then l.period_end
-      else greatest(l.period_end, billing.period_start_of(s.starts_on, c.billing_anchor_day))
-      end as next_start
+      else greatest(l.period_end,
+        (billing.period_around(s.starts_on, c.billing_anchor_day)).starts) end as next_start
     from public.service_intervals s
     where s.client_id = c.id and s.ends_on > coalesce(l.period_end, '-infinity')
     order by s.starts_on limit 1
@@ -6773,9 +6793,12 @@ comment on function _billing.logged_cost_plus is
 
 create function _billing.logged_cost_text(cost numeric, markup_percent numeric, fee numeric,
   per_units numeric)
-returns text language sql immutable
-return concat('logged cost ', billing.dollars_per(cost, 1),
-  billing.markup_text(markup_percent, fee, per_units));
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- In plpgsql, which is not written out where it is called: most lines have no such text.
+begin
+  return concat('logged cost ', billing.dollars_per(cost, 1),
+    billing.markup_text(markup_percent, fee, per_units));
+end $$;
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
 
@@ -7276,7 +7299,8 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   price_id uuid,
-  effective_from date, effective_until date, multiplier numeric, preference integer, why text)
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
+  n bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set enable_nestloop = on as $$
@@ -7286,43 +7310,45 @@ set enable_nestloop = on as $$
 begin
   return query
   with wanted as (
-    select k.*, s.scope, s.specificity, s.kind
+    select k.*, array['model:' || k.model, 'family:' || fam.family, 'any'] as scopes
     from unnest(client_ids, models, metrics, rate_classes, currencies)
-      k(client_id, model, metric, rate_class, currency)
+      with ordinality k(client_id, model, metric, rate_class, currency, n)
     left join public.models fam on fam.id = k.model
-    cross join lateral (values ('model:' || k.model, 1, 'exact model'),
-      ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
-    ) s(scope, specificity, kind)
   ), matched as (
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
-    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers,
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
       p.rate_class as price_class, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
-      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
     union all
-    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.rate_class, false
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
+      p.rate_class, false
     from wanted w join public.prices p on p.client_id is null
-      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
   )
   select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
-    -- A function that is not called need not be planned: most prices have no multipliers.
-    case when m.class_multipliers = '{}' then 1
+    -- A function that is not called need not be planned: most prices have no multipliers, and
+    -- most usage is of the class that its price is for.
+    case when m.class_multipliers = '{}' or m.price_class = m.rate_class then 1
       else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
-    (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
+    (not m.is_own)::integer * 100 + d.distance * 10 + array_position(m.scopes, m.scope),
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
+      (array['exact model', 'model family', 'any model'])[array_position(m.scopes, m.scope)],
       case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
       case when d.distance > 0 then format(', times %s multiplier',
-        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end)
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
+    m.n
   from matched m
   cross join lateral (
-    select billing.class_distance(m.price_class, m.rate_class) as distance) d
+    -- `offset 0`: worked out once, for all that it is asked for.
+    select billing.class_distance(m.price_class, m.rate_class) as distance offset 0) d
   where d.distance is not null;
 end $$;
 comment on function billing.price_candidates is
-  'Prices that could hold for each (client, model, metric, class, currency); the least preference
-   wins.';
+  'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
+   asked for; the least preference wins.';
 grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
   to service_role;
 
@@ -7375,46 +7401,25 @@ set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
-  listed constant uuid[] := array(
-    select p.id from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost');
-  at_cost constant uuid[] := array(
-    select p.id from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
+  listed uuid[];
+  at_cost uuid[];
 begin
+  select coalesce(array_agg(p.id) filter (where p.cost_basis <> 'logged_cost'), '{}'),
+    coalesce(array_agg(p.id) filter (where p.cost_basis = 'logged_cost'), '{}')
+  into listed, at_cost
+  from public.prices p where p.pricing_model = 'cost_plus';
   return query
-  with keys as materialized (
-    -- Numbers stand for what is long to compare.
-    select * from unnest(client_ids, models, metrics, rate_classes, currencies)
-      with ordinality k(client_id, model, metric, rate_class, currency, n)
-  ), candidates as materialized (
-    select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
-      c.effective_until as ends
+  with ranked as (
+    -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
+    select c.*, datemultirange(daterange(c.effective_from, c.effective_until)) as days,
+      range_agg(daterange(c.effective_from, c.effective_until)) over (
+        partition by c.n order by c.preference, c.effective_from
+        rows between unbounded preceding and 1 preceding) as taken
     from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
-    join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
-      and k.model = c.model and k.metric = c.metric and k.rate_class = c.rate_class
-      and k.currency = c.currency
-  ), boundaries as (
-    select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
-    from (select n, starts as day from candidates union select n, ends from candidates) b
-  ), winners as (
-    select distinct on (b.n, b.day) b.n, b.day, b.next_day, c.price_id, c.multiplier
-    from boundaries b join candidates c on c.n = b.n
-    where c.starts <= b.day and b.day < c.ends
-    order by b.n, b.day, c.preference
-  ), stretches as (
-    select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
-      partition by w.n order by w.day) as stretch
-    from (select *, lag(winners.price_id) over (
-      partition by winners.n order by winners.day) as price_before from winners) w
   ), held as materialized (
-    select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
-      s.multiplier
-    from (
-      select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
-      from stretches group by n, price_id, multiplier, stretch
-    ) s
-    join keys k on k.n = s.n
+    select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
+      upper(s.held) as ends, s.price_id, s.multiplier
+    from (select r.*, unnest(r.days - coalesce(r.taken, '{}')) as held from ranked r) s
   )
   select h.client_id, h.model, h.metric, h.rate_class, h.currency, h.starts, h.ends, h.price_id,
     case when h.price_id = any (at_cost) then 1 else h.multiplier end, null::bigint
@@ -9413,13 +9418,16 @@ comment on function _billing.settled_targets is
 -- Terms of each target: its days of service, from the first to the last but for the gaps between
 -- them (null where there are none), and the config that holds for it, which is the one in force on
 -- the last day of service in the period. A period that has lost all service has no days.
+create type billing.target_terms as (client_id uuid, period_start date, period_end date,
+  active_start date, active_end date, gaps datemultirange, active_days integer,
+  full_days integer, currency text, exponent smallint, minimum_minor bigint,
+  discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
+  line_grouping text, grace_hours integer, deliveries text[]);
+comment on type billing.target_terms is
+  'Terms of a target period: read once, and handed on to all that rates it.';
+
 create function billing.period_terms(targets billing.rating_target[])
-returns table (client_id uuid, period_start date, period_end date, active_start date,
-  active_end date, gaps datemultirange, active_days integer, full_days integer,
-  currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
-  discount_minor bigint, taxes jsonb,
-  payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable
+returns setof billing.target_terms language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set jit = off set enable_nestloop = on as $$
 -- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
@@ -9496,42 +9504,72 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 
 -- 40_rating/priced_usage.sql
 
--- Clients without prices of their own go by the default list, named '': which price holds when is
--- worked out once for all of them. Numbers stand for what is long to compare.
-create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
-returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
-  gaps datemultirange, currency text, by_agent boolean, list text)
+-- Usage of targets, numbered as their terms are, by client-local day: the records of a day are
+-- summed before prices are looked for, because agents of a day can be thousands. `apart`: each
+-- agent by itself, of all clients and not of those alone whose lines are by agent. Usage for a
+-- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here.
+-- Read as in usage_of_targets; meters likewise by index.
+create function billing.usage_by_day(terms billing.target_terms[], apart boolean)
+returns table (n bigint, model text, metric text, rate_class text, agent text, usage_day date,
+  quantity numeric, log_count numeric, provider_cost numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set jit = off set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
   return query
-  select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
-    t.currency, all_agents or t.line_grouping = 'agent',
-    -- `offset 0`: asked client by client, by index; else all prices would be read.
-    case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
-      then t.client_id::text else '' end
-  from billing.period_terms(targets) t;
+  with target as materialized (
+    select t.*, apart or t.line_grouping = 'agent' as by_agent
+    from unnest(terms) with ordinality t
+  ), metered as materialized (
+    select t.ordinality as n, m.* from target t
+    cross join lateral (
+      select s.model, s.metric, s.rate_class, s.effective_from, s.effective_until
+      from public.stripe_meters s where s.client_id = t.client_id offset 0
+    ) m
+  )
+  select t.ordinality, r.model, r.metric, r.rate_class, case when t.by_agent then r.agent end,
+    r.usage_day, sum(r.quantity), sum(r.log_count), sum(r.provider_cost)
+  from target t
+  cross join lateral (
+    select * from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.active_start and u.usage_day < t.active_end
+    offset 0
+  ) r
+  where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
+    select from metered s
+    where s.n = t.ordinality and s.metric = r.metric and s.rate_class = r.rate_class
+      and (s.model is null or s.model = r.model)
+      and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  group by 1, 2, 3, 4, 5, 6;
 end $$;
-comment on function billing.numbered_terms is
-  'Terms of target periods as priced_usage needs them, numbered.';
-grant execute on function billing.numbered_terms(billing.rating_target[], boolean)
-  to service_role;
+comment on function billing.usage_by_day is
+  'Usage of target periods by day, but for what Stripe rates; by agent where lines are.';
+grant execute on function billing.usage_by_day(billing.target_terms[], boolean) to service_role;
+
+-- Usage of a line on one day.
+create type billing.day_quantity as (usage_day date, quantity numeric);
+comment on type billing.day_quantity is 'A quantity of usage on a client-local day.';
 
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
--- agent; the caller may want them apart all the same). price_id null: unpriced. Usage for a
--- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here. Under a price of
+-- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
+-- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
+-- each row day by day; null without.
+-- Clients without prices of their own go by the default list, named '': which price holds when is
+-- worked out once for all of them. Numbers stand for what is long to compare.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
--- 10,000, nested loops over CTEs are not. Usage is read as in usage_of_targets.
+-- 10,000, nested loops over CTEs are not.
 create function billing.priced_usage(targets billing.rating_target[],
-  all_agents boolean default true)
+  all_agents boolean default true, terms billing.target_terms[] default null,
+  with_days boolean default false)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
-  list_price_id bigint, provider_cost numeric)
+  list_price_id bigint, provider_cost numeric, by_day billing.day_quantity[])
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
@@ -9541,26 +9579,23 @@ declare
     select p.id from public.prices p
     where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
+  if terms is null then
+    terms := array(select t from billing.period_terms(targets) t);
+  end if;
   return query
-  with terms as materialized (
-    select * from billing.numbered_terms(targets, all_agents)
+  with target as materialized (
+    select t.ordinality as n, t.client_id, t.period_start, t.active_start, t.active_end,
+      t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
+      -- `offset 0`: asked client by client, by index; else all prices would be read.
+      case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
+        then t.client_id::text else '' end as list
+    from unnest(terms) with ordinality t
   ), usage as materialized (
-    select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
-      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
-      r.provider_cost, r.agent as logged_by
-    from terms t
-    cross join lateral (
-      select * from public.usage_records u
-      where u.client_id = t.client_id
-        and u.usage_day >= t.active_start and u.usage_day < t.active_end
-      offset 0
-    ) r
-    where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
-      select from public.stripe_meters s
-      where s.client_id = t.client_id and s.metric = r.metric
-        and s.rate_class = r.rate_class
-        and (s.model is null or s.model = r.model)
-        and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+    select d.n, t.currency, t.list, d.model, d.metric, d.rate_class, d.usage_day, d.quantity,
+      d.log_count, d.provider_cost, case when t.by_agent then d.agent end as agent,
+      d.agent as logged_by
+    -- Costs are asked of each agent of a day.
+    from billing.usage_by_day(terms, all_agents or at_cost <> '{}') d join target t on t.n = d.n
   ), without_cost as materialized (
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
@@ -9579,7 +9614,8 @@ begin
     select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
       sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
-      max(u.usage_day) as last_day
+      max(u.usage_day) as last_day,
+      array_agg((u.usage_day, u.quantity)::billing.day_quantity) filter (where with_days) as by_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
       and s.rate_class = u.rate_class and s.currency = u.currency
@@ -9593,12 +9629,13 @@ begin
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
     greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id,
-    g.provider_cost
-  from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
+    g.provider_cost, g.by_day
+  from grouped g join target t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
-grant execute on function billing.priced_usage(billing.rating_target[], boolean) to service_role;
+grant execute on function billing.priced_usage(billing.rating_target[], boolean,
+  billing.target_terms[], boolean) to service_role;
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])
@@ -9689,12 +9726,40 @@ create type _billing.label_key as (model text, metric text, rate_class text, pri
   multiplier numeric, list_price_id bigint);
 comment on type _billing.label_key is 'What has one price, and under cost_plus one list price.';
 
+-- Texts in plpgsql, which is not written out where it is called: a read that wants none does not
+-- make them ready.
+create function _billing.line_description(is_any boolean, model text, metric text, rate_class text)
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+  usage constant text := _billing.display_usage(metric, rate_class);
+begin
+  return case when is_any then initcap(left(usage, 1)) || substr(usage, 2)
+    else _billing.display_name(model) || ' · ' || usage end;
+end $$;
+comment on function _billing.line_description is
+  'Text of a line on its usage, whose price is for any model or for one and its family.';
+
+-- The list price and the markup stand on the line, whatever becomes of either.
+create function _billing.line_detail(model text, price public.prices, list_amount numeric,
+  multiplier numeric, template text)
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return concat_ws(' · ', model, case
+    when price.pricing_model = 'cost_plus' and price.cost_basis <> 'logged_cost'
+    then billing.cost_plus_text(list_amount, price.markup_percent, price.unit_amount,
+        price.per_units)
+      || case when multiplier <> 1 then ' × ' || trim_scale(multiplier) else '' end
+    else format(template, trim_scale(price.unit_amount)) end);
+end $$;
+comment on function _billing.line_detail is
+  'Text of a line on its model and its price; the template is that of the price model.';
+
 -- Prices are found by key, also for callers that have no nested loops: a read of one client does
 -- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
--- matter.
-create function _billing.line_labels(keys _billing.label_key[])
+-- matter. A caller that only sums does without texts.
+create function _billing.line_labels(keys _billing.label_key[], with_texts boolean default true)
 returns table (model text, metric text, rate_class text, price_id uuid, multiplier numeric,
   list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,
   unit_factor numeric, tiers jsonb, free_units numeric, scope text, cost_basis text,
@@ -9713,17 +9778,10 @@ begin
     bool_and(k.is_linear and p.free_units = 0)
       over (partition by p.scope, d.metric, d.rate_class),
     concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id),
-    case when p.family is null and p.model is null
-      then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
-        || substr(_billing.display_usage(d.metric, d.rate_class), 2)
-      else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-        || _billing.display_usage(d.metric, d.rate_class) end,
-    -- The list price and the markup stand on the line, whatever becomes of either.
-    concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
-        and p.cost_basis <> 'logged_cost' then
-      billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-      || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-      else format(k.line_detail, trim_scale(p.unit_amount)) end),
+    case when with_texts then _billing.line_description(p.family is null and p.model is null,
+      coalesce(m.family, d.model), d.metric, d.rate_class) end,
+    case when with_texts then _billing.line_detail(d.model, p, q.amount, d.multiplier,
+      k.line_detail) end,
     c.exponent
   from unnest(keys) d
   join public.prices p on p.id = d.price_id
@@ -9741,7 +9799,7 @@ create type _billing.rated_usage as (client_id uuid, period_start date, period_e
   rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
   service_start date, service_end date, quantity numeric, unit_amount numeric, per_units numeric,
   pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
-  detail text);
+  detail text, by_day billing.day_quantity[]);
 comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
@@ -9752,28 +9810,31 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
+-- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
+-- those of the targets, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
 -- is when the client's start is moved.
 create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false)
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (
-    select * from billing.priced_usage(targets, false)
+    select * from billing.priced_usage(targets, false, terms, with_days)
   ), labels as materialized (
     select l.* from (
       select array_agg(row(d.*)::_billing.label_key) as keys
       from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
         u.list_price_id from used u where u.price_id is not null) d
-    ) k cross join lateral _billing.line_labels(k.keys) l
+    ) k cross join lateral _billing.line_labels(k.keys, with_texts) l
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, u.agent, u.segment_start,
-      u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
+      u.segment_end, u.price_start, u.quantity, u.provider_cost, u.by_day, l.*
     from used u
     join unnest(targets) t using (client_id, period_start)
     join labels l using (model, metric, rate_class, price_id, multiplier)
@@ -9813,14 +9874,14 @@ begin
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
     p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end,
     p.per_units, p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent),
-    p.description, case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
-      p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
+    p.description, case when p.is_logged and with_texts then concat_ws(' · ', p.model,
+      _billing.logged_cost_text(p.provider_cost, p.markup_percent, p.fee, p.per_units))
+      else p.detail end, p.by_day
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
-    null, null, sum(u.quantity), null, null, null, null, null, null, null, null
-  from used u
-  where with_unpriced and u.price_id is null
+    null, null, sum(u.quantity), null, null, null, null, null, null, null, null, null
+  from used u where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
@@ -9891,24 +9952,28 @@ $$;
 -- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
 -- prorated by days of service and compared with the rounded usage lines.
 -- `with_unpriced` adds what rating has found without a price, as lines of kind `unpriced`, which
--- are never charged: they block.
+-- are never charged: they block. `terms`: those of the targets, where the caller has read them.
 create function _billing.rate_charges(targets billing.rating_target[],
-  with_unpriced boolean default false)
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
+  if terms is null then
+    terms := array(select t from billing.period_terms(targets) t);
+  end if;
   return query
-  with terms as materialized (
-    select * from billing.period_terms(targets)
+  with target as materialized (
+    select * from unnest(terms)
   ), usage as materialized (
-    select * from _billing.rate_usage(targets, with_unpriced)
+    select * from _billing.rate_usage(targets, with_unpriced, terms, with_texts)
   ), minimum as (
     select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
       -- Usage taken back is not made up for: a correction is worth what it corrects.
       greatest(coalesce(u.amount_minor, 0), 0) as usage_minor
-    from terms t left join (
+    from target t left join (
       select client_id, period_start, sum(amount_minor) as amount_minor
       from usage group by client_id, period_start
     ) u using (client_id, period_start)
@@ -9945,7 +10010,7 @@ begin
   ) w
   cross join lateral _billing.items_of_targets(w.targets) p
   join public.invoice_items i on i.id = p.item_id
-  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+  join target t on t.client_id = i.client_id and t.period_start = p.period_start
     and t.currency = i.currency
   where w.targets <> '{}';
 end $$;
@@ -10687,22 +10752,17 @@ comment on function _billing.rate_promoted is
 -- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in
 -- this order.
 
--- Of clients without promotional credit. `terms`: discounts and taxes of targets that have some.
+-- Of clients without promotional credit. `reduced`: discounts and taxes of targets that have some;
+-- mostly none has, and then charges are all there is.
 create function _billing.rate_unpromoted(targets billing.rating_target[],
-  terms _billing.section_terms[], with_unpriced boolean)
+  reduced _billing.section_terms[], with_unpriced boolean,
+  terms billing.target_terms[] default null, with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
 begin
-  if targets = '{}' then
-    return;
-  end if;
-  if terms = '{}' then
-    return query select * from _billing.rate_charges(targets, with_unpriced);
-    return;
-  end if;
   return query
   with charges as materialized (
-    select * from _billing.rate_charges(targets, with_unpriced)
+    select * from _billing.rate_charges(targets, with_unpriced, terms, with_texts)
   )
   select c.* from charges c
   union all
@@ -10713,33 +10773,47 @@ begin
         null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
         null, null, null, null)::_billing.rated_line
       from charges c
-      join unnest(terms) t
+      join unnest(reduced) t
         on t.client_id = c.client_id and t.section_start = c.section_start
       where c.kind <> 'unpriced'
-      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), reduced) d;
 end $$;
 comment on function _billing.rate_unpromoted is
   'All lines of target periods of clients that have no promotional credit.';
 
 create function _billing.rate_with_terms(targets billing.rating_target[],
-  terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
+  terms billing.target_terms[], with_unpriced boolean,
+  as_of timestamptz default billing.as_of(), with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare
   promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
+  reduced _billing.section_terms[] := array(
+    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::_billing.section_terms
+    from unnest(terms) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]');
 begin
   if promoted <> '{}' then
     return query select * from _billing.rate_promoted(promoted, array(
-      select t from unnest(terms) t
-      where t.client_id in (select p.client_id from unnest(promoted) p)), with_unpriced, as_of);
+      select r from unnest(reduced) r
+      where r.client_id in (select p.client_id from unnest(promoted) p)), with_unpriced, as_of);
+    targets := array(select t from unnest(targets) t
+      where t.client_id not in (select p.client_id from unnest(promoted) p));
+    terms := array(select t from unnest(terms) t
+      where t.client_id not in (select p.client_id from unnest(promoted) p));
   end if;
-  return query select * from _billing.rate_unpromoted(case when promoted = '{}' then targets
-    else array(select t from unnest(targets) t
-      where t.client_id not in (select p.client_id from unnest(promoted) p)) end,
-    terms, with_unpriced);
+  if targets = '{}' then
+    return;
+  elsif reduced = '{}' then
+    return query select * from _billing.rate_charges(targets, with_unpriced, terms, with_texts);
+  else
+    return query
+    select * from _billing.rate_unpromoted(targets, reduced, with_unpriced, terms, with_texts);
+  end if;
 end $$;
 comment on function _billing.rate_with_terms is
-  'All lines of target periods by discounts and taxes that the caller has read.';
+  'All lines of target periods by terms that the caller has read.';
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
@@ -10747,11 +10821,8 @@ returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
   return query
-  select * from _billing.rate_with_terms(targets, array(
-    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
-      t.taxes)::_billing.section_terms
-    from billing.period_terms(targets) t
-    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
+  select * from _billing.rate_with_terms(targets,
+    array(select t from billing.period_terms(targets) t), with_unpriced);
 end $$;
 comment on function _billing.rate_periods is
   'All lines of target periods: charges, discounts, promotional credit, taxes.';
@@ -23281,17 +23352,24 @@ grant execute on function billing.invoice_of_link(text) to service_role;
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
-create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+create function _billing.current_target(client_id uuid, as_of timestamptz,
+  out target billing.rating_target, out today date)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  running record;
+  month record;
 begin
-  return (
-    select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
-        r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
-      )::billing.rating_target
-    from billing.current_periods(as_of) r
-    where r.client_id = current_target.client_id and r.next_start <= r.today);
+  select r.next_start, r.today, r.billing_anchor_day into running
+  from billing.current_periods(as_of) r where r.client_id = current_target.client_id;
+  if running.next_start <= running.today then
+    today := running.today;
+    month := billing.period_around(today, running.billing_anchor_day);
+    target := (client_id, greatest(running.next_start, month.starts), month.ends
+      )::billing.rating_target;
+  end if;
 end $$;
-comment on function _billing.current_target is 'The running period of a client; null without one.';
+comment on function _billing.current_target is
+  'The running period of a client and the day that it is there; null without one.';
 
 create function _billing.served_days(client_id uuid, from_day date, until_day date)
 returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -23311,57 +23389,57 @@ returns jsonb language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
-  target billing.rating_target;
-  terms record;
-  today date;
+  running record;
+  terms billing.target_terms[];
+  term billing.target_terms;
   elapsed bigint;
   content jsonb;
 begin
-  target := _billing.current_target(current_spend.client_id, as_of);
-  today := billing.day_of(current_spend.client_id, as_of);
-  select t.* into terms from billing.period_terms(array[target]) t;
-  if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
-    perform billing.raise_error('no_running_period',
-      format('client %s has no period on %s', current_spend.client_id, today));
+  running := _billing.current_target(current_spend.client_id, as_of);
+  terms := array(select t from billing.period_terms(array[running.target]) t);
+  term := terms[1];
+  if coalesce(term.active_days, 0) = 0 then
+    perform billing.raise_error('no_running_period', format('client %s has no period on %s',
+      current_spend.client_id, billing.day_of(current_spend.client_id, as_of)));
   end if;
-  elapsed := _billing.served_days(target.client_id, target.period_start,
-    least(target.period_end, today));
+  -- Mostly there are no gaps, and days need not be asked for.
+  elapsed := case when term.gaps is null
+    then greatest(least(term.active_end, running.today) - term.active_start, 0)
+    else _billing.served_days(term.client_id, term.period_start,
+      least(term.period_end, running.today)) end;
   with rated as materialized (
-    select * from _billing.rate_usage(array[target], with_unpriced => true)
-  ), lines as (
-    select * from rated r where r.price_id is not null
+    select * from _billing.rate_usage(array[running.target], with_unpriced => true,
+      terms => terms, with_texts => false, with_days => true)
   ), days as materialized (
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
-    from ( -- Summed before it is divided: a client's day may have thousands of records.
-      select u.usage_day, l.amount_minor, l.quantity, sum(u.quantity) as used
-      from public.usage_records u
-      join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-        and l.service_start <= u.usage_day and u.usage_day < l.service_end
-        and (l.agent is null or l.agent = u.agent)
-      where u.client_id = target.client_id
-        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
-        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
-      group by u.usage_day, l.amount_minor, l.quantity
+    from ( -- Summed before it is divided: a day may have many lines of one price.
+      select (x.day).usage_day, x.amount_minor, x.quantity, sum((x.day).quantity) as used
+      from (
+        select r.amount_minor, r.quantity, unnest(r.by_day) as day
+        from rated r where r.price_id is not null
+      ) x
+      group by (x.day).usage_day, x.amount_minor, x.quantity
     ) d group by d.usage_day
   ), unpriced as (
     -- Usage without a price: the first hundred by model, metric and class, and how many there are.
     select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
     from rated u where u.price_id is null
   ), sums as (
-    select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
-      coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
+    select coalesce((select sum(r.amount_minor) from rated r), 0) as usage,
+      coalesce((select sum(d.amount) from days d where d.usage_day < running.today), 0)
+        as whole_days,
+      round(term.minimum_minor::numeric * term.active_days / term.full_days) as minimum
   )
   select jsonb_build_object(
-    'client_id', target.client_id,
-    'period', jsonb_build_object('start', target.period_start, 'end', target.period_end),
-    'currency', terms.currency,
+    'client_id', term.client_id,
+    'period', jsonb_build_object('start', term.period_start, 'end', term.period_end),
+    'currency', term.currency,
     'usage_minor', s.usage,
     'minimum_minor', s.minimum,
     'forecast_minor', greatest(s.usage, s.minimum, case when elapsed > 0
-      then round(s.whole_days * terms.active_days / elapsed) else s.usage end),
+      then round(s.whole_days * term.active_days / elapsed) else s.usage end),
     'elapsed_days', elapsed,
-    'total_days', terms.active_days,
+    'total_days', term.active_days,
     'days', (select coalesce(jsonb_agg(jsonb_build_object(
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
@@ -23413,14 +23491,13 @@ declare
       on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
     where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
   running record;
+  month record;
 begin
-  select r.client_id, r.next_start, r.today,
-    billing.period_start_of(r.today, r.billing_anchor_day) as month_start,
-    billing.period_end_of(r.today, r.billing_anchor_day) as month_end
-  into running
+  select r.client_id, r.next_start, r.today, r.billing_anchor_day into running
   from billing.current_periods(as_of) r where r.client_id = uninvoiced_periods.client_id;
+  month := billing.period_around(running.today, running.billing_anchor_day);
   -- Mostly none: then the periods that lack a row need not be worked out.
-  if running.next_start < running.month_start or exists (
+  if running.next_start < month.starts or exists (
     select from (
       select min(p.period_start) as first_start,
         sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
@@ -23434,10 +23511,10 @@ begin
   end if;
   if running.next_start <= running.today and exists (
     select from public.service_intervals s
-    where s.client_id = running.client_id and s.starts_on < running.month_end
-      and s.ends_on > greatest(running.next_start, running.month_start)) then
-    targets := targets || (running.client_id, greatest(running.next_start, running.month_start),
-      running.month_end)::billing.rating_target;
+    where s.client_id = running.client_id and s.starts_on < month.ends
+      and s.ends_on > greatest(running.next_start, month.starts)) then
+    targets := targets || (running.client_id, greatest(running.next_start, month.starts),
+      month.ends)::billing.rating_target;
   end if;
   return targets;
 end $$;
@@ -23456,17 +23533,10 @@ declare
   -- A period without a row has nothing booked; mostly that is the only one.
   recorded constant billing.rating_target[] := array(
     select t from unnest(targets) t join public.billing_periods p using (client_id, period_start));
-  terms _billing.section_terms[];
-  starts date[];
-  currencies text[];
-begin
   -- Terms are read once, for the rating and for the currencies.
-  select array_agg(t.period_start), array_agg(t.currency), coalesce(array_agg((t.client_id,
-      t.period_start, t.exponent, t.discount_percent, t.discount_minor, t.taxes
-      )::_billing.section_terms) filter (where t.discount_percent > 0 or t.discount_minor > 0
-      or t.taxes <> '[]'), '{}')
-  into starts, currencies, terms
-  from billing.period_terms(targets) t;
+  terms constant billing.target_terms[] := array(
+    select t from billing.period_terms(targets) t);
+begin
   return query
   with booked as materialized (
     select b.section_start, b.amount_minor, (b.sample).tax_behavior as tax_behavior
@@ -23476,17 +23546,17 @@ begin
     select l.section_start, sum(l.amount_minor) as amount_minor
     from (
       select r.section_start, r.amount_minor, r.tax_behavior
-      from _billing.rate_with_terms(targets, terms, false, as_of) r
+      from _billing.rate_with_terms(targets, terms, false, as_of, with_texts => false) r
       union all
       select b.section_start, -b.amount_minor, b.tax_behavior from booked b
     ) l
     where l.tax_behavior is null or l.tax_behavior = 'exclusive'
     group by l.section_start
   )
-  select n.section_start, currencies[array_position(starts, n.section_start)], case
+  select n.section_start, t.currency, case
     when n.section_start in (select b.section_start from booked b) then greatest(n.amount_minor, 0)
     else n.amount_minor end
-  from net n;
+  from net n join unnest(terms) t on t.period_start = n.section_start;
 end $$;
 comment on function _billing.uninvoiced_amounts is
   'What periods of a client are still to be charged, minimum and tax included.';

@@ -36,6 +36,7 @@ export const PINS: readonly Pin[] = [
       "billing.list_price_ranges",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
     ],
   },
   {
@@ -76,6 +77,7 @@ export const PINS: readonly Pin[] = [
       "_billing.sum_logs",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
     ],
   },
   {
@@ -157,11 +159,11 @@ export const PINS: readonly Pin[] = [
       "billing.current_spend",
       "billing.granted_credit",
       "billing.ledger_balances",
-      "billing.numbered_terms",
       "billing.period_terms",
       "billing.price_candidates",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
     ],
   },
   {
@@ -217,6 +219,7 @@ export const PINS: readonly Pin[] = [
       "billing.list_quarantine",
       "billing.price_segments",
       "billing.priced_usage",
+      "billing.usage_by_day",
       "billing.rebuild_usage",
       "billing.settle_batch",
       "billing.sync_list_prices",
