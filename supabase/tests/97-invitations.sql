@@ -68,7 +68,7 @@ select is(pg_temp.code_of($$select billing.require_role(pg_temp.acme(), 'viewer'
 select is(pg_temp.seen_by('c1'), '{}', 'nor does a user with another address');
 select is(pg_temp.seen_by('d1'), '{}', 'nor one without');
 select pg_temp.sign_out();
-select lives_ok('select billing.accept_invitations()', 'what acts without a user accepts nothing');
+select lives_ok('select billing.accept_invitations()', 'a job or key accepts nothing');
 select is((select count(*) from billing.member_invitations), 1::bigint, 'the invitation waits');
 update auth.users set email_confirmed_at = now() where id = pg_temp.person('b1');
 select is(pg_temp.seen_by('b1'), array[pg_temp.acme()], 'confirmed, the user sees the client');

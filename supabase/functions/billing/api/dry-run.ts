@@ -1,8 +1,8 @@
 import type { Session } from "../../_shared/api/session.ts";
 
 /**
- * Does something, and takes it back: what it answers is what it would have done. What is checked
- * when a transaction commits is checked here: a preview is refused where the act would be.
+ * Does something, and takes it back: the answer is that of the act. Checks that wait for the commit
+ * are made here: a preview is refused where the act would be.
  */
 export async function takenBack<Answer extends object>(
   session: Session,
