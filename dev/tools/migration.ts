@@ -9,7 +9,7 @@ import { describeMigrations } from "./upgrade/upgrade.ts";
 
 // `npm run migration`: until a release is recorded, writes its migration from supabase/schemas. After
 // it, drafts the migration of the version in package.json: what the sources say and no migration
-// makes yet. A draft is never written over; what is missing in one is printed.
+// makes yet. A draft is never written over; the rest is printed.
 const released = (await recordedReleases()).map(({ version }) => version);
 if (released.length === 0) console.log(`Wrote ${await writeFirstMigration()}`);
 else if (released.includes(packageJson.version)) {

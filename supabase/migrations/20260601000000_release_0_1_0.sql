@@ -1070,7 +1070,7 @@ end;
 comment on function billing.period_end_of is 'First anchor day after a day.';
 grant execute on function billing.period_end_of(date, integer) to service_role;
 
--- Both at once, for one day. Each of the two is written out where it is used, three anchor days, and
+-- Both at once, for one day. Each of the two is written out where it is used, three anchor days:
 -- to make them ready takes longer than all else that a read of one client asks there.
 create function billing.period_around(day date, anchor_day integer, out starts date, out ends date)
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
@@ -3048,7 +3048,8 @@ comment on function _billing.report_progress is
 create function _billing.day_can_begin(day date)
 returns timestamptz language sql immutable
 return (day::timestamp - interval '14 hours') at time zone 'UTC';
-comment on function _billing.day_can_begin is 'The first instant that can lie on a client-local day.';
+comment on function _billing.day_can_begin is
+  'The first instant that can lie on a client-local day.';
 
 create function _billing.day_has_begun(day date)
 returns timestamptz language sql immutable
@@ -3070,7 +3071,8 @@ declare
   whole constant boolean := not isfinite(from_day) or not isfinite(until_day);
   starts constant timestamptz := _billing.day_can_begin(from_day);
   ends constant timestamptz := _billing.day_has_begun(until_day);
-  step constant integer := case when whole then 0 else greatest(8, (until_day - from_day) / 100) end;
+  step constant integer := case when whole then 0
+    else greatest(8, (until_day - from_day) / 100) end;
   part record;
 begin
   select * into counted from billing.usage_watermark;
@@ -13170,7 +13172,8 @@ declare
         select o.client_id, o.period_start from unnest(targets) o)));
 begin
   if again <> '{}' then
-    delete from pg_temp.draft_lines l where l.client_id in (select t.client_id from unnest(again) t);
+    delete from pg_temp.draft_lines l
+    where l.client_id in (select t.client_id from unnest(again) t);
     insert into pg_temp.draft_lines select * from _billing.rate_periods(again, true);
   end if;
 end $$;

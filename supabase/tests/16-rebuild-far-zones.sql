@@ -1,7 +1,7 @@
 -- A day that is summed by itself has all its logs, however far its zone lies from UTC and wherever
 -- the client has moved.
 begin;
-select plan(5);
+select plan(7);
 
 insert into public.clients (id, name, external_id, started_on, time_zone) values
   ('00000000-0000-4000-8000-000000001601', 'East', 'east', '2026-05-01', 'Etc/GMT-14'),
@@ -26,6 +26,12 @@ select set_eq('select client_id, usage_day, metric, quantity from single_days',
     from _billing.logged_usage('-infinity', 'infinity')$$, 'days one by one are the whole');
 select is((select sum(s.quantity) from single_days s where s.metric = 'requests'),
   4 * 481::numeric, 'every log lies on a day');
+
+-- At both ends of the day line.
+select is(_billing.day_can_begin('2026-06-02'), '2026-06-01 10:00+00'::timestamptz,
+  'days begin in the east');
+select is(_billing.day_has_begun('2026-06-02'), '2026-06-02 12:00+00'::timestamptz,
+  'and in the west at last');
 
 -- Day by day they are rebuilt to what they were, quarantine too.
 create temporary table known as

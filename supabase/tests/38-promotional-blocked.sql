@@ -1,5 +1,5 @@
--- Promotional credit and a period that is blocked: it takes none until it is billed. Tokens in are
--- 3.00 a million.
+-- Promotional credit and a period that is blocked: it takes none until it is billed
+-- (_billing.rate_without_blocked). Tokens in are 3.00 a million.
 begin;
 select plan(6);
 

@@ -28,7 +28,7 @@ $$;
 
 const sources = [{ path: "80_api/f.sql", text }];
 
-Deno.test("what differs in functions is written, what differs in tables is said", () => {
+Deno.test("functions that differ are written, tables that differ are said", () => {
   const wanted = found.replace("select 1;", "select 2;")
     .replace("# function billing.gone(a integer)\nreturns integer\nselect 1;\n", "")
     .replace("column a integer", "column a bigint")

@@ -30,7 +30,7 @@ end;
 comment on function billing.period_end_of is 'First anchor day after a day.';
 grant execute on function billing.period_end_of(date, integer) to service_role;
 
--- Both at once, for one day. Each of the two is written out where it is used, three anchor days, and
+-- Both at once, for one day. Each of the two is written out where it is used, three anchor days:
 -- to make them ready takes longer than all else that a read of one client asks there.
 create function billing.period_around(day date, anchor_day integer, out starts date, out ends date)
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$

@@ -16,7 +16,8 @@ comment on function _billing.report_progress is
 create function _billing.day_can_begin(day date)
 returns timestamptz language sql immutable
 return (day::timestamp - interval '14 hours') at time zone 'UTC';
-comment on function _billing.day_can_begin is 'The first instant that can lie on a client-local day.';
+comment on function _billing.day_can_begin is
+  'The first instant that can lie on a client-local day.';
 
 create function _billing.day_has_begun(day date)
 returns timestamptz language sql immutable
@@ -38,7 +39,8 @@ declare
   whole constant boolean := not isfinite(from_day) or not isfinite(until_day);
   starts constant timestamptz := _billing.day_can_begin(from_day);
   ends constant timestamptz := _billing.day_has_begun(until_day);
-  step constant integer := case when whole then 0 else greatest(8, (until_day - from_day) / 100) end;
+  step constant integer := case when whole then 0
+    else greatest(8, (until_day - from_day) / 100) end;
   part record;
 begin
   select * into counted from billing.usage_watermark;

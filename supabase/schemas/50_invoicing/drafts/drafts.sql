@@ -37,7 +37,8 @@ declare
         select o.client_id, o.period_start from unnest(targets) o)));
 begin
   if again <> '{}' then
-    delete from pg_temp.draft_lines l where l.client_id in (select t.client_id from unnest(again) t);
+    delete from pg_temp.draft_lines l
+    where l.client_id in (select t.client_id from unnest(again) t);
     insert into pg_temp.draft_lines select * from _billing.rate_periods(again, true);
   end if;
 end $$;
