@@ -1,7 +1,7 @@
 -- Promotional credit and a period that is blocked: it takes none until it is billed
 -- (_billing.rate_without_blocked). Tokens in are 3.00 a million.
 begin;
-select plan(6);
+select plan(7);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003871', 'Acme', '2026-06-01');
@@ -36,5 +36,6 @@ select billing.run_monthly('2026-09-01');
 select is(pg_temp.total('2026-06-01'), 500::bigint, 'June takes credit once it is billed');
 select is(pg_temp.total('2026-08-01'), 300::bigint, 'August finds none');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
+select has_function('_billing', 'rate_without_blocked', 'by a second rating');
 select * from finish();
 rollback;
