@@ -76,11 +76,14 @@ function describe(phase: Phase | undefined): string {
 
 const PHASES: Readonly<Record<string, (db: BenchDatabase, sizes: Sizes) => Promise<void>>> = {
   quiet: async () => await pause(20_000),
+  // There and back: what agents log under the old name meanwhile is in quarantine.
   rename: async (db) => {
     const id = await clientId(db.sql, 7);
-    await db.sql`update public.clients set external_id = 'renamed' where id = ${id}`;
-    await db.sql`call _billing.rollup_in_steps()`;
-    await untilRebuilt(db);
+    for (const name of ["renamed", "client-7"]) {
+      await db.sql`update public.clients set external_id = ${name} where id = ${id}`;
+      await db.sql`call _billing.rollup_in_steps()`;
+      await untilRebuilt(db);
+    }
   },
   recount: async (db) => {
     await db.sql`update billing.usage_watermark set system_identifier = system_identifier - 1`;

@@ -8457,14 +8457,60 @@ comment on function billing.granted_credit is
    promotional credit is not in it.';
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
 
+-- Promotional credit that invoices gave back of a use that is void: with the void it has come back
+-- twice. What is invoiced in place of the void takes this again, so nothing else may. At an
+-- instant, or, without one, beside what drafts take.
+create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
+returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with section as materialized (
+    -- Mostly none.
+    select distinct i.client_id, l.section_start
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+    where i.client_id = any (client_ids) and i.voided_at <= coalesce(at, 'infinity')
+  )
+  select s.client_id, s.section_start, x.grant_id, sum(x.minor)
+  from section s
+  cross join lateral (
+    select _billing.grant_of(l.rating_key) as grant_id,
+      case when i.status = 'draft' then least(l.amount_minor, 0) else l.amount_minor end as minor
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      and l.section_start = s.section_start
+    where i.client_id = s.client_id and (at is null or i.finalized_at <= at)
+      and coalesce(i.voided_at > at, i.voided_at is null)
+    union all
+    select _billing.grant_of(l.rating_key), -l.amount_minor
+    from public.credit_notes n
+    join public.invoices i on i.id = n.invoice_id
+      and coalesce(i.voided_at > at, i.voided_at is null)
+    join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
+      and l.section_start = s.section_start
+    where n.client_id = s.client_id and n.issued_at <= coalesce(at, 'infinity')
+  ) x
+  group by s.client_id, s.section_start, x.grant_id having sum(x.minor) > 0;
+$$;
+comment on function _billing.credit_to_take_again is
+  'Promotional credit of clients that has come back twice, and is taken again by what replaces a
+   void invoice.';
+
 create function billing.promotional_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select e.currency, sum(e.amount_minor)
-  from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
-  where g.client_id = promotional_credit.client_id and g.kind = 'promotional'
-    and e.effective_at <= at
-  group by e.currency;
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as billing.credits_of.
+  select x.currency, sum(x.amount_minor)
+  from (
+    select e.currency, e.amount_minor
+    from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
+    where g.client_id = promotional_credit.client_id and g.kind = 'promotional'
+      and e.effective_at <= at
+    union all
+    select g.currency, -a.amount_minor
+    from _billing.credit_to_take_again(array[promotional_credit.client_id], at) a
+    join public.credit_grants g on g.id = a.grant_id and coalesce(g.expires_at > at, true)
+  ) x
+  group by x.currency;
 $$;
 comment on function billing.promotional_credit is
   'Promotional credit that a client has at an instant: a discount on what is still to be charged.';
@@ -8481,8 +8527,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
       when at >= g.expires_at then 'expired' else 'usable' end,
     g.priority, g.granted_at, g.effective_at, g.expires_at, g.metrics, g.models, g.agents, g.note
   from public.credit_grants g
+  left join (
+    select x.grant_id, sum(x.amount_minor) as amount_minor
+    from _billing.credit_to_take_again(array[credits_of.client_id], at) x group by x.grant_id
+  ) a on a.grant_id = g.id
   cross join lateral (
-    select sum(e.amount_minor)::bigint as left_minor
+    select (sum(e.amount_minor) - coalesce(a.amount_minor, 0))::bigint as left_minor
     from public.credit_entries e
     where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
       and (e.effective_at <= at or e.kind = 'grant')
@@ -8557,6 +8607,7 @@ create table billing.ledger_transactions (
   invoice_id uuid references public.invoices (id),
   effective_at timestamptz not null,
   posted_at timestamptz not null default now(),
+  posted_by xid8 generated always as (billing.storing_transaction()) stored,
   constraint ledger_transactions_kind_known check (kind in ('invoice', 'void', 'write_off',
     'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
@@ -8572,6 +8623,8 @@ comment on column billing.ledger_transactions.source_id is
    or credit_entries.';
 comment on column billing.ledger_transactions.effective_at is
   'When it happened; posted_at says when it was written.';
+comment on column billing.ledger_transactions.posted_by is
+  'The transaction of the database that wrote it: an export in pieces is of what one snapshot saw.';
 create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);
 -- A month of the journal is read block by block; expiries, which are booked ahead, lie far off.
 create index ledger_transactions_effective_at on billing.ledger_transactions
@@ -10223,19 +10276,10 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     ) x
     group by x.grant_id
   ), taken_again as materialized (
-    -- What invoices have given back of a use that is void meanwhile: that which replaces it takes
-    -- this again.
-    select x.grant_id, sum(greatest(x.minor, 0)) as minor
-    from (
-      select _billing.grant_of(b.rating_key) as grant_id, sum(b.amount_minor) as minor
-      from _billing.booked_lines(array(
-        select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-        from client c join public.billing_periods p on p.client_id = c.client_id
-        where p.state = 'voided' and (p.client_id, p.period_start) not in (
-          select t.client_id, t.period_start from unnest(targets) t))) b
-      where (b.sample).kind = 'promotional_credit'
-      group by b.section_start, 1
-    ) x
+    select x.grant_id, sum(x.amount_minor) as minor
+    from _billing.credit_to_take_again(array(select k.client_id from client k)) x
+    where (x.client_id, x.section_start) not in (
+      select t.client_id, t.period_start from unnest(targets) t)
     group by x.grant_id
   )
   select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
@@ -12030,6 +12074,32 @@ $$;
 comment on function _billing.payable_parts is
   'Charges of invoices with what each is of the invoice''s total.';
 
+-- Credit that has expired pays the invoices of periods that began before: until all of them are
+-- issued, it may still be used. `invoice_ids` count as issued.
+create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz,
+  invoice_ids uuid[] default '{}')
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(not bool_and(p.is_settled) or not bool_or(p.period_end > x.last_day), true)
+  from (
+    select billing.day_of(pays_after_expiry.client_id,
+      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
+  ) x
+  join (
+    select s.period_start, max(s.period_end) as period_end, bool_or(s.is_settled) as is_settled
+    from (
+      select b.period_start, b.period_end, b.settled_at is not null as is_settled
+      from public.billing_periods b where b.client_id = pays_after_expiry.client_id
+      union all
+      select i.period_start, i.period_end, true from public.invoices i
+      where i.id = any (invoice_ids) and i.client_id = pays_after_expiry.client_id
+        and i.kind = 'period'
+    ) s
+    group by s.period_start
+  ) p on p.period_start <= x.last_day;
+$$;
+comment on function _billing.pays_after_expiry is
+  'Whether the invoice of a period that began before an expiry is still to be issued.';
+
 -- Grants that may be used when invoices are finalized, by their place in the client's burn order.
 create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
   expires_at timestamptz, metrics text[], models text[], agents text[], left_minor bigint);
@@ -12443,7 +12513,8 @@ comment on function _billing.document_breakdown is
 
 -- The lines of an invoice as its document shows them.
 
--- What is left of a promotional grant, less what drafts will use of it.
+-- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
+-- again.
 create function _billing.promotional_left(grant_id uuid)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select (coalesce((
@@ -12458,16 +12529,22 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
     where g.id = promotional_left.grant_id and not exists (
       -- Of an invoice that is being issued, whose use is booked.
       select from public.credit_entries e where e.invoice_id = l.invoice_id
-        and e.grant_id = g.id)), 0))::bigint;
+        and e.grant_id = g.id)), 0) - coalesce((
+    select sum(a.amount_minor)
+    from public.credit_grants g
+    cross join lateral _billing.credit_to_take_again(array[g.client_id]) a
+    where g.id = promotional_left.grant_id and a.grant_id = g.id), 0))::bigint;
 $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
 
 -- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
--- the rest has expired with it.
-create function _billing.document_rest(expires_at timestamptz, left_minor bigint) returns jsonb
+-- the rest has expired with it, unless it still pays a period whose invoice is not among these.
+create function _billing.document_rest(client_id uuid, expires_at timestamptz, left_minor bigint,
+  invoice_ids uuid[]) returns jsonb
 language sql stable
 return case when expires_at <= billing.as_of() and left_minor > 0
+    and not _billing.pays_after_expiry(client_id, expires_at, invoice_ids)
   then jsonb_build_object('left_minor', 0, 'expired_minor', left_minor)
   else jsonb_build_object('left_minor', left_minor) end;
 comment on function _billing.document_rest is
@@ -12519,10 +12596,12 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
       union all
       -- Of promotional credit with what is left of the grant.
       select p.invoice_id, p.position, jsonb_build_object('description', p.description,
-        'amount_minor', p.amount_minor) || _billing.document_rest((
-          select g.expires_at from public.credit_grants g where g.id = p.grant_id),
-        _billing.promotional_left(p.grant_id))
+        'amount_minor', p.amount_minor)
+        || _billing.document_rest(g.client_id, g.expires_at, _billing.promotional_left(g.id),
+          invoice_ids)
       from promoted p
+      cross join lateral (
+        select * from public.credit_grants n where n.id = p.grant_id offset 0) g
     ) x
     group by x.invoice_id
   ), taxed as (
@@ -12579,7 +12658,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
-    'amount_minor', u.used_minor) || _billing.document_rest(g.expires_at, l.left_minor)
+    'amount_minor', u.used_minor) || _billing.document_rest(g.client_id,
+      g.expires_at, l.left_minor, invoice_ids)
     order by _billing.burn_rank(g)))
   from (
     select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
@@ -12712,6 +12792,8 @@ end $$;
 -- 50_invoicing/drafts/headers.sql
 
 -- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
+-- Periods that are no targets, because something blocks them, lose lines that nothing makes anew
+-- now: they are marked for the run that comes after.
 create function _billing.empty_drafts(targets billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -12722,6 +12804,14 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
+    -- Locked by the caller, which closes them with the others.
+    update public.billing_periods p set usage_version = p.usage_version + 1
+    where p.state <> 'voided' and (p.client_id, p.period_start) in (
+        select i.client_id, l.section_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+        where i.id = any (emptied))
+      and not exists (select from unnest(targets) t
+        where t.client_id = p.client_id and t.period_start = p.period_start);
     delete from public.invoice_lines l where l.invoice_id = any (emptied);
     delete from public.invoices i where i.id = any (emptied) and i.kind = 'late';
   end if;
@@ -13221,21 +13311,6 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
-
--- Credit that has expired pays the invoices of periods that began before: until all of them are
--- issued, it may still be used.
-create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(bool_or(p.settled_at is null) or not bool_or(p.period_end > x.last_day), true)
-  from (
-    select billing.day_of(pays_after_expiry.client_id,
-      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
-  ) x
-  join public.billing_periods p on p.client_id = pays_after_expiry.client_id
-    and p.period_start <= x.last_day;
-$$;
-comment on function _billing.pays_after_expiry is
-  'Whether the invoice of a period that began before an expiry is still to be issued.';
 
 -- Takes back what of an amount is not used. Expired credit counts as used, too,
 -- unless an invoice may still take it: that goes last.
@@ -14005,21 +14080,23 @@ begin
   ) x where x.rating_key = t.rating_key and x.upto is not null;
 end $$;
 
--- Where an invoice charged more of what is to be given back than is owed in all, because something
--- has become dearer, that is set off here, in credit_take: all of it, where what other invoices
--- charged is then still owed for; else as much as leaves what is owed. The rest comes to nothing
--- and is said by the next invoice. No line is credited where it was not charged. Returns what
--- credit_take comes to.
+-- Where an invoice charged as much of what is to be given back as is owed in all, or more, because
+-- something has become dearer, or promotional credit comes back with what another invoice charged,
+-- that is set off here, in credit_take: all of it, where what other invoices charged is then still
+-- owed for; else as much as leaves what is owed. The rest comes to nothing and is said by the next
+-- invoice. No line is credited where it was not charged. Returns what credit_take comes to.
 create function _billing.set_off_dearer(rest bigint)
 returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   charged numeric;
   dearer numeric;
   total numeric;
+  net numeric;
 begin
   select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
     sum(t.rest_minor) into charged, dearer, total
   from pg_temp.credit_take t where t.is_charge;
+  select sum(t.amount_minor) into net from pg_temp.credit_take t where t.counts;
   if charged > dearer and total > 0 then
     update pg_temp.credit_take t set amount_minor = x.amount_minor, quantity = x.quantity,
       precise_amount = x.precise_amount, tax_base_minor = x.tax_base_minor
@@ -14042,9 +14119,8 @@ begin
     from (
       -- Sums are rounded, a line is the difference of two.
       select k.rating_key, r.quantity as rest_quantity, r.precise_amount as rest_precise,
-        round(sum(k.rest_minor) over w * (k.net_minor - rest) / dearer)
-          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer)
-          as minor
+        round(sum(k.rest_minor) over w * (net - rest) / dearer)
+          - round((sum(k.rest_minor) over w - k.rest_minor) * (net - rest) / dearer) as minor
       from pg_temp.credit_take k join pg_temp.credit_rest r using (rating_key)
       where k.is_charge and k.rest_minor < 0
       window w as (order by k.rating_key)
@@ -14140,7 +14216,7 @@ begin
     if net > room then
       net := _billing.undo_taken_back(invoice_id, section_start, net - room, false);
     end if;
-    if net > rest then
+    if net > rest or net = rest and not ends then
       net := _billing.set_off_dearer(rest);
     end if;
     if net > room then
@@ -14205,9 +14281,55 @@ begin
   perform _billing.write_credit_document(note_id);
 end $$;
 
+-- Where the invoices of a section have less room than is owed, money goes back before promotional
+-- credit: charges are credited without what it took off them, and it stays on them. Of a grant that
+-- other charges take more of, that is what it gives back in all.
+create function _billing.keep_promotional_credit()
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  with promoted as (
+    select r.rating_key, -r.amount_minor as minor, (r.line).metric as metric,
+      (r.line).model as model, (r.line).agent as agent,
+      sum(-r.amount_minor) over (partition by g.id) - sum(greatest(-r.amount_minor, 0)) over (
+        partition by g.id order by r.rating_key) as beside
+    from pg_temp.credit_rest r
+    cross join lateral (select _billing.grant_of(r.rating_key) as id) g
+    where r.kind = 'promotional_credit'
+  ), kept as (
+    select p.*, least(p.minor, p.beside + p.minor) as keeps
+    from promoted p where least(p.minor, p.beside + p.minor) > 0
+  ), charge as (
+    select r.rating_key, r.amount_minor as minor, (r.line).metric as metric,
+      (r.line).model as model, (r.line).agent as agent
+    from pg_temp.credit_rest r where r.kind in ('usage', 'minimum') and r.amount_minor > 0
+  ), moved as (
+    -- Of each metric, model and agent: as much of the one as of the other, in order.
+    select k.rating_key, least(k.keeps, coalesce((select sum(c.minor) from charge c
+        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
+      + k.keeps - sum(k.keeps) over (partition by k.metric, k.model, k.agent
+        order by k.rating_key)) as minor
+    from kept k
+    union all
+    select c.rating_key, -least(c.minor, coalesce((select sum(k.keeps) from kept k
+        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
+      + c.minor - sum(c.minor) over (partition by c.metric, c.model, c.agent
+        order by c.rating_key))
+    from charge c
+  )
+  update pg_temp.credit_rest r set amount_minor = r.amount_minor + m.minor,
+    quantity = round(r.quantity * (r.amount_minor + m.minor) / r.amount_minor, 6),
+    precise_amount = round(r.precise_amount * (r.amount_minor + m.minor) / r.amount_minor, 10)
+  from moved m
+  where m.rating_key = r.rating_key and (r.amount_minor < 0) = (m.minor > 0) and m.minor <> 0;
+end $$;
+comment on function _billing.keep_promotional_credit is
+  'Leaves promotional credit on charges that are credited in part.';
+
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room.
+-- note by hand has emptied) goes on those that have room. What is left then comes to nothing. Where
+-- promotional credit comes back with it, the last of the notes says it: it would wait for the next
+-- invoice, which may be of nothing else.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql
@@ -14216,15 +14338,29 @@ declare
   rest bigint := amount;
   own boolean;
   home record;
+  taken bigint;
+  last uuid;
   notes bigint := 0;
 begin
   perform _billing.begin_credit(target);
+  if amount > (select sum(c.room) from _billing.creditable_invoices(target[1]) c
+    where c.room > 0) then
+    perform _billing.keep_promotional_credit();
+  end if;
   foreach own in array '{true,false}'::boolean[] loop
     for home in select * from _billing.creditable_invoices(target[1]) order by place loop
-      rest := rest - _billing.take_credit(home.invoice_id, target[1].period_start,
+      taken := _billing.take_credit(home.invoice_id, target[1].period_start,
         least(rest, home.room - _billing.taken_credit(home.invoice_id)), rest, own);
+      rest := rest - taken;
+      last := case when taken > 0 then home.invoice_id else last end;
     end loop;
   end loop;
+  if rest = 0 and exists (select from pg_temp.credit_rest r
+    where r.kind = 'promotional_credit' and r.amount_minor <> 0) then
+    insert into pg_temp.credit_parts
+    select last, r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
+    from pg_temp.credit_rest r;
+  end if;
   for home in select * from _billing.creditable_invoices(target[1]) order by place loop
     continue when _billing.taken_credit(home.invoice_id) = 0;
     perform _billing.write_section_note(home.invoice_id, target[1], as_of);
@@ -15018,6 +15154,9 @@ begin
   made.issued := case issue when 'none' then '{}' when 'all' then _billing.unheld(made.drafts)
     else _billing.drafts_past_grace(as_of, array(
       select t.client_id from unnest(due || late) t)) end;
+  if issue = 'made_past_grace' then
+    made.issued := array(select unnest(made.issued) intersect select unnest(made.drafts));
+  end if;
   perform _billing.write_documents(
     array(select unnest(made.drafts) except select unnest(made.issued)));
   perform _billing.settle_items(made.issued);
@@ -15028,7 +15167,8 @@ begin
 end $$;
 
 -- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
--- none, those past their grace, or all; never those that are held. Where terms move meanwhile it is
+-- none, those past their grace, those of them that are made here (others may not be what they would
+-- be made now), or all that are made; never those that are held. Where terms move meanwhile it is
 -- done again; the third time it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
@@ -15050,8 +15190,8 @@ begin
     _billing.hold_terms(clients));
 end $$;
 comment on function _billing.close_periods is
-  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the
-   invoices.';
+  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace,
+   made_past_grace, all), the invoices.';
 
 create function _billing.blocked_message(made _billing.closing, target billing.rating_target)
 returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -16124,7 +16264,8 @@ end $$;
 comment on function _billing.period_of_month is
   'The period of a client that the anchor day of a month lies in.';
 
--- One client's invoice, on demand: what the monthly run does, for one period.
+-- One client's invoice, on demand: what the monthly run does, for one period. Older drafts are left
+-- to the run, which makes them anew before it issues them.
 create function billing.generate_invoice(client_id uuid, month date,
   as_of timestamptz default now())
 returns table (outcome text, invoice_id uuid)
@@ -16153,7 +16294,8 @@ begin
       'wait until then, or look at it with a dry run');
   end if;
   perform _billing.repair_usage(array[target]);
-  made := _billing.close_periods(array[target], _billing.late_targets(target), as_of, 'past_grace');
+  made := _billing.close_periods(array[target], _billing.late_targets(target), as_of,
+    'made_past_grace');
   if _billing.blocked_message(made, target) is not null then
     perform billing.raise_error('client_blocked', _billing.blocked_message(made, target));
   end if;

@@ -1,7 +1,7 @@
 -- Promotional credit of a period whose invoice is void, after a later invoice had given some of it
 -- back: that is kept for the invoice that replaces it. Tokens in are 3.00 a million, out 15.00.
 begin;
-select plan(8);
+select plan(16);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003891', 'Acme', '2026-06-01');
@@ -14,6 +14,12 @@ create function pg_temp.log(day date, ins integer, outs integer) returns uuid la
 $$;
 create function pg_temp.left_minor() returns bigint language sql as $$
   select l.left_minor from _billing.left_of_grants(array(select c.id from public.clients c)) l;
+$$;
+-- The balance and the list, at an instant.
+create function pg_temp.shown(at timestamptz) returns text language sql as $$
+  select concat_ws(' ', (select p.amount_minor from billing.promotional_credit(c.id, at) p),
+    (select x.left_minor || ' ' || x.state from billing.credits_of(c.id, at) x))
+  from public.clients c;
 $$;
 create function pg_temp.invoice(start date) returns public.invoices language sql as $$
   select i from public.invoices i where i.period_start = start and i.status <> 'void';
@@ -34,10 +40,21 @@ select is(pg_temp.left_minor(), 700::bigint, '6.00 have come back');
 
 -- June's invoice is void: 9.00 more. August would use 30.00 and takes all but the 6.00.
 select billing.void_invoice((pg_temp.invoice('2026-06-01')).id, 'mistake', '2026-08-05');
+select is(pg_temp.shown('2026-08-05'), '1000 1000 usable',
+  'June is to take the 6.00 again: no more is shown than was granted');
+select is(pg_temp.shown('2026-08-04'), '700 700 usable', 'before, what there was');
+select results_eq('select section_start, amount_minor
+    from _billing.credit_to_take_again(array(select id from public.clients))',
+  $$values ('2026-06-01'::date, 600::numeric)$$, 'what June takes again');
+select is_empty($$select from _billing.credit_to_take_again(array(select id from public.clients),
+    '2026-08-04')$$, 'nothing before the void');
 select pg_temp.log('2026-08-10', 0, 2000000);
 select billing.run_monthly('2026-09-01');
 select is((pg_temp.invoice('2026-08-01')).discount_minor, 1000::bigint,
   'no more is used than was granted');
+select is((pg_temp.invoice('2026-08-01')).document #>> '{discounts,0,left_minor}', '0',
+  'nor said to be left');
+select is(pg_temp.shown('2026-09-01'), '0 0 used', 'nothing is left that anybody may use');
 select billing.regenerate_invoice(i.id, '2026-09-03') from public.invoices i
 where i.status = 'void';
 select isnt(billing.finalize_invoice((pg_temp.invoice('2026-06-01')).id, '2026-09-03'), null,
@@ -45,6 +62,8 @@ select isnt(billing.finalize_invoice((pg_temp.invoice('2026-06-01')).id, '2026-0
 -- 12.00 of charges on top of the -6.00 of July, less the 6.00 that July gave back.
 select is((pg_temp.invoice('2026-06-01')).total_minor, 600::bigint, 'without credit');
 select is(pg_temp.left_minor(), 0::bigint, 'nothing is left');
+select is(pg_temp.shown('2026-09-03'), '0 0 used', 'and nothing is shown');
+select is(pg_temp.shown('2026-08-05'), '1000 1000 usable', 'at the instant of the void as before');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
 select * from finish();
 rollback;

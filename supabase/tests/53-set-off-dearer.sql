@@ -1,7 +1,7 @@
 -- An invoice that charged more of what is given back than is owed in all: what has become dearer is
 -- set off on it. It charged reports; searches were charged by another, pages by none yet.
 begin;
-select plan(5);
+select plan(7);
 
 create function pg_temp.take(pages numeric, tax numeric) returns numeric language plpgsql as $$
 begin
@@ -34,6 +34,12 @@ select results_eq('select rating_key,
     amount_minor, quantity, precise_amount from credit_take order by 1',
   $$values ('pages', -220::numeric, -11::numeric, -2.2), ('reports', 300, 3, 3),
     ('searches', 0, 0, 0), ('tax|1', 16, 0, 0.16)$$, 'with as much of what is dearer');
+-- As much of what is dearer as leaves what is owed after what the invoice has undone: of searches
+-- 0.20 more are charged here than before, and 2.00 of pages are set off.
+select is(pg_temp.take(-320, 16), 96::numeric, 'the same again');
+update pg_temp.credit_take set amount_minor = case rating_key when 'searches' then -20
+  when 'pages' then 0 else amount_minor end;
+select is(_billing.set_off_dearer(96), 96::numeric, 'what is undone already is not set off again');
 select is(pg_temp.take(0, 0), 300::numeric, 'where nothing is dearer, nothing is set off');
 
 select * from finish();

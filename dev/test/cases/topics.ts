@@ -10,6 +10,7 @@ import { lateAmounts } from "./late-amounts.ts";
 import { minimum } from "./minimum.ts";
 import { money } from "./money.ts";
 import { prices } from "./prices.ts";
+import { promotionNotes } from "./promotion-notes.ts";
 import { promotionScopes } from "./promotion-scopes.ts";
 import { promotions } from "./promotions.ts";
 import { rateClasses } from "./rate-classes.ts";
@@ -40,7 +41,7 @@ export const topics: Record<string, readonly Case[]> = {
   "one-off items": items,
   "credit notes and payments": credits,
   "granted credit": grants,
-  "promotional credit": [...promotions, ...promotionScopes],
+  "promotional credit": [...promotions, ...promotionScopes, ...promotionNotes],
   "late usage": [...late, ...lateAmounts],
   "settled periods": settled,
   corrections,

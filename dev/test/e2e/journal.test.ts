@@ -2,6 +2,8 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import postgres from "postgres";
 import { exportJournal, exportJournalLayout } from "../../../shared/api/journal.ts";
 import { connect } from "../../../cli/connection.ts";
+import { sessionsOn } from "../../../supabase/functions/_shared/api/session.ts";
+import { firstPiece } from "../../../supabase/functions/billing/journal.ts";
 import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
@@ -39,6 +41,41 @@ Deno.test("a journal of many pieces has each entry once, in order, and balances"
   strictEqual(sumOf(lines, 8, ","), TOTAL);
   strictEqual(sumOf(lines, 9, ","), TOTAL);
   ok(lines.every((line) => line.includes(",'=Journal ")), "no name is a formula");
+});
+
+Deno.test("what is posted while a journal is written is in none of its pieces", async () => {
+  const post = (by: postgres.Sql, days: readonly string[]) =>
+    by`
+      insert into public.balance_entries (client_id, currency, amount_minor, reason, created_at)
+      select ${client?.id ?? ""}, 'EUR', 1, 'adjustment', day::timestamptz
+      from unnest(${days}::text[]) day`;
+  await post(sql, Array.from({ length: 1001 }, () => "2019-05-15 00:00+00"));
+  const other = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+  const reader = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    const open = sessionsOn(reader);
+    const caller = { actor: "service", name: "test", claims: null } as const;
+    // Open before the journal begins: of an earlier day, and of one that a later piece is of.
+    await other`begin`;
+    await post(other, ["2019-05-01 00:00+00", "2019-05-31 00:00+00"]);
+    const first = await open(caller, (session) =>
+      firstPiece(
+        session,
+        { month: "2019-05", currency: null },
+        "",
+        (entries) => entries.map(({ day }) => `${day}\n`).join(""),
+      ));
+    await other`commit`;
+    await post(sql, ["2019-05-31 00:00+00"]);
+    const second = first.next === null ? null : await open(caller, first.next);
+    strictEqual(second?.next, null);
+    const days = `${first.text}${second?.text}`.trimEnd().split("\n");
+    strictEqual(days.length, 2 * 1001);
+    deepStrictEqual([...new Set(days)], ["2019-05-15"]);
+  } finally {
+    await other.end();
+    await reader.end();
+  }
 });
 
 Deno.test("an account without a number is told before anything is written", async () => {

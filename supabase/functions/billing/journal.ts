@@ -33,8 +33,8 @@ interface Span {
   readonly month: string;
   /** Null: of every currency. */
   readonly currency: string | null;
-  /** What is posted later is left out: pieces are of one journal, however long they take. */
-  readonly postedUntil: string;
+  /** What it does not see is left out: pieces are of one journal, however long they take. */
+  readonly snapshot: string;
   readonly after: { readonly at: string; readonly id: string };
 }
 
@@ -66,17 +66,19 @@ export const journalEndpoints = [
   ),
 ];
 
-async function firstPiece(
+/** The first piece of a journal, from which the others are read; `write` makes their text. */
+export async function firstPiece(
   session: Session,
   span: Pick<Span, "month" | "currency">,
   head: string,
   write: (entries: readonly JournalEntry[]) => string,
 ): Promise<Piece> {
-  const [now] = await session.sql<{ now: string }[]>`select now()::text as now`;
+  const [row] = await session.sql<{ snapshot: string }[]>`
+    select pg_current_snapshot()::text as snapshot`;
   const after = { at: "-infinity", id: "00000000-0000-0000-0000-000000000000" };
   const first = await pieceAfter(
     session,
-    { ...span, postedUntil: now?.now ?? "", after },
+    { ...span, snapshot: row?.snapshot ?? "", after },
     write,
   );
   return { ...first, text: head + first.text };
@@ -87,13 +89,13 @@ async function pieceAfter(
   span: Span,
   write: (entries: readonly JournalEntry[]) => string,
 ): Promise<Piece> {
-  const { month, currency, postedUntil, after } = span;
+  const { month, currency, snapshot, after } = span;
   const rows = await sql<{ item: unknown }[]>`
     with piece as materialized (
       select t.id from billing.ledger_transactions t
       where t.effective_at >= (${month} || '-01')::date::timestamp at time zone 'UTC'
         and t.effective_at < ((${month} || '-01')::date + interval '1 month') at time zone 'UTC'
-        and t.posted_at <= ${postedUntil}::text::timestamptz
+        and pg_visible_in_snapshot(t.posted_by, ${snapshot}::text::pg_snapshot)
         and (t.effective_at, t.id) > (${after.at}::text::timestamptz, ${after.id}::text::uuid)
         and (${currency}::text is null or exists (
           select from billing.ledger_entries e

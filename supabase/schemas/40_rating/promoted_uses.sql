@@ -24,19 +24,10 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     ) x
     group by x.grant_id
   ), taken_again as materialized (
-    -- What invoices have given back of a use that is void meanwhile: that which replaces it takes
-    -- this again.
-    select x.grant_id, sum(greatest(x.minor, 0)) as minor
-    from (
-      select _billing.grant_of(b.rating_key) as grant_id, sum(b.amount_minor) as minor
-      from _billing.booked_lines(array(
-        select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-        from client c join public.billing_periods p on p.client_id = c.client_id
-        where p.state = 'voided' and (p.client_id, p.period_start) not in (
-          select t.client_id, t.period_start from unnest(targets) t))) b
-      where (b.sample).kind = 'promotional_credit'
-      group by b.section_start, 1
-    ) x
+    select x.grant_id, sum(x.amount_minor) as minor
+    from _billing.credit_to_take_again(array(select k.client_id from client k)) x
+    where (x.client_id, x.section_start) not in (
+      select t.client_id, t.period_start from unnest(targets) t)
     group by x.grant_id
   )
   select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),

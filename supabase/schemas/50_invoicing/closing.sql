@@ -70,6 +70,9 @@ begin
   made.issued := case issue when 'none' then '{}' when 'all' then _billing.unheld(made.drafts)
     else _billing.drafts_past_grace(as_of, array(
       select t.client_id from unnest(due || late) t)) end;
+  if issue = 'made_past_grace' then
+    made.issued := array(select unnest(made.issued) intersect select unnest(made.drafts));
+  end if;
   perform _billing.write_documents(
     array(select unnest(made.drafts) except select unnest(made.issued)));
   perform _billing.settle_items(made.issued);
@@ -80,7 +83,8 @@ begin
 end $$;
 
 -- Closes periods of clients that the caller has locked. `issue` says which drafts become invoices:
--- none, those past their grace, or all; never those that are held. Where terms move meanwhile it is
+-- none, those past their grace, those of them that are made here (others may not be what they would
+-- be made now), or all that are made; never those that are held. Where terms move meanwhile it is
 -- done again; the third time it holds them from the beginning.
 create function _billing.close_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz, issue text)
@@ -102,8 +106,8 @@ begin
     _billing.hold_terms(clients));
 end $$;
 comment on function _billing.close_periods is
-  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace, all), the
-   invoices.';
+  'Rates periods and writes drafts, credit notes and, as `issue` says (none, past_grace,
+   made_past_grace, all), the invoices.';
 
 create function _billing.blocked_message(made _billing.closing, target billing.rating_target)
 returns text language sql immutable set search_path = pg_catalog, pg_temp as $$

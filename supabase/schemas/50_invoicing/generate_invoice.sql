@@ -22,7 +22,8 @@ end $$;
 comment on function _billing.period_of_month is
   'The period of a client that the anchor day of a month lies in.';
 
--- One client's invoice, on demand: what the monthly run does, for one period.
+-- One client's invoice, on demand: what the monthly run does, for one period. Older drafts are left
+-- to the run, which makes them anew before it issues them.
 create function billing.generate_invoice(client_id uuid, month date,
   as_of timestamptz default now())
 returns table (outcome text, invoice_id uuid)
@@ -51,7 +52,8 @@ begin
       'wait until then, or look at it with a dry run');
   end if;
   perform _billing.repair_usage(array[target]);
-  made := _billing.close_periods(array[target], _billing.late_targets(target), as_of, 'past_grace');
+  made := _billing.close_periods(array[target], _billing.late_targets(target), as_of,
+    'made_past_grace');
   if _billing.blocked_message(made, target) is not null then
     perform billing.raise_error('client_blocked', _billing.blocked_message(made, target));
   end if;

@@ -33,14 +33,60 @@ comment on function billing.granted_credit is
    promotional credit is not in it.';
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
 
+-- Promotional credit that invoices gave back of a use that is void: with the void it has come back
+-- twice. What is invoiced in place of the void takes this again, so nothing else may. At an
+-- instant, or, without one, beside what drafts take.
+create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
+returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with section as materialized (
+    -- Mostly none.
+    select distinct i.client_id, l.section_start
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+    where i.client_id = any (client_ids) and i.voided_at <= coalesce(at, 'infinity')
+  )
+  select s.client_id, s.section_start, x.grant_id, sum(x.minor)
+  from section s
+  cross join lateral (
+    select _billing.grant_of(l.rating_key) as grant_id,
+      case when i.status = 'draft' then least(l.amount_minor, 0) else l.amount_minor end as minor
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+      and l.section_start = s.section_start
+    where i.client_id = s.client_id and (at is null or i.finalized_at <= at)
+      and coalesce(i.voided_at > at, i.voided_at is null)
+    union all
+    select _billing.grant_of(l.rating_key), -l.amount_minor
+    from public.credit_notes n
+    join public.invoices i on i.id = n.invoice_id
+      and coalesce(i.voided_at > at, i.voided_at is null)
+    join public.credit_note_lines l on l.credit_note_id = n.id and l.kind = 'promotional_credit'
+      and l.section_start = s.section_start
+    where n.client_id = s.client_id and n.issued_at <= coalesce(at, 'infinity')
+  ) x
+  group by s.client_id, s.section_start, x.grant_id having sum(x.minor) > 0;
+$$;
+comment on function _billing.credit_to_take_again is
+  'Promotional credit of clients that has come back twice, and is taken again by what replaces a
+   void invoice.';
+
 create function billing.promotional_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select e.currency, sum(e.amount_minor)
-  from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
-  where g.client_id = promotional_credit.client_id and g.kind = 'promotional'
-    and e.effective_at <= at
-  group by e.currency;
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  -- Definer: as billing.credits_of.
+  select x.currency, sum(x.amount_minor)
+  from (
+    select e.currency, e.amount_minor
+    from public.credit_grants g join public.credit_entries e on e.grant_id = g.id
+    where g.client_id = promotional_credit.client_id and g.kind = 'promotional'
+      and e.effective_at <= at
+    union all
+    select g.currency, -a.amount_minor
+    from _billing.credit_to_take_again(array[promotional_credit.client_id], at) a
+    join public.credit_grants g on g.id = a.grant_id and coalesce(g.expires_at > at, true)
+  ) x
+  group by x.currency;
 $$;
 comment on function billing.promotional_credit is
   'Promotional credit that a client has at an instant: a discount on what is still to be charged.';
@@ -57,8 +103,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
       when at >= g.expires_at then 'expired' else 'usable' end,
     g.priority, g.granted_at, g.effective_at, g.expires_at, g.metrics, g.models, g.agents, g.note
   from public.credit_grants g
+  left join (
+    select x.grant_id, sum(x.amount_minor) as amount_minor
+    from _billing.credit_to_take_again(array[credits_of.client_id], at) x group by x.grant_id
+  ) a on a.grant_id = g.id
   cross join lateral (
-    select sum(e.amount_minor)::bigint as left_minor
+    select (sum(e.amount_minor) - coalesce(a.amount_minor, 0))::bigint as left_minor
     from public.credit_entries e
     where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
       and (e.effective_at <= at or e.kind = 'grant')

@@ -14,6 +14,7 @@ create table billing.ledger_transactions (
   invoice_id uuid references public.invoices (id),
   effective_at timestamptz not null,
   posted_at timestamptz not null default now(),
+  posted_by xid8 generated always as (billing.storing_transaction()) stored,
   constraint ledger_transactions_kind_known check (kind in ('invoice', 'void', 'write_off',
     'recovery', 'credit_note', 'credit_note_void', 'refund_promise', 'refund_withdrawal', 'payment',
     'refund', 'refund_failure', 'dispute', 'dispute_loss', 'credit_use', 'credit_return',
@@ -29,6 +30,8 @@ comment on column billing.ledger_transactions.source_id is
    or credit_entries.';
 comment on column billing.ledger_transactions.effective_at is
   'When it happened; posted_at says when it was written.';
+comment on column billing.ledger_transactions.posted_by is
+  'The transaction of the database that wrote it: an export in pieces is of what one snapshot saw.';
 create index ledger_transactions_invoice_id on billing.ledger_transactions (invoice_id);
 -- A month of the journal is read block by block; expiries, which are booked ahead, lie far off.
 create index ledger_transactions_effective_at on billing.ledger_transactions

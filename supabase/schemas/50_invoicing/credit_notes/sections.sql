@@ -33,9 +33,55 @@ begin
   perform _billing.write_credit_document(note_id);
 end $$;
 
+-- Where the invoices of a section have less room than is owed, money goes back before promotional
+-- credit: charges are credited without what it took off them, and it stays on them. Of a grant that
+-- other charges take more of, that is what it gives back in all.
+create function _billing.keep_promotional_credit()
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  with promoted as (
+    select r.rating_key, -r.amount_minor as minor, (r.line).metric as metric,
+      (r.line).model as model, (r.line).agent as agent,
+      sum(-r.amount_minor) over (partition by g.id) - sum(greatest(-r.amount_minor, 0)) over (
+        partition by g.id order by r.rating_key) as beside
+    from pg_temp.credit_rest r
+    cross join lateral (select _billing.grant_of(r.rating_key) as id) g
+    where r.kind = 'promotional_credit'
+  ), kept as (
+    select p.*, least(p.minor, p.beside + p.minor) as keeps
+    from promoted p where least(p.minor, p.beside + p.minor) > 0
+  ), charge as (
+    select r.rating_key, r.amount_minor as minor, (r.line).metric as metric,
+      (r.line).model as model, (r.line).agent as agent
+    from pg_temp.credit_rest r where r.kind in ('usage', 'minimum') and r.amount_minor > 0
+  ), moved as (
+    -- Of each metric, model and agent: as much of the one as of the other, in order.
+    select k.rating_key, least(k.keeps, coalesce((select sum(c.minor) from charge c
+        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
+      + k.keeps - sum(k.keeps) over (partition by k.metric, k.model, k.agent
+        order by k.rating_key)) as minor
+    from kept k
+    union all
+    select c.rating_key, -least(c.minor, coalesce((select sum(k.keeps) from kept k
+        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
+      + c.minor - sum(c.minor) over (partition by c.metric, c.model, c.agent
+        order by c.rating_key))
+    from charge c
+  )
+  update pg_temp.credit_rest r set amount_minor = r.amount_minor + m.minor,
+    quantity = round(r.quantity * (r.amount_minor + m.minor) / r.amount_minor, 6),
+    precise_amount = round(r.precise_amount * (r.amount_minor + m.minor) / r.amount_minor, 10)
+  from moved m
+  where m.rating_key = r.rating_key and (r.amount_minor < 0) = (m.minor > 0) and m.minor <> 0;
+end $$;
+comment on function _billing.keep_promotional_credit is
+  'Leaves promotional credit on charges that are credited in part.';
+
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room.
+-- note by hand has emptied) goes on those that have room. What is left then comes to nothing. Where
+-- promotional credit comes back with it, the last of the notes says it: it would wait for the next
+-- invoice, which may be of nothing else.
 create function _billing.credit_section(
   target billing.rating_target[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql
@@ -44,15 +90,29 @@ declare
   rest bigint := amount;
   own boolean;
   home record;
+  taken bigint;
+  last uuid;
   notes bigint := 0;
 begin
   perform _billing.begin_credit(target);
+  if amount > (select sum(c.room) from _billing.creditable_invoices(target[1]) c
+    where c.room > 0) then
+    perform _billing.keep_promotional_credit();
+  end if;
   foreach own in array '{true,false}'::boolean[] loop
     for home in select * from _billing.creditable_invoices(target[1]) order by place loop
-      rest := rest - _billing.take_credit(home.invoice_id, target[1].period_start,
+      taken := _billing.take_credit(home.invoice_id, target[1].period_start,
         least(rest, home.room - _billing.taken_credit(home.invoice_id)), rest, own);
+      rest := rest - taken;
+      last := case when taken > 0 then home.invoice_id else last end;
     end loop;
   end loop;
+  if rest = 0 and exists (select from pg_temp.credit_rest r
+    where r.kind = 'promotional_credit' and r.amount_minor <> 0) then
+    insert into pg_temp.credit_parts
+    select last, r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
+    from pg_temp.credit_rest r;
+  end if;
   for home in select * from _billing.creditable_invoices(target[1]) order by place loop
     continue when _billing.taken_credit(home.invoice_id) = 0;
     perform _billing.write_section_note(home.invoice_id, target[1], as_of);

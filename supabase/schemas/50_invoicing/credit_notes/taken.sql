@@ -144,21 +144,23 @@ begin
   ) x where x.rating_key = t.rating_key and x.upto is not null;
 end $$;
 
--- Where an invoice charged more of what is to be given back than is owed in all, because something
--- has become dearer, that is set off here, in credit_take: all of it, where what other invoices
--- charged is then still owed for; else as much as leaves what is owed. The rest comes to nothing
--- and is said by the next invoice. No line is credited where it was not charged. Returns what
--- credit_take comes to.
+-- Where an invoice charged as much of what is to be given back as is owed in all, or more, because
+-- something has become dearer, or promotional credit comes back with what another invoice charged,
+-- that is set off here, in credit_take: all of it, where what other invoices charged is then still
+-- owed for; else as much as leaves what is owed. The rest comes to nothing and is said by the next
+-- invoice. No line is credited where it was not charged. Returns what credit_take comes to.
 create function _billing.set_off_dearer(rest bigint)
 returns numeric language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   charged numeric;
   dearer numeric;
   total numeric;
+  net numeric;
 begin
   select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
     sum(t.rest_minor) into charged, dearer, total
   from pg_temp.credit_take t where t.is_charge;
+  select sum(t.amount_minor) into net from pg_temp.credit_take t where t.counts;
   if charged > dearer and total > 0 then
     update pg_temp.credit_take t set amount_minor = x.amount_minor, quantity = x.quantity,
       precise_amount = x.precise_amount, tax_base_minor = x.tax_base_minor
@@ -181,9 +183,8 @@ begin
     from (
       -- Sums are rounded, a line is the difference of two.
       select k.rating_key, r.quantity as rest_quantity, r.precise_amount as rest_precise,
-        round(sum(k.rest_minor) over w * (k.net_minor - rest) / dearer)
-          - round((sum(k.rest_minor) over w - k.rest_minor) * (k.net_minor - rest) / dearer)
-          as minor
+        round(sum(k.rest_minor) over w * (net - rest) / dearer)
+          - round((sum(k.rest_minor) over w - k.rest_minor) * (net - rest) / dearer) as minor
       from pg_temp.credit_take k join pg_temp.credit_rest r using (rating_key)
       where k.is_charge and k.rest_minor < 0
       window w as (order by k.rating_key)
@@ -279,7 +280,7 @@ begin
     if net > room then
       net := _billing.undo_taken_back(invoice_id, section_start, net - room, false);
     end if;
-    if net > rest then
+    if net > rest or net = rest and not ends then
       net := _billing.set_off_dearer(rest);
     end if;
     if net > room then

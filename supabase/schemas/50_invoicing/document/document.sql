@@ -36,7 +36,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
-    'amount_minor', u.used_minor) || _billing.document_rest(g.expires_at, l.left_minor)
+    'amount_minor', u.used_minor) || _billing.document_rest(g.client_id,
+      g.expires_at, l.left_minor, invoice_ids)
     order by _billing.burn_rank(g)))
   from (
     select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor

@@ -1,6 +1,7 @@
 -- The lines of an invoice as its document shows them.
 
--- What is left of a promotional grant, less what drafts will use of it.
+-- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
+-- again.
 create function _billing.promotional_left(grant_id uuid)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select (coalesce((
@@ -15,16 +16,22 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
     where g.id = promotional_left.grant_id and not exists (
       -- Of an invoice that is being issued, whose use is booked.
       select from public.credit_entries e where e.invoice_id = l.invoice_id
-        and e.grant_id = g.id)), 0))::bigint;
+        and e.grant_id = g.id)), 0) - coalesce((
+    select sum(a.amount_minor)
+    from public.credit_grants g
+    cross join lateral _billing.credit_to_take_again(array[g.client_id]) a
+    where g.id = promotional_left.grant_id and a.grant_id = g.id), 0))::bigint;
 $$;
 comment on function _billing.promotional_left is
   'What is left of a promotional grant once all drafts are issued.';
 
 -- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
--- the rest has expired with it.
-create function _billing.document_rest(expires_at timestamptz, left_minor bigint) returns jsonb
+-- the rest has expired with it, unless it still pays a period whose invoice is not among these.
+create function _billing.document_rest(client_id uuid, expires_at timestamptz, left_minor bigint,
+  invoice_ids uuid[]) returns jsonb
 language sql stable
 return case when expires_at <= billing.as_of() and left_minor > 0
+    and not _billing.pays_after_expiry(client_id, expires_at, invoice_ids)
   then jsonb_build_object('left_minor', 0, 'expired_minor', left_minor)
   else jsonb_build_object('left_minor', left_minor) end;
 comment on function _billing.document_rest is
@@ -76,10 +83,12 @@ set jit = off set enable_seqscan = off set enable_nestloop = off as $$
       union all
       -- Of promotional credit with what is left of the grant.
       select p.invoice_id, p.position, jsonb_build_object('description', p.description,
-        'amount_minor', p.amount_minor) || _billing.document_rest((
-          select g.expires_at from public.credit_grants g where g.id = p.grant_id),
-        _billing.promotional_left(p.grant_id))
+        'amount_minor', p.amount_minor)
+        || _billing.document_rest(g.client_id, g.expires_at, _billing.promotional_left(g.id),
+          invoice_ids)
       from promoted p
+      cross join lateral (
+        select * from public.credit_grants n where n.id = p.grant_id offset 0) g
     ) x
     group by x.invoice_id
   ), taxed as (

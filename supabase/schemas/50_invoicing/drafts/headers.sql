@@ -1,4 +1,6 @@
 -- Takes the lines off the drafts of targets that there are, and late invoices not issued yet away.
+-- Periods that are no targets, because something blocks them, lose lines that nothing makes anew
+-- now: they are marked for the run that comes after.
 create function _billing.empty_drafts(targets billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -9,6 +11,14 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
+    -- Locked by the caller, which closes them with the others.
+    update public.billing_periods p set usage_version = p.usage_version + 1
+    where p.state <> 'voided' and (p.client_id, p.period_start) in (
+        select i.client_id, l.section_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+        where i.id = any (emptied))
+      and not exists (select from unnest(targets) t
+        where t.client_id = p.client_id and t.period_start = p.period_start);
     delete from public.invoice_lines l where l.invoice_id = any (emptied);
     delete from public.invoices i where i.id = any (emptied) and i.kind = 'late';
   end if;

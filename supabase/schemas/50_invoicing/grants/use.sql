@@ -30,6 +30,32 @@ $$;
 comment on function _billing.payable_parts is
   'Charges of invoices with what each is of the invoice''s total.';
 
+-- Credit that has expired pays the invoices of periods that began before: until all of them are
+-- issued, it may still be used. `invoice_ids` count as issued.
+create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz,
+  invoice_ids uuid[] default '{}')
+returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(not bool_and(p.is_settled) or not bool_or(p.period_end > x.last_day), true)
+  from (
+    select billing.day_of(pays_after_expiry.client_id,
+      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
+  ) x
+  join (
+    select s.period_start, max(s.period_end) as period_end, bool_or(s.is_settled) as is_settled
+    from (
+      select b.period_start, b.period_end, b.settled_at is not null as is_settled
+      from public.billing_periods b where b.client_id = pays_after_expiry.client_id
+      union all
+      select i.period_start, i.period_end, true from public.invoices i
+      where i.id = any (invoice_ids) and i.client_id = pays_after_expiry.client_id
+        and i.kind = 'period'
+    ) s
+    group by s.period_start
+  ) p on p.period_start <= x.last_day;
+$$;
+comment on function _billing.pays_after_expiry is
+  'Whether the invoice of a period that began before an expiry is still to be issued.';
+
 -- Grants that may be used when invoices are finalized, by their place in the client's burn order.
 create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uuid, currency text,
   expires_at timestamptz, metrics text[], models text[], agents text[], left_minor bigint);

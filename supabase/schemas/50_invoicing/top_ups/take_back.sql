@@ -27,21 +27,6 @@ $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
 
--- Credit that has expired pays the invoices of periods that began before: until all of them are
--- issued, it may still be used.
-create function _billing.pays_after_expiry(client_id uuid, expires_at timestamptz)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(bool_or(p.settled_at is null) or not bool_or(p.period_end > x.last_day), true)
-  from (
-    select billing.day_of(pays_after_expiry.client_id,
-      pays_after_expiry.expires_at - interval '1 microsecond') as last_day
-  ) x
-  join public.billing_periods p on p.client_id = pays_after_expiry.client_id
-    and p.period_start <= x.last_day;
-$$;
-comment on function _billing.pays_after_expiry is
-  'Whether the invoice of a period that began before an expiry is still to be issued.';
-
 -- Takes back what of an amount is not used. Expired credit counts as used, too,
 -- unless an invoice may still take it: that goes last.
 create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
