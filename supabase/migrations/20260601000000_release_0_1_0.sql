@@ -10253,7 +10253,7 @@ comment on function _billing.promoted_sections is
 -- Which grants reduce which sections, and by how much: what is recorded, then new charges.
 
 -- Promotional grants of clients with what may be used of each. Drafts that are not rated now keep
--- what they have of promotional credit.
+-- what they have of promotional credit, but not those of blocked periods: they are made anew.
 create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
@@ -10271,7 +10271,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
       join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
       where (c.client_id, l.section_start) not in (
-        select t.client_id, t.period_start from unnest(targets) t)
+          select t.client_id, t.period_start from unnest(targets) t)
+        and not exists (
+          select from public.billing_periods p
+          where i.kind = 'period' and p.client_id = i.client_id
+            and p.period_start = i.period_start and p.state = 'blocked')
       group by i.id, l.section_start, 1
     ) x
     group by x.grant_id
@@ -15103,14 +15107,20 @@ $$;
 comment on function _billing.unblocked is 'Those of the targets that nothing blocks.';
 
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
--- already; one that is rated below what was invoiced is not blocked: it is credited.
-create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
+-- already; one that is rated below what was invoiced is not blocked: it is credited. Where an instant
+-- is given, what is blocked is marked as of it, before others take the credit of its drafts.
+create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[],
+  as_of timestamptz default null)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
 begin
   made.blocked := array(select b from _billing.blocking_reasons(
     due || late, _billing.rate_drafts(due || late)) b);
+  if as_of is not null and made.blocked <> '{}' then
+    perform _billing.mark_blocked(array(select unnest(due) except
+      select unnest(_billing.unblocked(due, made.blocked, true))), as_of, made.blocked);
+  end if;
   made.drafts := _billing.make_drafts(
     _billing.unblocked(due, made.blocked, true), _billing.unblocked(late, made.blocked, false));
   return made;
@@ -15144,7 +15154,7 @@ declare
   charged billing.rating_target[];
   credited billing.rating_target[];
 begin
-  made := _billing.draft_periods(due, late);
+  made := _billing.draft_periods(due, late, as_of);
   charged := _billing.mark_blocked(due, as_of, made.blocked);
   credited := _billing.unblocked(late, made.blocked, false);
   made.credit_notes := _billing.credit_overcharges(_billing.overcharged_targets(
