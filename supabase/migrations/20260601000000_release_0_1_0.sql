@@ -14022,8 +14022,8 @@ begin
 end $$;
 
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
--- it on the invoice. Where all goes back that the invoice charged, or charged for the section, so do
--- all of these taxes with their bases, also where an allowance stays.
+-- it on the invoice. Where all goes back that the invoice charged, or charged for the section, so
+-- do all of these taxes with their bases, also where an allowance stays.
 create function _billing.scale_credit(invoice_id uuid, section_start date, room bigint,
   net numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -15107,8 +15107,8 @@ $$;
 comment on function _billing.unblocked is 'Those of the targets that nothing blocks.';
 
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
--- already; one that is rated below what was invoiced is not blocked: it is credited. Where an instant
--- is given, what is blocked is marked as of it, before others take the credit of its drafts.
+-- already; one that is rated below what was invoiced is not blocked: it is credited. At an instant
+-- that is given, what is blocked is marked before others take the credit of its drafts.
 create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz default null)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$

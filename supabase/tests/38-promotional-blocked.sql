@@ -59,7 +59,7 @@ select is(pg_temp.drafted('2026-06-01'), 'draft 200', 'June''s draft has the cre
 select pg_temp.log_of_drafted('unheard-of', '2026-06-11', 1000000);
 select pg_temp.log_of_drafted('claude-sonnet', '2026-07-10', 3000000);
 select billing.run_monthly('2026-08-02');
-select is(pg_temp.drafted('2026-07-01'), 'draft 500', 'July takes what a draft has that is blocked');
+select is(pg_temp.drafted('2026-07-01'), 'draft 500', 'July takes what a blocked draft has');
 select billing.run_monthly('2026-09-02');
 insert into public.prices (metric, model, unit_amount, per_units)
 values ('input_tokens', 'unheard-of', 1, 1000000);

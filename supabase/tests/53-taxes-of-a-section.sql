@@ -23,8 +23,8 @@ from public.credit_notes n
 join public.clients c on c.id = n.client_id
 join public.credit_note_lines l on l.credit_note_id = n.id;
 
--- June's invoice of Allowance: searches 10.00 less 6.00 of an allowance, and 0.80; of May, late, 1.00
--- and 0.20. June's of the other: 6.00 of tokens and 1.20, all of it credited by hand; July's has
+-- June's invoice of Allowance: searches 10.00 less 6.00 of an allowance, and 0.80; of May, late,
+-- 1.00 and 0.20. June's of the other: 6.00 of tokens and 1.20, all of it credited by hand; July's has
 -- searches of June, 5.00 and 5.00, and 2.00.
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
 values ('00000000-0000-4000-8000-000000000a54', 'Allowance', -6, 'USD', '2026-06-05');
@@ -59,7 +59,8 @@ select results_eq($$select n.total_minor, n.metric, n.amount_minor, n.base
     from pg_temp.notes n where n.name = 'Emptied by hand' and n.section_start is not null
     order by n.metric$$, $$values
   (1200::bigint, 'input_tokens', 500::bigint, null::bigint), (1200, 'web_searches', 500, null),
-  (1200, null, 200, 1000)$$, 'of what another invoice charged it gives back no more tax than its own');
+  (1200, null, 200, 1000)$$,
+  'of what another invoice charged it gives back no more tax than its own');
 select is_empty($$select * from billing.check_invariants('2026-05-01')$$,
   'the books do not contradict themselves');
 

@@ -19,8 +19,8 @@ $$;
 comment on function _billing.unblocked is 'Those of the targets that nothing blocks.';
 
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
--- already; one that is rated below what was invoiced is not blocked: it is credited. Where an instant
--- is given, what is blocked is marked as of it, before others take the credit of its drafts.
+-- already; one that is rated below what was invoiced is not blocked: it is credited. At an instant
+-- that is given, what is blocked is marked before others take the credit of its drafts.
 create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[],
   as_of timestamptz default null)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$

@@ -82,8 +82,8 @@ begin
 end $$;
 
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
--- it on the invoice. Where all goes back that the invoice charged, or charged for the section, so do
--- all of these taxes with their bases, also where an allowance stays.
+-- it on the invoice. Where all goes back that the invoice charged, or charged for the section, so
+-- do all of these taxes with their bases, also where an allowance stays.
 create function _billing.scale_credit(invoice_id uuid, section_start date, room bigint,
   net numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
