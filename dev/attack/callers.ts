@@ -6,7 +6,7 @@ import { jwtKeyId, jwtSecret, platformKeys } from "../platform/keys.ts";
 export const ATTACKERS = [
   "anon",
   "member",
-  "stranger",
+  "outsider",
   "keyed",
   "signed",
   "agent",

@@ -93,7 +93,7 @@ function mayDo({ caller, method, path }: Attack, text: string): boolean {
   if (pathname.startsWith("/storage/v1/")) return STAFF.includes(caller) || text === "[]";
   if (pathname.startsWith("/rest/v1/")) return mayUseDataApi(caller, method, pathname);
   if (!pathname.startsWith("/functions/v1/")) return caller !== "forged";
-  const kind = caller === "stranger" ? "member" : caller;
+  const kind = caller === "outsider" ? "member" : caller;
   const below = pathname.slice("/functions/v1".length);
   const route = ROUTES.find((one) =>
     one.method === (method === "HEAD" ? "GET" : method) &&
@@ -110,7 +110,7 @@ function mayDo({ caller, method, path }: Attack, text: string): boolean {
 function mayUseDataApi(caller: CallerName, method: string, pathname: string): boolean {
   if (STAFF.includes(caller)) return true;
   if (caller === "signed") return method === "POST" && pathname.endsWith("/agent_usage_logs");
-  return ["member", "stranger"].includes(caller) && ["GET", "HEAD"].includes(method);
+  return ["member", "outsider"].includes(caller) && ["GET", "HEAD"].includes(method);
 }
 
 /** What a caller says itself is no secret. */

@@ -79,7 +79,7 @@ export async function startAttackWorld(engine: EngineName): Promise<AttackWorld>
 
 async function populate({ urls }: Platform, sql: Sql, files: Files) {
   const users = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()] as const;
-  const [attacker, honest, stranger] = users;
+  const [attacker, honest, outsider] = users;
   for (const id of users) {
     await sql`insert into auth.users (id, email) values (${id}, ${`${id}@example.com`})`;
   }
@@ -108,7 +108,7 @@ async function populate({ urls }: Platform, sql: Sql, files: Files) {
     callers: {
       anon: {},
       member: userHeaders(good),
-      stranger: userHeaders(await userToken(stranger)),
+      outsider: userHeaders(await userToken(outsider)),
       keyed: mallory.keyed.headers,
       signed: mallory.signed.headers,
       agent: { apikey: platformKeys.agentSecret },
@@ -160,7 +160,7 @@ async function storeFiles(files: Files, mine: string, theirs: string) {
   return { ownFile, victimFile, fileToken };
 }
 
-/** Links to an invoice that open it no more; one in force stays, whose token nobody knows. */
+/** Links to an invoice that no longer open it; one in force stays, whose token nobody knows. */
 async function endedLinks(sql: Sql, invoice: string): Promise<string[]> {
   const make = async () => {
     const [link] = await sql<{ token: string }[]>`

@@ -84,6 +84,7 @@ const PHASES: Readonly<Record<string, (db: BenchDatabase, sizes: Sizes) => Promi
       await db.sql`call _billing.rollup_in_steps()`;
       await untilRebuilt(db);
     }
+    await closeMonths(db.sql);
   },
   recount: async (db) => {
     await db.sql`update billing.usage_watermark set system_identifier = system_identifier - 1`;
@@ -139,14 +140,17 @@ async function build(db: BenchDatabase, rows: number): Promise<number> {
   });
   console.log(`  counted in ${duration(counted)}`);
   await sql`vacuum (analyze) public.usage_records`;
-  const closed = await timed(async () => {
-    const open = async () =>
-      (await sql`select from billing.monthly_runs where finished_at is null`).length > 0;
-    do await sql`call billing.close_month()`; while (await open());
-  });
+  const closed = await timed(() => closeMonths(sql));
   console.log(`  billed in ${duration(closed)}`);
   await sql`vacuum (analyze)`;
   return counted;
+}
+
+/** What is over is billed, and what has changed since, as the hourly job does it. */
+async function closeMonths(sql: Sql): Promise<void> {
+  const open = async () =>
+    (await sql`select from billing.monthly_runs where finished_at is null`).length > 0;
+  do await sql`call billing.close_month()`; while (await open());
 }
 
 /** Rows of one month that is so many before this one, spread over its first 28 days. */

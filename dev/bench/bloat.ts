@@ -23,6 +23,7 @@ export async function measureBloat(sql: Sql, sizes: Sizes): Promise<Figure[]> {
   const [row] = await sql<
     { keys: number }[]
   >`select count(*)::int as keys from public.usage_records`;
+  const dayAlone = (hot - cold) / (once - cold);
   return [{
     key: "bloat",
     what: `usage_records of half a month after ${ROLLUPS} rollups of its last day, with its index`,
@@ -30,9 +31,11 @@ export async function measureBloat(sql: Sql, sizes: Sizes): Promise<Figure[]> {
     value: hot / once,
     unit: "×",
     target: { atMost: 1.5 },
+    // Of hot clients alone, without any day that is over: what was asked for first.
+    also: [{ what: "1.5 × for the records of the day alone", holds: dayAlone <= 1.5 }],
     detail:
       `${megabytes(hot)} against ${megabytes(once)}, ${whole(row?.keys ?? 0)} records; those ` +
-      `of the day alone ${((hot - cold) / (once - cold)).toFixed(2)} ×`,
+      `of the day alone ${dayAlone.toFixed(2)} ×`,
   }];
 }
 

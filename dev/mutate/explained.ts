@@ -56,12 +56,6 @@ const EXPLAINED: readonly Explained[] = [
     why: "it asks whether there is a row, not which; the order makes it fast",
   },
   {
-    object: "billing.current_spend",
-    rule: "condition",
-    near: "select target where exists ( select from",
-    why: "rated once more without need, the usage has no finding that it did not have",
-  },
-  {
     object: "billing.finalize_invoice",
     rule: "condition",
     after: "if _billing.day_start(",

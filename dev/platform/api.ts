@@ -25,6 +25,8 @@ export interface ApiOptions {
   smtpPort: number;
   /** Where Storage keeps its files; in memory alone unless given. */
   filesDirectory?: string | undefined;
+  /** Auth's `enable_confirmations`, off unless given: whether a user has to open a mailed link. */
+  confirmsEmails?: boolean | undefined;
 }
 
 interface RequestState {
@@ -68,11 +70,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     fetch: (request) =>
       states.run({}, async () => {
         const watch = setInterval(() => void replaceIdlePool(), PATIENCE);
+        const { pathname } = new URL(request.url);
+        const { email } = options.confirmsEmails === true && pathname === "/auth/v1/otp"
+          ? AskedLink.parse(await request.clone().json())
+          : { email: null };
+        const asked = new Date();
         const response = await Promise.resolve(app.fetch(request)).finally(() =>
           clearInterval(watch)
         );
+        if (email !== null) await leaveUnconfirmed(sql, email, asked);
         const error = states.getStore()?.databaseError;
-        const { pathname } = new URL(request.url);
         if (pathname.startsWith("/auth/v1")) return completeTokens(response);
         if (pathname.startsWith("/storage/v1/object/sign/")) return nameLink(response);
         return error === undefined ? response : await correct(request, response, error);
@@ -83,6 +90,21 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       await connection.close();
     },
   };
+}
+
+const AskedLink = z.object({ email: z.string() });
+
+/**
+ * The package confirms the user whom a request for a link makes; Auth does not before the link is
+ * opened. There such a request is a sign-up with a password of its own (`MagicLink` in
+ * internal/api/magic_link.go of supabase/auth), a sign-up is confirmed at once with
+ * `Mailer.Autoconfirm` alone (`Signup` in signup.go), else by the link (`signupVerify` and
+ * `recoverVerify` in verify.go).
+ */
+async function leaveUnconfirmed(sql: postgres.Sql, email: string, asked: Date): Promise<void> {
+  await sql`
+    update auth.users set email_confirmed_at = null
+    where email = ${email.toLowerCase()} and created_at >= ${asked}`;
 }
 
 /** Milliseconds that a request waits for a connection, as PostgREST's pool lets it. */
@@ -122,7 +144,11 @@ function createApp(
   const app = new App({
     connection,
     api: { max_rows: options.maxRows },
-    auth: { enabled: true, jwt_secret: jwtSecret },
+    auth: {
+      enabled: true,
+      jwt_secret: jwtSecret,
+      email: { enable_confirmations: options.confirmsEmails === true },
+    },
     storage: { enabled: true },
     options: {
       drivers: { email: { send } },

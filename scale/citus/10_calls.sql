@@ -79,27 +79,43 @@ create table log_plane.too_late (
   received_at timestamptz not null default now()
 );
 
+-- What is asked of each call is written so that the planner puts it in place of the call of the
+-- function: not strict, and nothing is selected in it. The body of a function that is called for
+-- each call costs more than all else that is done with one.
+
 -- A count of features or metadata; null for what is none: a text, a negative one, one of more than
 -- 30 characters. The billing plane would not bill it, so it is not summed here either.
-create function log_plane.count_of(value jsonb) returns numeric language sql immutable strict
+create function log_plane.count_of(value jsonb) returns numeric language sql immutable
 return case when jsonb_typeof(value) = 'number' and length(value::text) <= 30
   and value::text !~ '^-' then value::text::numeric end;
 
 -- The same of what is stored as a bigint.
-create function log_plane.whole_count_of(value jsonb) returns bigint language sql immutable strict
+create function log_plane.whole_count_of(value jsonb) returns bigint language sql immutable
 return case when jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]{1,18}$'
   then value::text::bigint end;
 
--- Whether features can be summed, value by value.
+-- Whether a count of metadata can be summed: absent, or whole.
+create function log_plane.is_whole(value jsonb) returns boolean language sql immutable
+return value is null or value = 'null'
+  or jsonb_typeof(value) = 'number' and value::text ~ '^[0-9]{1,18}$';
+
+-- Whether features can be summed, value by value. Most calls have none.
 create function log_plane.are_counts(features jsonb) returns boolean language sql immutable
 return jsonb_typeof(features) = 'object' and not exists (
   select from jsonb_each(case jsonb_typeof(features) when 'object' then features else '{}' end) f
   where log_plane.count_of(f.value) is null);
 
--- Whether the counts of metadata can be summed: absent, or whole.
-create function log_plane.are_whole(metadata jsonb) returns boolean language sql immutable
-return not exists (select from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'
-    ::text[]) k where metadata -> k <> 'null' and log_plane.whole_count_of(metadata -> k) is null);
+-- Tokens that stand among features, which have to be counts.
+create function log_plane.tokens_of(features jsonb) returns numeric language sql immutable as $$
+  select coalesce(sum(log_plane.count_of(f.value)), 0) from jsonb_each(features) f
+  where f.key like '%\_tokens';
+$$;
+
+-- What is wrong with a name of features, or with the number of names, is wrong with the calls that
+-- have them, and with no other.
+create function log_plane.names_of(features jsonb) returns text language sql immutable as $$
+  select left(md5(jsonb_agg(f.key order by f.key)::text), 12) from jsonb_each(features) f;
+$$;
 
 -- Of a call that stays by itself its id, which is longer than other shapes.
 create function log_plane.is_single(shape text) returns boolean language sql immutable
@@ -107,27 +123,18 @@ return length(shape) = 36;
 
 -- What may not be summed with other calls: as shared/client/call-windows.ts has it. Inputs that a
 -- provider may charge as long stay single, and so does what is no count; parts that exceed what
--- they may be part of stay apart. So do calls with other features: what is wrong with a name, or
--- with the number of names, is wrong with calls that have them, and with no other.
-create function log_plane.shape_of(id uuid, input bigint, output bigint, metadata jsonb,
-  features jsonb)
-returns text language sql immutable as $$
-  select case
-    when not log_plane.are_counts(features) or not log_plane.are_whole(metadata)
-      or input + coalesce(c.read, 0) + coalesce(c.write, 0) + (
-        select coalesce(sum(log_plane.count_of(f.value)), 0) from jsonb_each(features) f
-        where f.key like '%\_tokens') > 100000
-    then id::text
-    else concat(c.read is not null, c.write is not null, c.reasoning is not null,
-      coalesce(c.read, 0) + coalesce(c.write, 0) + coalesce(c.reasoning, 0) > 0,
-      coalesce(c.read, 0) > input, coalesce(c.read, 0) + coalesce(c.write, 0) > input,
-      coalesce(c.reasoning, 0) > output, case when features <> '{}' then (
-        select left(md5(jsonb_agg(f.key order by f.key)::text), 12)
-        from jsonb_each(features) f) end) end
-  from (select log_plane.whole_count_of(metadata -> 'cache_read_tokens') as read,
-    log_plane.whole_count_of(metadata -> 'cache_write_tokens') as write,
-    log_plane.whole_count_of(metadata -> 'reasoning_tokens') as reasoning) c;
-$$;
+-- they may be part of stay apart. So do calls with other features. `read`, `written` and `thought`
+-- are the counts of metadata, null where a call has none.
+create function log_plane.shape_of(id uuid, countable boolean, input bigint, output bigint,
+  read bigint, written bigint, thought bigint, feature_tokens numeric, names text)
+returns text language sql immutable
+return case
+  when not countable
+    or input + coalesce(read, 0) + coalesce(written, 0) + feature_tokens > 100000 then id::text
+  else concat(read is not null, written is not null, thought is not null,
+    coalesce(read, 0) + coalesce(written, 0) + coalesce(thought, 0) > 0,
+    coalesce(read, 0) > input, coalesce(read, 0) + coalesce(written, 0) > input,
+    coalesce(thought, 0) > output, names) end;
 
 -- Stores calls (objects with the columns of agent_usage_logs), each id once; returns how many were
 -- new. All or none: a writer that got no answer sends them again. One connection a worker, so that
@@ -141,47 +148,54 @@ begin
   -- forget waits for writers that do not know yet what is gone.
   perform pg_advisory_xact_lock_shared(hashtextextended('log_plane.calls', 0));
   select * into s from log_plane.settings;
-  insert into log_plane.too_late (id, call)
-  select (c ->> 'id')::uuid, c from jsonb_array_elements(given) c
-  where (c ->> 'timestamp')::timestamptz < s.kept_from
-  on conflict (id) do nothing;
+  if s.kept_from > '-infinity' then
+    insert into log_plane.too_late (id, call)
+    select (c ->> 'id')::uuid, c from jsonb_array_elements(given) c
+    where (c ->> 'timestamp')::timestamptz < s.kept_from
+    on conflict (id) do nothing;
+  end if;
   insert into log_plane.calls
   select log_plane.bucket_of(c.id), c.id,
     date_bin(s.window_length, c."timestamp", '2000-01-01 00:00+00'), c."timestamp", c.agent,
-    c.model, c.endpoint, c.client_id, (
-      select coalesce(jsonb_object_agg(m.key, m.value), '{}') from jsonb_each(x.metadata) m
-      -- Counts that are none stay as they are: the billing plane says what is wrong with them.
-      where m.key = any (s.kept_metadata) or m.key in ('cache_read_tokens', 'cache_write_tokens',
-        'reasoning_tokens') and not log_plane.are_whole(x.metadata)),
-    log_plane.shape_of(c.id, coalesce(c.input_tokens, 0), coalesce(c.output_tokens, 0), x.metadata,
-      coalesce(c.other_features, '{}')),
-    coalesce(c.other_features, '{}'), coalesce(c.calls, 1), coalesce(c.input_tokens, 0),
-    coalesce(c.output_tokens, 0), coalesce(c.web_searches, 0), x.cache_read, x.cache_write,
-    x.reasoning, coalesce(c.input_cost, 0), coalesce(c.output_cost, 0),
-    coalesce(c.feature_cost, 0), coalesce(c.total_cost, 0)
+    c.model, c.endpoint, c.client_id,
+    -- Counts that are none stay as they are: the billing plane says what is wrong with them.
+    case when m.metadata = '{}' then m.metadata else (
+      select coalesce(jsonb_object_agg(k.key, k.value), '{}') from jsonb_each(m.metadata) k
+      where k.key = any (s.kept_metadata) or not n.whole and k.key in ('cache_read_tokens',
+        'cache_write_tokens', 'reasoning_tokens')) end,
+    log_plane.shape_of(c.id, n.whole and f.countable, coalesce(c.input_tokens, 0),
+      coalesce(c.output_tokens, 0), n.read, n.written, n.thought,
+      case when f.countable and f.given <> '{}' then log_plane.tokens_of(f.given) else 0 end,
+      case when f.countable and f.given <> '{}' then log_plane.names_of(f.given) end),
+    f.given, coalesce(c.calls, 1), coalesce(c.input_tokens, 0), coalesce(c.output_tokens, 0),
+    coalesce(c.web_searches, 0), case when n.whole then n.read end,
+    case when n.whole then n.written end, case when n.whole then n.thought end,
+    coalesce(c.input_cost, 0), coalesce(c.output_cost, 0), coalesce(c.feature_cost, 0),
+    coalesce(c.total_cost, 0)
   from jsonb_to_recordset(given) c(id uuid, "timestamp" timestamptz, agent text, model text,
     endpoint text, client_id uuid, metadata jsonb, other_features jsonb, input_tokens bigint,
     output_tokens bigint, web_searches bigint, calls bigint, input_cost numeric,
     output_cost numeric, feature_cost numeric, total_cost numeric)
-  cross join lateral (select m.metadata,
-      case when w.whole then log_plane.whole_count_of(m.metadata -> 'cache_read_tokens') end
-        as cache_read,
-      case when w.whole then log_plane.whole_count_of(m.metadata -> 'cache_write_tokens') end
-        as cache_write,
-      case when w.whole then log_plane.whole_count_of(m.metadata -> 'reasoning_tokens') end
-        as reasoning
-    from (select case jsonb_typeof(c.metadata) when 'object' then c.metadata else '{}' end
-      as metadata) m
-    cross join lateral (select log_plane.are_whole(m.metadata) as whole) w) x
+  -- Each found once for a call (offset 0).
+  cross join lateral (select case jsonb_typeof(c.metadata) when 'object' then c.metadata else '{}'
+    end as metadata offset 0) m
+  cross join lateral (select m.metadata -> 'cache_read_tokens' as read,
+    m.metadata -> 'cache_write_tokens' as written, m.metadata -> 'reasoning_tokens' as thought
+    offset 0) p
+  cross join lateral (select log_plane.is_whole(p.read) and log_plane.is_whole(p.written)
+      and log_plane.is_whole(p.thought) as whole, log_plane.whole_count_of(p.read) as read,
+    log_plane.whole_count_of(p.written) as written, log_plane.whole_count_of(p.thought) as thought
+    offset 0) n
+  cross join lateral (select g.given, g.given = '{}' or log_plane.are_counts(g.given) as countable
+    from (select coalesce(c.other_features, '{}') as given) g offset 0) f
   where c."timestamp" >= s.kept_from
   on conflict (bucket, id) do nothing;
   get diagnostics stored = row_count;
   insert into log_plane.touched (bucket, id, window_start)
   select x.bucket, gen_random_uuid(), x.window_start from (
-    select distinct log_plane.bucket_of((c ->> 'id')::uuid) as bucket,
-      date_bin(s.window_length, (c ->> 'timestamp')::timestamptz, '2000-01-01 00:00+00')
-        as window_start
-    from jsonb_array_elements(given) c
-    where (c ->> 'timestamp')::timestamptz >= s.kept_from) x;
+    select distinct log_plane.bucket_of(c.id) as bucket,
+      date_bin(s.window_length, c."timestamp", '2000-01-01 00:00+00') as window_start
+    from jsonb_to_recordset(given) c(id uuid, "timestamp" timestamptz)
+    where c."timestamp" >= s.kept_from) x;
   return stored;
 end $$;

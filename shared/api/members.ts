@@ -11,25 +11,29 @@ const Role = z.enum(MEMBER_ROLES);
 export type MemberRole = z.infer<typeof Role>;
 
 /**
- * A user who sees a client's invoices and usage. `billing` may also buy credit, set the budget and
- * recharges and say how the client pays; `admin` may also change who its members are.
+ * A user who sees a client's invoices and usage, or an address that was invited to. `billing` may
+ * also buy credit, set the budget and recharges and say how the client pays; `admin` may also change
+ * who its members are.
  */
 export const Member = z.strictObject({
-  user_id: Id,
+  /** The user's id; of an invitation its own. */
+  id: Id,
   client_id: Id,
+  /** Null until a user whose confirmed address it is accepts the invitation. */
+  user_id: Id.nullable(),
   role: Role,
-  /** Null where the user has none, or signs in by another way. */
+  /** Null where the user has none, and signs in by another way. */
   email: z.string().nullable(),
   created_at: ShownInstant,
 });
 
-const MemberPath = z.strictObject({ client_id: ClientName, user_id: Id });
+const MemberPath = z.strictObject({ client_id: ClientName, member_id: Id });
 
 export const listMembers = {
   id: "listMembers",
   method: "GET",
   path: "/billing/clients/{client_id}/members",
-  summary: "Users who may see the client, for its admins",
+  summary: "Users who may see the client and invited addresses, for its admins",
   access: READERS,
   params: ClientPath,
   query: z.strictObject(paging),
@@ -42,7 +46,7 @@ export const addMember = {
   id: "addMember",
   method: "POST",
   path: "/billing/clients/{client_id}/members",
-  summary: "Let a user see the client, and mail them their role; by an admin of it, by email alone",
+  summary: "Invite an address to the client, by mail; an operator adds a user by id as well",
   access: READERS,
   params: ClientPath,
   query: nothing,
@@ -60,7 +64,7 @@ export const addMember = {
 export const updateMember = {
   id: "updateMember",
   method: "PATCH",
-  path: "/billing/clients/{client_id}/members/{user_id}",
+  path: "/billing/clients/{client_id}/members/{member_id}",
   summary: "Change a member's role; an admin leaves one admin at least",
   access: READERS,
   params: MemberPath,
@@ -73,8 +77,8 @@ export const updateMember = {
 export const removeMember = {
   id: "removeMember",
   method: "DELETE",
-  path: "/billing/clients/{client_id}/members/{user_id}",
-  summary: "Take a user's sight of the client away; an admin leaves one admin at least",
+  path: "/billing/clients/{client_id}/members/{member_id}",
+  summary: "Remove a member or end an invitation; an admin leaves one admin at least",
   access: READERS,
   params: MemberPath,
   query: nothing,

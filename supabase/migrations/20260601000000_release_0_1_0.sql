@@ -490,7 +490,7 @@ create table public.clients (
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now()
 );
-comment on table public.clients is 'Who is billed.';
+comment on table public.clients is 'The billed parties.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
 comment on column public.clients.address is 'Lines as printed on documents.';
@@ -557,6 +557,15 @@ return array(
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
 
+create function billing.administered_clients() returns uuid[]
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return array(
+  select m.client_id from public.client_members m
+  where m.role = 'admin' and m.user_id =
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+comment on function billing.administered_clients is 'Clients the signed-in user is an admin of.';
+grant execute on function billing.administered_clients() to authenticated, service_role;
+
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(
   nullif(current_setting('request.jwt.claims', true), '')::jsonb
@@ -567,9 +576,12 @@ comment on function billing.is_operator is
 create policy "members and operators read their clients" on public.clients
   for select to authenticated
   using (id = any ((select billing.my_clients())::uuid[]) or (select billing.is_operator()));
-create policy "users read their own memberships, operators all" on public.client_members
-  for select to authenticated
-  using (client_id = any ((select billing.my_clients())::uuid[])
+-- A viewer need not know its colleagues and their roles.
+create policy "users read their own memberships, admins all of their client"
+  on public.client_members for select to authenticated
+  using (user_id =
+      (select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid)
+    or client_id = any ((select billing.administered_clients())::uuid[])
     or (select billing.is_operator()));
 grant execute on function billing.is_operator() to authenticated, service_role;
 
@@ -593,26 +605,55 @@ comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
 grant execute on function billing.readable_clients() to authenticated, service_role;
 
--- Emails are with Auth, which nobody but these reads.
+-- 10_parties/member_invitations.sql
+
+-- Invitations of e-mail addresses to clients. An address that is written down opens nothing: a
+-- membership is made of an invitation for a user whose address Supabase Auth has confirmed
+-- (`billing.accept_invitations`). Auth keeps users with addresses that are not confirmed: anybody
+-- can sign up with another's, and some ways to sign in take no confirmation.
+
+create table billing.member_invitations (
+  id uuid primary key default gen_random_uuid(),
+  client_id uuid not null references public.clients (id) on delete cascade,
+  email text not null
+    constraint member_invitations_email_shape
+      check (email ~ '^[^@\s]+@[^@\s]+$' and email = lower(email)),
+  role text not null
+    constraint member_invitations_role_known check (role in ('viewer', 'billing', 'admin')),
+  created_at timestamptz not null default now(),
+  constraint member_invitations_once unique (email, client_id)
+);
+comment on table billing.member_invitations is
+  'Addresses that were invited to a client and have not accepted yet: they see nothing until then.';
+create index member_invitations_client_id on billing.member_invitations (client_id);
+alter table billing.member_invitations enable row level security;
+revoke all on billing.member_invitations from public;
+grant select on billing.member_invitations to service_role;
+
+-- Addresses of users are with Auth, which nobody but these functions reads.
+create function _billing.confirmed_email(user_id uuid) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select lower(u.email) from auth.users u
+  where u.id = confirmed_email.user_id and u.email_confirmed_at is not null and u.email <> '';
+$$;
+comment on function _billing.confirmed_email is
+  'The address of a user as Auth has confirmed it; null where it has not.';
+
 create function billing.members_of(client_id uuid)
-returns table (user_id uuid, client_id uuid, role text, email text, created_at timestamptz)
+returns table (id uuid, client_id uuid, user_id uuid, role text, email text,
+  created_at timestamptz)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: auth.users is readable for nobody else.
-  select m.user_id, m.client_id, m.role, u.email, m.created_at
+  select m.user_id, m.client_id, m.user_id, m.role, u.email, m.created_at
   from public.client_members m join auth.users u on u.id = m.user_id
-  where m.client_id = members_of.client_id;
+  where m.client_id = members_of.client_id
+  union all
+  select i.id, i.client_id, null, i.role, i.email, i.created_at
+  from billing.member_invitations i where i.client_id = members_of.client_id;
 $$;
-comment on function billing.members_of is 'Users who may see a client, with their emails.';
+comment on function billing.members_of is
+  'Users who may see a client, with their addresses, and invited addresses, which have no user_id.';
 grant execute on function billing.members_of(uuid) to service_role;
-
-create function billing.user_with_email(email text) returns uuid
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  -- Definer: as above.
-  select u.id from auth.users u where u.email = lower(btrim(user_with_email.email))
-  order by u.id limit 1;
-$$;
-comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
-grant execute on function billing.user_with_email(text) to service_role;
 
 -- 10_parties/member_roles.sql
 
@@ -1029,6 +1070,24 @@ end;
 comment on function billing.period_end_of is 'First anchor day after a day.';
 grant execute on function billing.period_end_of(date, integer) to service_role;
 
+-- Both at once, for one day. Each of the two is written out where it is used, three anchor days, and
+-- to make them ready takes longer than all else that a read of one client asks there.
+create function billing.period_around(day date, anchor_day integer, out starts date, out ends date)
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  starts := billing.anchor_in_month(day, anchor_day);
+  if starts <= day then
+    ends := billing.anchor_in_month(
+      (date_trunc('month', day::timestamp) + interval '1 month')::date, anchor_day);
+  else
+    ends := starts;
+    starts := billing.anchor_in_month((day - interval '1 month')::date, anchor_day);
+  end if;
+end $$;
+comment on function billing.period_around is
+  'The period that has a day: from period_start_of to period_end_of.';
+grant execute on function billing.period_around(date, integer) to service_role;
+
 -- Rating: from usage and prices to lines. Preview, drafts and re-rating of late usage all come
 -- through here; nothing else computes an amount.
 --
@@ -1040,10 +1099,12 @@ grant execute on function billing.period_end_of(date, integer) to service_role;
 -- period is part of, which is longer than a period cut short by a change of the anchor day or by
 -- the period after it.
 create function billing.full_days(period_start date, period_end date, anchor_day integer)
-returns integer language sql immutable
-return greatest(period_end - period_start,
-  billing.period_end_of(period_end - 1, anchor_day)
-  - billing.period_start_of(period_end - 1, anchor_day));
+returns integer language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+  whole constant record := billing.period_around(period_end - 1, anchor_day);
+begin
+  return greatest(period_end - period_start, whole.ends - whole.starts);
+end $$;
 comment on function billing.full_days is 'Days of the whole period that a shorter one is part of.';
 grant execute on function billing.full_days(date, date, integer) to service_role;
 
@@ -1369,8 +1430,8 @@ begin atomic
   cross join lateral (
     -- The anchor day is worked out for those few that begin or return.
     select case when s.starts_on <= l.period_end then l.period_end
-      else greatest(l.period_end, billing.period_start_of(s.starts_on, c.billing_anchor_day))
-      end as next_start
+      else greatest(l.period_end,
+        (billing.period_around(s.starts_on, c.billing_anchor_day)).starts) end as next_start
     from public.service_intervals s
     where s.client_id = c.id and s.ends_on > coalesce(l.period_end, '-infinity')
     order by s.starts_on limit 1
@@ -2744,10 +2805,8 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_sort = off set jit = off set enable_seqscan = on
-set work_mem = '64MB' as $$
+-- Many log rows meet few clients and zones: sum_logs, its one caller, has them hashed, in 64 MB.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
     'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
@@ -2775,6 +2834,7 @@ declare
       m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     from public.models m where m.long_context_above is not null);
   least_long constant bigint := (select min(m.long_context_above) from public.models m);
+  seqscan constant text := current_setting('enable_seqscan');
 begin
   -- The planner takes rows of a few days for scattered over the log, and would rather read all of
   -- it: of five months 25 GB for a day, instead of 1 GB in a tenth of the time.
@@ -2882,6 +2942,7 @@ begin
     sum(l.web_searches), count(*) filter (where l.web_searches <> 0)
   from named l
   group by l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind;
+  perform set_config('enable_seqscan', seqscan, true);
 end $$;
 comment on function _billing.log_groups is
   'Sums of the log rows between two watermarks by owner, day, model, agent, features and class.';
@@ -3393,7 +3454,7 @@ create function _billing.hold_logs(
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set jit = off set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
     from unnest(crowded) c
@@ -3466,8 +3527,9 @@ create function _billing.quarantine_logs(
 ) returns void language plpgsql
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- As log_groups: many rows meet few clients, and those of a few days are found by index.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set enable_seqscan = on
-set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+declare
+  seqscan constant text := current_setting('enable_seqscan');
 begin
   if from_at > '-infinity' or until_at < 'infinity' then
     perform set_config('enable_seqscan', 'off', true);
@@ -3486,6 +3548,7 @@ begin
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim,
     dismissed = excluded.dismissed;
+  perform set_config('enable_seqscan', seqscan, true);
 end $$;
 
 -- 20_usage/rebuild_size.sql
@@ -3511,7 +3574,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 -- takes a table without statistics (after a restore, an upgrade of the server) for a fraction of
 -- what it is, so what seems little is counted, as far as the limit.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   most constant bigint :=
     coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);
@@ -3707,7 +3770,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   here billing.usage_watermark;
 begin
@@ -3740,7 +3803,7 @@ comment on function _billing.recount_all is
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
 returns date language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -4141,10 +4204,11 @@ end $$;
 comment on function _billing.is_uncountable is
   'Whether a log row is never counted, whatever its client: unreadable, in the future, dismissed.';
 
--- The mirror of a row: each count with the opposite sign.
+-- The mirror of a row: each count with the opposite sign. In plpgsql its plan is kept.
 create function _billing.mirrored_log(log public.agent_usage_logs)
-returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_populate_record(log, jsonb_build_object(
+returns public.agent_usage_logs language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return jsonb_populate_record(log, jsonb_build_object(
     'calls', -log.calls, 'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
     'output_cost', -log.output_cost, 'feature_cost', -log.feature_cost,
@@ -4156,7 +4220,7 @@ returns public.agent_usage_logs language sql stable set search_path = pg_catalog
         select coalesce(jsonb_object_agg(k, -(log.metadata ->> k)::numeric), '{}')
         from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
         where jsonb_typeof(log.metadata -> k) = 'number') else '{}' end));
-$$;
+end $$;
 comment on function _billing.mirrored_log is
   'A log row with each of its counts and costs negated; its features must be an object of numbers.';
 
@@ -4327,14 +4391,15 @@ grant execute on function billing.retract_log(uuid, text) to service_role;
 -- counted by a wider rule (1,000 limits for any row of several calls) would lose those rows at a
 -- rebuild and credit them; none has been released with it.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
       abs(billing.metadata_count(log.metadata, 'cache_read_tokens')),
       abs(billing.metadata_count(log.metadata, 'cache_write_tokens')),
       abs(billing.metadata_count(log.metadata, 'reasoning_tokens')),
       billing.most_units(log.other_features))
     > least(greatest(abs(log.calls), 1), 1000) * most;
-$$;
+end $$;
 comment on function _billing.has_more_units is
   'Whether any count of a log row is larger than a limit allows.';
 
@@ -4771,15 +4836,14 @@ comment on function _billing.counts_in_metadata is 'Keys of metadata that are co
 -- The id of a window's row names source, window and key: a window that comes again meets itself.
 -- The source may add to the key: sums of calls that are counted in different ways stay apart.
 -- Its first 48 bits are the time, so that rows of one time lie together in the index.
+-- Version and variant stand in their places between the digits of the name.
 create function _billing.window_id(source text, w public.agent_usage_logs, key text)
-returns uuid language sql stable set search_path = pg_catalog, pg_temp as $$
-  select (substr(x.at, 5) || '8' || substr(x.name, 1, 3) || 'a' || substr(x.name, 4, 15))::uuid
-  from (select
-    encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex') as at,
-    md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent, w.model, w.endpoint,
-      w.client_id, _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text)
-      as name) x;
-$$;
+returns uuid language sql stable
+return (substr(encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex'), 5)
+  || overlay('8' || left(md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent,
+    w.model, w.endpoint, w.client_id,
+    _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text), 18)
+    placing 'a' from 5 for 0))::uuid;
 comment on function _billing.window_id is
   'The id (version 8) of the row of a window of a source: always the same for the same key.';
 
@@ -4799,30 +4863,28 @@ $$;
 comment on function _billing.window_differences is
   'Columns in which two statements of a window differ; null when in none.';
 
--- Why a row cannot be a window of the source, or null.
+-- Why a row cannot be a window of the source, or null. Calls of its agent lie in the source from
+-- `since` on, or not at all (null); logs before `kept_from` are gone.
 create function _billing.window_fault(source billing.usage_sources, w public.agent_usage_logs,
-  version integer)
-returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select case
-    when w.agent is null or w.model is null then 'agent and model are required'
-    when w."timestamp" is null then 'timestamp is required: when the window begins'
-    when w.id is not null then 'id is not sent: it is made of source, window and key'
-    when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
-    when version is null or version < 1 then 'version is 1 or more'
-    when w.calls is null or w.calls < 0 then 'calls is 0 or more'
-    when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
-    when a.agent is null then format('the calls of agent %s do not lie in source %s',
-      left(w.agent, 200), source.id)
-    when w."timestamp" < a.since then format('the calls of agent %s lie in source %s since %s',
-      left(w.agent, 200), source.id, a.since)
-    when not isfinite(w."timestamp")
-      or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
-      then format('timestamp is not the beginning of a window of %s', source.window_length)
-    when w."timestamp" < k.kept_from then format('logs before %s have been exported: correct them '
-      || 'by an invoice item', k.kept_from) end
-  from billing.usage_watermark k
-  left join billing.usage_source_agents a on a.agent = w.agent and a.source_id = source.id;
-$$;
+  version integer, since timestamptz, kept_from timestamptz)
+returns text language sql stable
+return case
+  when w.agent is null or w.model is null then 'agent and model are required'
+  when w."timestamp" is null then 'timestamp is required: when the window begins'
+  when w.id is not null then 'id is not sent: it is made of source, window and key'
+  when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
+  when version is null or version < 1 then 'version is 1 or more'
+  when w.calls is null or w.calls < 0 then 'calls is 0 or more'
+  when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
+  when since is null then format('the calls of agent %s do not lie in source %s',
+    left(w.agent, 200), source.id)
+  when w."timestamp" < since then format('the calls of agent %s lie in source %s since %s',
+    left(w.agent, 200), source.id, since)
+  when not isfinite(w."timestamp")
+    or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
+    then format('timestamp is not the beginning of a window of %s', source.window_length)
+  when w."timestamp" < kept_from then format('logs before %s have been exported: correct them '
+    || 'by an invoice item', kept_from) end;
 comment on function _billing.window_fault is
   'Why a row cannot be stored as a window of a source; null when it can.';
 
@@ -4846,18 +4908,28 @@ $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
 
--- What a batch says, row by row, with what is wrong with each.
+-- What a batch says, row by row, with what is wrong with each. Each row is read once (offset 0),
+-- and the functions are expressions that are written out: what is called a thousand times a push
+-- has no plan of its own.
 create function _billing.read_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
 language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
-    _billing.window_id(source.id, r, g.value ->> 'key')
-  from jsonb_array_elements(windows) with ordinality g(value, place)
-  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
-    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
-      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
-    || g.value) r
-  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+  select r.place::integer - 1, r.said, r.version,
+    _billing.window_fault(source, r.said, r.version, a.since, k.kept_from),
+    _billing.window_id(source.id, r.said, r.key)
+  from (
+    select g.place, jsonb_populate_record(d.defaults, g.value) as said,
+      coalesce((g.value ->> 'version')::integer, 1) as version, g.value ->> 'key' as key
+    from (select jsonb_populate_record(null::public.agent_usage_logs, '{"input_tokens": 0,
+        "output_tokens": 0, "web_searches": 0, "other_features": {}, "input_cost": 0,
+        "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}') as defaults
+      offset 0) d
+    cross join jsonb_array_elements(windows) with ordinality g(value, place)
+    offset 0
+  ) r
+  cross join billing.usage_watermark k
+  left join billing.usage_source_agents a
+    on a.agent = (r.said).agent and a.source_id = source.id;
 $$;
 comment on function _billing.read_windows is
   'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';
@@ -4935,45 +5007,51 @@ begin
 end $$;
 comment on function _billing.with_counts is 'A log row with other counts and costs.';
 
+-- What is asked of each window that is stated again keeps its plan: a function in SQL that stands
+-- within another is planned anew for each call.
+
 -- The class of a row, as the rollup finds it: the tokens of a long call are of another.
 create function _billing.row_class(w public.agent_usage_logs, counting text, cache_read numeric,
   reading boolean, cache_write numeric, writing boolean, model public.models)
-returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select r.id from billing.rate_classes r
+returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select r.id from billing.rate_classes r
   where r.code = _billing.rate_class_code(w.metadata,
     case when abs(w.calls) <> 1 or model.long_context_above is null then 0
       else billing.thresholds_passed(abs(_billing.whole_input(w.input_tokens,
         w.other_features::text, counting, cache_read, reading, cache_write, writing)),
-        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end);
-$$;
+        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end));
+end $$;
 comment on function _billing.row_class is 'The rate class of the tokens of a log row.';
 
 -- What a row is billed by, as the rollup counts it: its units by metric and class, and what they
 -- cost (`metric of class`, `cost of metric of class`; a window has one client, day, model and
--- agent). Null where it would be quarantined.
+-- agent). Null where it would be quarantined. Each part is found once for a row (offset 0), not for
+-- each of its metrics.
 create function _billing.billed_units(w public.agent_usage_logs)
-returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
+returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
   from (select billing.counting_of(w.metadata) as counting,
       billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
       billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
-      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning) k
+      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning offset 0) k
   left join public.models m on m.id = w.model
   left join public.providers p on p.id = m.provider
   cross join lateral (select
     _billing.part_within(k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)
       as read_within,
     _billing.part_within(k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output)
-      as thought_within) x
+      as thought_within offset 0) x
   cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
-    k.counting, p.cache_write_within_input) as written_within) y
+    k.counting, p.cache_write_within_input) as written_within offset 0) y
   cross join lateral (select w.input_tokens - x.read_within - y.written_within as input,
     w.output_tokens - x.thought_within as output,
     case when k.counting is null and p.id is null and
       (k.cache_read <> 0 or k.cache_write <> 0 or k.reasoning <> 0) then 'unmapped_' else '' end
       as prefix,
     _billing.row_class(w, k.counting, k.cache_read, p.cache_read_within_input, k.cache_write,
-      p.cache_write_within_input, m) as class) z
+      p.cache_write_within_input, m) as class offset 0) z
   cross join lateral (
     values ('requests', false, w.calls::numeric, w.total_cost
         - case when z.input <> 0 then w.input_cost else 0 end
@@ -5000,8 +5078,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
     and billing.feature_reason(w.other_features) is null
     and not _billing.has_more_units(w, (select s.max_units_per_event
-      from public.billing_settings s));
-$$;
+      from public.billing_settings s)));
+end $$;
 comment on function _billing.billed_units is
   'Units and costs of a log row by metric and class, each counted once; null where the row cannot be
    counted.';
@@ -5011,8 +5089,9 @@ comment on function _billing.billed_units is
 -- room for more keys the whole row would be held.
 create function _billing.lowers_window(said public.agent_usage_logs,
   standing public.agent_usage_logs)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
       said.feature_cost - standing.feature_cost, said.total_cost - standing.total_cost) < 0
     or exists (
       select from jsonb_each_text(_billing.billed_units(said)) s
@@ -5020,18 +5099,19 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
       where case when key like 'cost of %'
         then coalesce(s.value::numeric, 0) < coalesce(t.value::numeric, 0)
         else s.value is null or t.value is null or s.value::numeric < t.value::numeric end);
-$$;
+end $$;
 comment on function _billing.lowers_window is
   'Whether a version of a window may be billed with less than the row that counts.';
 
 -- Whether what a row counts for has been invoiced, or its period skipped.
 create function _billing.is_settled_log(log_id uuid)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select exists (select from billing.attributed_logs a
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from billing.attributed_logs a
     join public.billing_periods p on p.client_id = a.client_id
       and p.period_start <= a.usage_day and a.usage_day < p.period_end
     where a.id = log_id and a.reason is null and p.settled_at is not null);
-$$;
+end $$;
 comment on function _billing.is_settled_log is
   'Whether the period that a log row counts in has been invoiced or skipped.';
 
@@ -5121,8 +5201,11 @@ declare
   standing public.agent_usage_logs;
   lowered uuid[] := array[]::uuid[];
 begin
+  if later is null then
+    return lowered;
+  end if;
   for w in select r.id, r.said from _billing.read_windows(source, later) r
-    where later is not null and r.fault is null
+    where r.fault is null
       and exists (select from public.agent_usage_logs l where l.id = r.id)
   loop
     standing := _billing.standing_log(w.id);
@@ -5232,48 +5315,74 @@ comment on function _billing.restate_window is
 -- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
 -- does, so the sum of the log is what was last stated.
 
+-- Whether a first version stands as it was stated: what a push that is tried again meets. A window
+-- that was stated again, corrected or taken back since is judged (judge_window).
+create function _billing.is_stored_window(log_id uuid, said public.agent_usage_logs)
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+begin
+  return exists (select from public.agent_usage_logs l
+      where l.id = log_id and l.corrects_id is null
+        and (l.calls, l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost,
+            l.feature_cost, l.total_cost, l.other_features, _billing.own_metadata(l.metadata))
+          = (said.calls, said.input_tokens, said.output_tokens, said.web_searches, said.input_cost,
+            said.output_cost, said.feature_cost, said.total_cost, said.other_features,
+            _billing.own_metadata(said.metadata)))
+    and not exists (select from _billing.window_versions v where v.log_id = log_id)
+    and not exists (select from public.agent_usage_logs c where c.corrects_id = log_id);
+end $$;
+comment on function _billing.is_stored_window is
+  'Whether the row of a window is what was first stated of it, and nothing has changed it since.';
+
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
+-- New windows, and first versions that are there already and say the same, are found for all at
+-- once; only windows that are stated again are judged one by one.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, result text, id uuid, detail text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  fresh integer[];
   changed_from timestamptz;
   w record;
 begin
-  with chosen as materialized (
-    select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
-    where r.fault is null order by r.id, r.version desc, r.index
-  ), stored as (
-    insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
-      output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
-      total_cost, metadata, "timestamp", client_id, calls)
-    select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
-      (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
-      (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
-      (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
-    from chosen c
-    where (c.said).calls > 0 and not exists (select from _billing.window_versions v
-      where v.log_id = c.id and v.version >= c.version)
-    order by c.index
-    on conflict on constraint agent_usage_logs_pkey do nothing
-    returning l.id
-  ), later as (
-    insert into _billing.window_versions (log_id, version)
-    select c.id, c.version from chosen c join stored s using (id) where c.version > 1
-    on conflict on constraint window_versions_pkey do update set version = excluded.version
-  )
-  select coalesce(array_agg(c.index), '{}') into fresh from chosen c join stored s using (id);
-  for w in select * from _billing.read_windows(source, windows) r order by r.index loop
+  for w in
+    with given as materialized (
+      select r.* from _billing.read_windows(source, windows) r
+    ), chosen as materialized (
+      select distinct on (g.id) g.* from given g
+      where g.fault is null order by g.id, g.version desc, g.index
+    ), stored as (
+      insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+        output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+        total_cost, metadata, "timestamp", client_id, calls)
+      select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
+        (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
+        (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
+        (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
+      from chosen c
+      where (c.said).calls > 0 and not exists (select from _billing.window_versions v
+        where v.log_id = c.id and v.version >= c.version)
+      order by c.index
+      on conflict on constraint agent_usage_logs_pkey do nothing
+      returning l.id
+    ), later as (
+      insert into _billing.window_versions (log_id, version)
+      -- Few: not joined, where a plan for few would read all of the batch for each of many.
+      select c.id, c.version from chosen c
+      where c.version > 1 and c.id = any (array(select s.id from stored s))
+      on conflict on constraint window_versions_pkey do update set version = excluded.version
+    ), fresh as materialized (
+      select c.index from chosen c join stored s using (id)
+    )
+    select g.*, case when g.fault is not null then 'invalid'
+      when f.index is not null then 'inserted'
+      when g.version = 1 and _billing.is_stored_window(g.id, g.said) then 'duplicate' end as result
+    from given g left join fresh f on f.index = g.index order by g.index
+  loop
     index := w.index;
-    id := w.id;
+    result := w.result;
+    id := case when w.fault is null then w.id end;
     detail := w.fault;
-    if w.fault is not null then
-      result := 'invalid';
-      id := null;
-    elsif w.index = any (fresh) then
-      result := 'inserted';
-    else
+    if result is null then
       select r.result, r.detail into result, detail
       from _billing.restate_window(w.id, w.said, w.version, source.id) r;
     end if;
@@ -6684,9 +6793,12 @@ comment on function _billing.logged_cost_plus is
 
 create function _billing.logged_cost_text(cost numeric, markup_percent numeric, fee numeric,
   per_units numeric)
-returns text language sql immutable
-return concat('logged cost ', billing.dollars_per(cost, 1),
-  billing.markup_text(markup_percent, fee, per_units));
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- In plpgsql, which is not written out where it is called: most lines have no such text.
+begin
+  return concat('logged cost ', billing.dollars_per(cost, 1),
+    billing.markup_text(markup_percent, fee, per_units));
+end $$;
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
 
@@ -7187,7 +7299,8 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   price_id uuid,
-  effective_from date, effective_until date, multiplier numeric, preference integer, why text)
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
+  n bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set enable_nestloop = on as $$
@@ -7197,43 +7310,45 @@ set enable_nestloop = on as $$
 begin
   return query
   with wanted as (
-    select k.*, s.scope, s.specificity, s.kind
+    select k.*, array['model:' || k.model, 'family:' || fam.family, 'any'] as scopes
     from unnest(client_ids, models, metrics, rate_classes, currencies)
-      k(client_id, model, metric, rate_class, currency)
+      with ordinality k(client_id, model, metric, rate_class, currency, n)
     left join public.models fam on fam.id = k.model
-    cross join lateral (values ('model:' || k.model, 1, 'exact model'),
-      ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
-    ) s(scope, specificity, kind)
   ), matched as (
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
-    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers,
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
       p.rate_class as price_class, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
-      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
     union all
-    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.rate_class, false
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
+      p.rate_class, false
     from wanted w join public.prices p on p.client_id is null
-      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
   )
   select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
-    -- A function that is not called need not be planned: most prices have no multipliers.
-    case when m.class_multipliers = '{}' then 1
+    -- A function that is not called need not be planned: most prices have no multipliers, and
+    -- most usage is of the class that its price is for.
+    case when m.class_multipliers = '{}' or m.price_class = m.rate_class then 1
       else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
-    (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
+    (not m.is_own)::integer * 100 + d.distance * 10 + array_position(m.scopes, m.scope),
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
+      (array['exact model', 'model family', 'any model'])[array_position(m.scopes, m.scope)],
       case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
       case when d.distance > 0 then format(', times %s multiplier',
-        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end)
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
+    m.n
   from matched m
   cross join lateral (
-    select billing.class_distance(m.price_class, m.rate_class) as distance) d
+    -- `offset 0`: worked out once, for all that it is asked for.
+    select billing.class_distance(m.price_class, m.rate_class) as distance offset 0) d
   where d.distance is not null;
 end $$;
 comment on function billing.price_candidates is
-  'Prices that could hold for each (client, model, metric, class, currency); the least preference
-   wins.';
+  'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
+   asked for; the least preference wins.';
 grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
   to service_role;
 
@@ -7286,46 +7401,25 @@ set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
-  listed constant uuid[] := array(
-    select p.id from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost');
-  at_cost constant uuid[] := array(
-    select p.id from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
+  listed uuid[];
+  at_cost uuid[];
 begin
+  select coalesce(array_agg(p.id) filter (where p.cost_basis <> 'logged_cost'), '{}'),
+    coalesce(array_agg(p.id) filter (where p.cost_basis = 'logged_cost'), '{}')
+  into listed, at_cost
+  from public.prices p where p.pricing_model = 'cost_plus';
   return query
-  with keys as materialized (
-    -- Numbers stand for what is long to compare.
-    select * from unnest(client_ids, models, metrics, rate_classes, currencies)
-      with ordinality k(client_id, model, metric, rate_class, currency, n)
-  ), candidates as materialized (
-    select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
-      c.effective_until as ends
+  with ranked as (
+    -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
+    select c.*, datemultirange(daterange(c.effective_from, c.effective_until)) as days,
+      range_agg(daterange(c.effective_from, c.effective_until)) over (
+        partition by c.n order by c.preference, c.effective_from
+        rows between unbounded preceding and 1 preceding) as taken
     from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
-    join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
-      and k.model = c.model and k.metric = c.metric and k.rate_class = c.rate_class
-      and k.currency = c.currency
-  ), boundaries as (
-    select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
-    from (select n, starts as day from candidates union select n, ends from candidates) b
-  ), winners as (
-    select distinct on (b.n, b.day) b.n, b.day, b.next_day, c.price_id, c.multiplier
-    from boundaries b join candidates c on c.n = b.n
-    where c.starts <= b.day and b.day < c.ends
-    order by b.n, b.day, c.preference
-  ), stretches as (
-    select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
-      partition by w.n order by w.day) as stretch
-    from (select *, lag(winners.price_id) over (
-      partition by winners.n order by winners.day) as price_before from winners) w
   ), held as materialized (
-    select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
-      s.multiplier
-    from (
-      select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
-      from stretches group by n, price_id, multiplier, stretch
-    ) s
-    join keys k on k.n = s.n
+    select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
+      upper(s.held) as ends, s.price_id, s.multiplier
+    from (select r.*, unnest(r.days - coalesce(r.taken, '{}')) as held from ranked r) s
   )
   select h.client_id, h.model, h.metric, h.rate_class, h.currency, h.starts, h.ends, h.price_id,
     case when h.price_id = any (at_cost) then 1 else h.multiplier end, null::bigint
@@ -8458,8 +8552,8 @@ comment on function billing.granted_credit is
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
 
 -- Promotional credit that invoices gave back of a use that is void: with the void it has come back
--- twice. What is invoiced in place of the void takes this again, so nothing else may. At an
--- instant, or, without one, beside what drafts take.
+-- twice. The invoice in place of the void takes this again, so nothing else may. At an instant, or,
+-- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -9324,13 +9418,16 @@ comment on function _billing.settled_targets is
 -- Terms of each target: its days of service, from the first to the last but for the gaps between
 -- them (null where there are none), and the config that holds for it, which is the one in force on
 -- the last day of service in the period. A period that has lost all service has no days.
+create type billing.target_terms as (client_id uuid, period_start date, period_end date,
+  active_start date, active_end date, gaps datemultirange, active_days integer,
+  full_days integer, currency text, exponent smallint, minimum_minor bigint,
+  discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
+  line_grouping text, grace_hours integer, deliveries text[]);
+comment on type billing.target_terms is
+  'Terms of a target period: read once, and handed on to all that rates it.';
+
 create function billing.period_terms(targets billing.rating_target[])
-returns table (client_id uuid, period_start date, period_end date, active_start date,
-  active_end date, gaps datemultirange, active_days integer, full_days integer,
-  currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
-  discount_minor bigint, taxes jsonb,
-  payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable
+returns setof billing.target_terms language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set jit = off set enable_nestloop = on as $$
 -- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
@@ -9407,42 +9504,72 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 
 -- 40_rating/priced_usage.sql
 
--- Clients without prices of their own go by the default list, named '': which price holds when is
--- worked out once for all of them. Numbers stand for what is long to compare.
-create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
-returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
-  gaps datemultirange, currency text, by_agent boolean, list text)
+-- Usage of targets, numbered as their terms are, by client-local day: the records of a day are
+-- summed before prices are looked for, because agents of a day can be thousands. `apart`: each
+-- agent by itself, of all clients and not of those alone whose lines are by agent. Usage for a
+-- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here.
+-- Read as in usage_of_targets; meters likewise by index.
+create function billing.usage_by_day(terms billing.target_terms[], apart boolean)
+returns table (n bigint, model text, metric text, rate_class text, agent text, usage_day date,
+  quantity numeric, log_count numeric, provider_cost numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set jit = off set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
   return query
-  select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
-    t.currency, all_agents or t.line_grouping = 'agent',
-    -- `offset 0`: asked client by client, by index; else all prices would be read.
-    case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
-      then t.client_id::text else '' end
-  from billing.period_terms(targets) t;
+  with target as materialized (
+    select t.*, apart or t.line_grouping = 'agent' as by_agent
+    from unnest(terms) with ordinality t
+  ), metered as materialized (
+    select t.ordinality as n, m.* from target t
+    cross join lateral (
+      select s.model, s.metric, s.rate_class, s.effective_from, s.effective_until
+      from public.stripe_meters s where s.client_id = t.client_id offset 0
+    ) m
+  )
+  select t.ordinality, r.model, r.metric, r.rate_class, case when t.by_agent then r.agent end,
+    r.usage_day, sum(r.quantity), sum(r.log_count), sum(r.provider_cost)
+  from target t
+  cross join lateral (
+    select * from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.active_start and u.usage_day < t.active_end
+    offset 0
+  ) r
+  where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
+    select from metered s
+    where s.n = t.ordinality and s.metric = r.metric and s.rate_class = r.rate_class
+      and (s.model is null or s.model = r.model)
+      and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  group by 1, 2, 3, 4, 5, 6;
 end $$;
-comment on function billing.numbered_terms is
-  'Terms of target periods as priced_usage needs them, numbered.';
-grant execute on function billing.numbered_terms(billing.rating_target[], boolean)
-  to service_role;
+comment on function billing.usage_by_day is
+  'Usage of target periods by day, but for what Stripe rates; by agent where lines are.';
+grant execute on function billing.usage_by_day(billing.target_terms[], boolean) to service_role;
+
+-- Usage of a line on one day.
+create type billing.day_quantity as (usage_day date, quantity numeric);
+comment on type billing.day_quantity is 'A quantity of usage on a client-local day.';
 
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
--- agent; the caller may want them apart all the same). price_id null: unpriced. Usage for a
--- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here. Under a price of
+-- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
+-- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
+-- each row day by day; null without.
+-- Clients without prices of their own go by the default list, named '': which price holds when is
+-- worked out once for all of them. Numbers stand for what is long to compare.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
--- 10,000, nested loops over CTEs are not. Usage is read as in usage_of_targets.
+-- 10,000, nested loops over CTEs are not.
 create function billing.priced_usage(targets billing.rating_target[],
-  all_agents boolean default true)
+  all_agents boolean default true, terms billing.target_terms[] default null,
+  with_days boolean default false)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
-  list_price_id bigint, provider_cost numeric)
+  list_price_id bigint, provider_cost numeric, by_day billing.day_quantity[])
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
@@ -9452,26 +9579,23 @@ declare
     select p.id from public.prices p
     where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
+  if terms is null then
+    terms := array(select t from billing.period_terms(targets) t);
+  end if;
   return query
-  with terms as materialized (
-    select * from billing.numbered_terms(targets, all_agents)
+  with target as materialized (
+    select t.ordinality as n, t.client_id, t.period_start, t.active_start, t.active_end,
+      t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
+      -- `offset 0`: asked client by client, by index; else all prices would be read.
+      case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
+        then t.client_id::text else '' end as list
+    from unnest(terms) with ordinality t
   ), usage as materialized (
-    select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
-      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
-      r.provider_cost, r.agent as logged_by
-    from terms t
-    cross join lateral (
-      select * from public.usage_records u
-      where u.client_id = t.client_id
-        and u.usage_day >= t.active_start and u.usage_day < t.active_end
-      offset 0
-    ) r
-    where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
-      select from public.stripe_meters s
-      where s.client_id = t.client_id and s.metric = r.metric
-        and s.rate_class = r.rate_class
-        and (s.model is null or s.model = r.model)
-        and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+    select d.n, t.currency, t.list, d.model, d.metric, d.rate_class, d.usage_day, d.quantity,
+      d.log_count, d.provider_cost, case when t.by_agent then d.agent end as agent,
+      d.agent as logged_by
+    -- Costs are asked of each agent of a day.
+    from billing.usage_by_day(terms, all_agents or at_cost <> '{}') d join target t on t.n = d.n
   ), without_cost as materialized (
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
@@ -9490,7 +9614,8 @@ begin
     select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
       sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
-      max(u.usage_day) as last_day
+      max(u.usage_day) as last_day,
+      array_agg((u.usage_day, u.quantity)::billing.day_quantity) filter (where with_days) as by_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
       and s.rate_class = u.rate_class and s.currency = u.currency
@@ -9504,12 +9629,13 @@ begin
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
     greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id,
-    g.provider_cost
-  from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
+    g.provider_cost, g.by_day
+  from grouped g join target t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
-grant execute on function billing.priced_usage(billing.rating_target[], boolean) to service_role;
+grant execute on function billing.priced_usage(billing.rating_target[], boolean,
+  billing.target_terms[], boolean) to service_role;
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])
@@ -9600,20 +9726,47 @@ create type _billing.label_key as (model text, metric text, rate_class text, pri
   multiplier numeric, list_price_id bigint);
 comment on type _billing.label_key is 'What has one price, and under cost_plus one list price.';
 
+-- Texts in plpgsql, which is not written out where it is called: a read that wants none does not
+-- make them ready.
+create function _billing.line_description(is_any boolean, model text, metric text, rate_class text)
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+declare
+  usage constant text := _billing.display_usage(metric, rate_class);
+begin
+  return case when is_any then initcap(left(usage, 1)) || substr(usage, 2)
+    else _billing.display_name(model) || ' · ' || usage end;
+end $$;
+comment on function _billing.line_description is
+  'Text of a line on its usage, whose price is for any model or for one and its family.';
+
+-- The list price and the markup stand on the line, whatever becomes of either.
+create function _billing.line_detail(model text, price public.prices, list_amount numeric,
+  multiplier numeric, template text)
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return concat_ws(' · ', model, case
+    when price.pricing_model = 'cost_plus' and price.cost_basis <> 'logged_cost'
+    then billing.cost_plus_text(list_amount, price.markup_percent, price.unit_amount,
+        price.per_units)
+      || case when multiplier <> 1 then ' × ' || trim_scale(multiplier) else '' end
+    else format(template, trim_scale(price.unit_amount)) end);
+end $$;
+comment on function _billing.line_detail is
+  'Text of a line on its model and its price; the template is that of the price model.';
+
 -- Prices are found by key, also for callers that have no nested loops: a read of one client does
 -- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
--- matter.
-create function _billing.line_labels(keys _billing.label_key[])
+-- matter. A caller that only sums does without texts.
+create function _billing.line_labels(keys _billing.label_key[], with_texts boolean default true)
 returns table (model text, metric text, rate_class text, price_id uuid, multiplier numeric,
   list_price_id bigint, unit_amount numeric, per_units numeric, pricing_model text,
   unit_factor numeric, tiers jsonb, free_units numeric, scope text, cost_basis text,
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
   description text, detail text, exponent smallint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
+set search_path = pg_catalog, pg_temp set enable_nestloop = on as $$
 #variable_conflict use_column
 begin
   return query
@@ -9625,17 +9778,10 @@ begin
     bool_and(k.is_linear and p.free_units = 0)
       over (partition by p.scope, d.metric, d.rate_class),
     concat_ws('|', 'usage', d.model, d.metric, nullif(d.rate_class, 'standard'), d.price_id),
-    case when p.family is null and p.model is null
-      then initcap(left(_billing.display_usage(d.metric, d.rate_class), 1))
-        || substr(_billing.display_usage(d.metric, d.rate_class), 2)
-      else _billing.display_name(coalesce(m.family, d.model)) || ' · '
-        || _billing.display_usage(d.metric, d.rate_class) end,
-    -- The list price and the markup stand on the line, whatever becomes of either.
-    concat_ws(' · ', d.model, case when p.pricing_model = 'cost_plus'
-        and p.cost_basis <> 'logged_cost' then
-      billing.cost_plus_text(q.amount, p.markup_percent, p.unit_amount, p.per_units)
-      || case when d.multiplier <> 1 then ' × ' || trim_scale(d.multiplier) else '' end
-      else format(k.line_detail, trim_scale(p.unit_amount)) end),
+    case when with_texts then _billing.line_description(p.family is null and p.model is null,
+      coalesce(m.family, d.model), d.metric, d.rate_class) end,
+    case when with_texts then _billing.line_detail(d.model, p, q.amount, d.multiplier,
+      k.line_detail) end,
     c.exponent
   from unnest(keys) d
   join public.prices p on p.id = d.price_id
@@ -9653,7 +9799,7 @@ create type _billing.rated_usage as (client_id uuid, period_start date, period_e
   rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
   service_start date, service_end date, quantity numeric, unit_amount numeric, per_units numeric,
   pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
-  detail text);
+  detail text, by_day billing.day_quantity[]);
 comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
@@ -9664,28 +9810,31 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
+-- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
+-- those of the targets, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
 -- is when the client's start is moved.
 create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false)
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (
-    select * from billing.priced_usage(targets, false)
+    select * from billing.priced_usage(targets, false, terms, with_days)
   ), labels as materialized (
     select l.* from (
       select array_agg(row(d.*)::_billing.label_key) as keys
       from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
         u.list_price_id from used u where u.price_id is not null) d
-    ) k cross join lateral _billing.line_labels(k.keys) l
+    ) k cross join lateral _billing.line_labels(k.keys, with_texts) l
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, u.agent, u.segment_start,
-      u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
+      u.segment_end, u.price_start, u.quantity, u.provider_cost, u.by_day, l.*
     from used u
     join unnest(targets) t using (client_id, period_start)
     join labels l using (model, metric, rate_class, price_id, multiplier)
@@ -9725,14 +9874,14 @@ begin
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
     p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end,
     p.per_units, p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent),
-    p.description, case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
-      p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
+    p.description, case when p.is_logged and with_texts then concat_ws(' · ', p.model,
+      _billing.logged_cost_text(p.provider_cost, p.markup_percent, p.fee, p.per_units))
+      else p.detail end, p.by_day
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
-    null, null, sum(u.quantity), null, null, null, null, null, null, null, null
-  from used u
-  where with_unpriced and u.price_id is null
+    null, null, sum(u.quantity), null, null, null, null, null, null, null, null, null
+  from used u where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
@@ -9803,24 +9952,28 @@ $$;
 -- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
 -- prorated by days of service and compared with the rounded usage lines.
 -- `with_unpriced` adds what rating has found without a price, as lines of kind `unpriced`, which
--- are never charged: they block.
+-- are never charged: they block. `terms`: those of the targets, where the caller has read them.
 create function _billing.rate_charges(targets billing.rating_target[],
-  with_unpriced boolean default false)
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
+  if terms is null then
+    terms := array(select t from billing.period_terms(targets) t);
+  end if;
   return query
-  with terms as materialized (
-    select * from billing.period_terms(targets)
+  with target as materialized (
+    select * from unnest(terms)
   ), usage as materialized (
-    select * from _billing.rate_usage(targets, with_unpriced)
+    select * from _billing.rate_usage(targets, with_unpriced, terms, with_texts)
   ), minimum as (
     select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
       -- Usage taken back is not made up for: a correction is worth what it corrects.
       greatest(coalesce(u.amount_minor, 0), 0) as usage_minor
-    from terms t left join (
+    from target t left join (
       select client_id, period_start, sum(amount_minor) as amount_minor
       from usage group by client_id, period_start
     ) u using (client_id, period_start)
@@ -9857,7 +10010,7 @@ begin
   ) w
   cross join lateral _billing.items_of_targets(w.targets) p
   join public.invoice_items i on i.id = p.item_id
-  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+  join target t on t.client_id = i.client_id and t.period_start = p.period_start
     and t.currency = i.currency
   where w.targets <> '{}';
 end $$;
@@ -10603,23 +10756,17 @@ comment on function _billing.rate_promoted is
 -- The whole of a period: usage, minimum, one-off items, discount, promotional credit, taxes, in
 -- this order.
 
--- Of clients without promotional credit. `terms`: discounts and taxes of targets that have some.
+-- Of clients without promotional credit. `reduced`: discounts and taxes of targets that have some;
+-- mostly none has, and then charges are all there is.
 create function _billing.rate_unpromoted(targets billing.rating_target[],
-  terms _billing.section_terms[], with_unpriced boolean)
+  reduced _billing.section_terms[], with_unpriced boolean,
+  terms billing.target_terms[] default null, with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
 begin
-  if targets = '{}' then
-    return;
-  end if;
-  if terms = '{}' then
-    return query select * from _billing.rate_charges(targets, with_unpriced);
-    return;
-  end if;
   return query
   with charges as materialized (
-    select * from _billing.rate_charges(targets, with_unpriced)
+    select * from _billing.rate_charges(targets, with_unpriced, terms, with_texts)
   )
   select c.* from charges c
   union all
@@ -10630,33 +10777,47 @@ begin
         null, null, null, null, null, null, null, null, null, sum(c.amount_minor), null, null, null,
         null, null, null, null)::_billing.rated_line
       from charges c
-      join unnest(terms) t
+      join unnest(reduced) t
         on t.client_id = c.client_id and t.section_start = c.section_start
       where c.kind <> 'unpriced'
-      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), terms) d;
+      group by c.client_id, c.section_start, c.section_end, c.kind, c.metric), reduced) d;
 end $$;
 comment on function _billing.rate_unpromoted is
   'All lines of target periods of clients that have no promotional credit.';
 
 create function _billing.rate_with_terms(targets billing.rating_target[],
-  terms _billing.section_terms[], with_unpriced boolean, as_of timestamptz default billing.as_of())
+  terms billing.target_terms[], with_unpriced boolean,
+  as_of timestamptz default billing.as_of(), with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 declare
   promoted constant billing.rating_target[] := _billing.promoted_targets(targets);
+  reduced _billing.section_terms[] := array(
+    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
+      t.taxes)::_billing.section_terms
+    from unnest(terms) t
+    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]');
 begin
   if promoted <> '{}' then
     return query select * from _billing.rate_promoted(promoted, array(
-      select t from unnest(terms) t
-      where t.client_id in (select p.client_id from unnest(promoted) p)), with_unpriced, as_of);
+      select r from unnest(reduced) r
+      where r.client_id in (select p.client_id from unnest(promoted) p)), with_unpriced, as_of);
+    targets := array(select t from unnest(targets) t
+      where t.client_id not in (select p.client_id from unnest(promoted) p));
+    terms := array(select t from unnest(terms) t
+      where t.client_id not in (select p.client_id from unnest(promoted) p));
   end if;
-  return query select * from _billing.rate_unpromoted(case when promoted = '{}' then targets
-    else array(select t from unnest(targets) t
-      where t.client_id not in (select p.client_id from unnest(promoted) p)) end,
-    terms, with_unpriced);
+  if targets = '{}' then
+    return;
+  elsif reduced = '{}' then
+    return query select * from _billing.rate_charges(targets, with_unpriced, terms, with_texts);
+  else
+    return query
+    select * from _billing.rate_unpromoted(targets, reduced, with_unpriced, terms, with_texts);
+  end if;
 end $$;
 comment on function _billing.rate_with_terms is
-  'All lines of target periods by discounts and taxes that the caller has read.';
+  'All lines of target periods by terms that the caller has read.';
 
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
@@ -10664,11 +10825,8 @@ returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
   return query
-  select * from _billing.rate_with_terms(targets, array(
-    select (t.client_id, t.period_start, t.exponent, t.discount_percent, t.discount_minor,
-      t.taxes)::_billing.section_terms
-    from billing.period_terms(targets) t
-    where t.discount_percent > 0 or t.discount_minor > 0 or t.taxes <> '[]'), with_unpriced);
+  select * from _billing.rate_with_terms(targets,
+    array(select t from billing.period_terms(targets) t), with_unpriced);
 end $$;
 comment on function _billing.rate_periods is
   'All lines of target periods: charges, discounts, promotional credit, taxes.';
@@ -10996,7 +11154,7 @@ grant select on billing.quarantine to service_role;
 -- A row that is unpriced in several metrics counts once.
 create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, count(*) as rows from billing.quarantined_logs q
@@ -11129,7 +11287,7 @@ create function _billing.waiting_groups(most bigint, only_reason text, after tex
 returns setof billing.quarantine
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- The index gives the order and the next group; also where the planner holds the table for small.
-set jit = off set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+set enable_bitmapscan = off as $$
 declare
   place record;
 begin
@@ -11273,7 +11431,7 @@ create function _billing.settled_usage(of_client uuid, of_model text, metrics te
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
   metric text, rate_class text, charged datemultirange, is_open boolean)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 declare
@@ -12395,7 +12553,7 @@ create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off as $$
+set enable_seqscan = off as $$
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -12429,8 +12587,7 @@ comment on function _billing.document_usage is
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
 language sql stable
-set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -12558,7 +12715,7 @@ create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off set enable_nestloop = off as $$
+set enable_seqscan = off as $$
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -14331,7 +14488,7 @@ comment on function _billing.keep_promotional_credit is
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room. What is left then comes to nothing. Where
+-- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
 -- promotional credit comes back with it, the last of the notes says it: it would wait for the next
 -- invoice, which may be of nothing else.
 create function _billing.credit_section(
@@ -16319,7 +16476,7 @@ grant execute on function billing.generate_invoice(uuid, date, timestamptz) to s
 
 -- 50_invoicing/audit.sql
 
--- Who changed or read what, when, and who was refused: append-only.
+-- Changes, reads of operators and refused requests, with time and actor: append-only.
 create table billing.audit_log (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -16511,6 +16668,16 @@ begin
       for each statement execute function _billing.audit_delete()', audited);
   end loop;
 end $$;
+
+create trigger audit_insert after insert on billing.member_invitations
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_update after update on billing.member_invitations
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
+create trigger audit_delete after delete on billing.member_invitations
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();
 
 -- 50_invoicing/audit_dismissals.sql
 
@@ -17361,29 +17528,55 @@ create function _billing.most_members() returns integer language sql immutable
 return 100;
 comment on function _billing.most_members is 'How many members a client may have.';
 
-create function _billing.queue_invitation(client_id uuid, user_id uuid) returns void
+-- One key a day for each address, however often it is invited and removed again. A hash: the queue
+-- names no address.
+create function _billing.invitation_key(client_id uuid, person text, created_at timestamptz)
+returns text language sql immutable
+return format('invitation:%s:%s:%s', client_id,
+  left(encode(sha256(convert_to(person, 'UTF8')), 'hex'), 32),
+  (created_at at time zone 'UTC')::date);
+comment on function _billing.invitation_key is
+  'The dedupe_key of the mail of an invitation: once a day for each address.';
+
+create function _billing.queue_invitation(client_id uuid, member_id uuid) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
-  insert into public.deliveries (kind, event, dedupe_key, client_id, payload)
+  insert into public.deliveries as d (kind, event, dedupe_key, client_id, payload)
   select 'email', 'invitation',
-    format('invitation:%s:%s:%s', m.client_id, m.user_id, (m.created_at at time zone 'UTC')::date),
-    m.client_id, jsonb_build_object('user_id', m.user_id)
-  from public.client_members m
-  where m.client_id = queue_invitation.client_id and m.user_id = queue_invitation.user_id
-  on conflict (dedupe_key) do nothing;
+    _billing.invitation_key(m.client_id, lower(coalesce(m.email, m.id::text)), m.created_at),
+    m.client_id, jsonb_build_object('member_id', m.id)
+  from billing.members_of(queue_invitation.client_id) m
+  where m.id = queue_invitation.member_id
+  -- Invited again before the first mail has gone out: that one is of the new invitation.
+  on conflict (dedupe_key) do update set payload = excluded.payload
+  where d.state = 'queued';
 $$;
 comment on function _billing.queue_invitation is
   'Queues the mail that tells a new member of the role: once a day for each.';
+
+create function _billing.require_room(client_id uuid) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if (select count(*) from billing.members_of(require_room.client_id)) >= _billing.most_members()
+  then
+    perform billing.raise_error('too_many_members', format('a client may have %s members',
+      _billing.most_members()), 'remove one first');
+  end if;
+  if (select count(*) from public.deliveries d where d.client_id = require_room.client_id
+      and d.event = 'invitation' and d.created_at > now() - interval '1 day')
+    >= _billing.most_members() then
+    perform billing.raise_error('too_many_members', format('a client may invite %s users a day',
+      _billing.most_members()), 'invite them tomorrow');
+  end if;
+end $$;
+comment on function _billing.require_room is
+  'Refuses one more member of a client, or one more mail of a day, beyond the bound.';
 
 create function billing.add_member(client_id uuid, user_id uuid, role text)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, and need not be able to lock or queue.
 begin
   perform _billing.begin_membership(add_member.client_id);
-  if (select count(*) from public.client_members m where m.client_id = add_member.client_id)
-    >= _billing.most_members() then
-    perform billing.raise_error('too_many_members', format('a client may have %s members',
-      _billing.most_members()), 'remove one first');
-  end if;
+  perform _billing.require_room(add_member.client_id);
   insert into public.client_members (client_id, user_id, role)
   values (add_member.client_id, add_member.user_id, add_member.role);
   perform _billing.queue_invitation(add_member.client_id, add_member.user_id);
@@ -17392,34 +17585,107 @@ comment on function billing.add_member is
   'Makes a user a member of a client, with a role, and mails it to them.';
 grant execute on function billing.add_member(uuid, uuid, text) to service_role;
 
-create function billing.set_member_role(client_id uuid, user_id uuid, role text)
+-- Whether Auth has a user of the address is not looked at: an answer that told it would tell it to
+-- each admin, for any address.
+create function billing.invite_member(client_id uuid, email text, role text)
+returns uuid language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: as above.
+declare
+  address constant text := lower(btrim(invite_member.email));
+  invited uuid;
+begin
+  perform _billing.check_text('email', invite_member.email, 254, true);
+  perform _billing.begin_membership(invite_member.client_id);
+  perform _billing.require_room(invite_member.client_id);
+  if exists (select from billing.members_of(invite_member.client_id) m
+    where lower(m.email) = address) then
+    raise unique_violation using message = 'a member of the client has this address';
+  end if;
+  insert into billing.member_invitations as i (client_id, email, role)
+  values (invite_member.client_id, address, invite_member.role)
+  returning i.id into invited;
+  perform _billing.queue_invitation(invite_member.client_id, invited);
+  return invited;
+end $$;
+comment on function billing.invite_member is
+  'Invites an address to a client, with a role, and mails it. It opens nothing until a user with
+   that address, confirmed by Auth, accepts.';
+grant execute on function billing.invite_member(uuid, text, text) to service_role;
+
+create function billing.accept_invitations() returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Definer: nobody else reads addresses of users, or writes memberships. Asked with each request of
+-- a member: where nothing waits it is two look-ups.
+declare
+  claims constant text := current_setting('request.jwt.claims', true);
+  person constant uuid := (nullif(claims, '')::jsonb ->> 'sub')::uuid;
+  proved constant text := _billing.confirmed_email(person);
+begin
+  if not exists (select from billing.member_invitations i where i.email = proved) then
+    return;
+  end if;
+  -- In the order of an erasure, which takes the client first.
+  perform from public.clients c
+  where c.id in (select i.client_id from billing.member_invitations i where i.email = proved)
+  order by c.id for key share;
+  -- To accept is no act of an operator or admin: it takes no second factor.
+  perform set_config('request.jwt.claims', '', true);
+  with accepted as (
+    delete from billing.member_invitations i where i.email = proved returning i.*
+  ), joined as (
+    insert into public.client_members (client_id, user_id, role)
+    select a.client_id, person, a.role from accepted a
+    on conflict (user_id, client_id) do nothing
+  )
+  update public.deliveries d set payload = jsonb_build_object('member_id', person)
+  from accepted a
+  where d.dedupe_key = _billing.invitation_key(a.client_id, a.email, a.created_at)
+    and d.state = 'queued';
+  perform set_config('request.jwt.claims', claims, true);
+end $$;
+comment on function billing.accept_invitations is
+  'Makes the signed-in user a member of each client to which the address was invited that Auth has
+   confirmed for it.';
+grant execute on function billing.accept_invitations() to authenticated, service_role;
+
+create function billing.set_member_role(client_id uuid, member_id uuid, role text)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   perform _billing.begin_membership(set_member_role.client_id);
   if set_member_role.role <> 'admin' then
-    perform _billing.keep_an_admin(set_member_role.client_id, set_member_role.user_id);
+    perform _billing.keep_an_admin(set_member_role.client_id, set_member_role.member_id);
+  end if;
+  update billing.member_invitations i set role = set_member_role.role
+  where i.client_id = set_member_role.client_id and i.id = set_member_role.member_id;
+  if found then
+    return true;
   end if;
   update public.client_members m set role = set_member_role.role
-  where m.client_id = set_member_role.client_id and m.user_id = set_member_role.user_id;
+  where m.client_id = set_member_role.client_id and m.user_id = set_member_role.member_id;
   return found;
 end $$;
 comment on function billing.set_member_role is
-  'Changes the role of a member of a client; false where the user is none.';
+  'Changes the role of a member of a client or of an invitation; false where there is none.';
 grant execute on function billing.set_member_role(uuid, uuid, text) to service_role;
 
-create function billing.remove_member(client_id uuid, user_id uuid)
+create function billing.remove_member(client_id uuid, member_id uuid)
 returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: as above.
 begin
   perform _billing.begin_membership(remove_member.client_id);
-  perform _billing.keep_an_admin(remove_member.client_id, remove_member.user_id);
+  perform _billing.keep_an_admin(remove_member.client_id, remove_member.member_id);
+  delete from billing.member_invitations i
+  where i.client_id = remove_member.client_id and i.id = remove_member.member_id;
+  if found then
+    return true;
+  end if;
   delete from public.client_members m
-  where m.client_id = remove_member.client_id and m.user_id = remove_member.user_id;
+  where m.client_id = remove_member.client_id and m.user_id = remove_member.member_id;
   return found;
 end $$;
 comment on function billing.remove_member is
-  'Ends the membership of a user of a client; false where the user is no member.';
+  'Ends the membership of a user of a client, or an invitation; false where there is none.';
 grant execute on function billing.remove_member(uuid, uuid) to service_role;
 
 -- 60_delivery/invoice_deliveries.sql
@@ -23117,18 +23383,24 @@ grant execute on function billing.invoice_of_link(text) to service_role;
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
-create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+create function _billing.current_target(client_id uuid, as_of timestamptz,
+  out target billing.rating_target, out today date)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  running record;
+  month record;
 begin
-  return (
-    select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
-        r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
-      )::billing.rating_target
-    from billing.current_periods(as_of) r
-    where r.client_id = current_target.client_id and r.next_start <= r.today);
+  select r.next_start, r.today, r.billing_anchor_day into running
+  from billing.current_periods(as_of) r where r.client_id = current_target.client_id;
+  if running.next_start <= running.today then
+    today := running.today;
+    month := billing.period_around(today, running.billing_anchor_day);
+    target := (client_id, greatest(running.next_start, month.starts), month.ends
+      )::billing.rating_target;
+  end if;
 end $$;
-comment on function _billing.current_target is 'The running period of a client; null without one.';
+comment on function _billing.current_target is
+  'The running period of a client and the day that it is there; null without one.';
 
 create function _billing.served_days(client_id uuid, from_day date, until_day date)
 returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -23148,57 +23420,57 @@ returns jsonb language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
-  target billing.rating_target;
-  terms record;
-  today date;
+  running record;
+  terms billing.target_terms[];
+  term billing.target_terms;
   elapsed bigint;
   content jsonb;
 begin
-  target := _billing.current_target(current_spend.client_id, as_of);
-  today := billing.day_of(current_spend.client_id, as_of);
-  select t.* into terms from billing.period_terms(array[target]) t;
-  if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
-    perform billing.raise_error('no_running_period',
-      format('client %s has no period on %s', current_spend.client_id, today));
+  running := _billing.current_target(current_spend.client_id, as_of);
+  terms := array(select t from billing.period_terms(array[running.target]) t);
+  term := terms[1];
+  if coalesce(term.active_days, 0) = 0 then
+    perform billing.raise_error('no_running_period', format('client %s has no period on %s',
+      current_spend.client_id, billing.day_of(current_spend.client_id, as_of)));
   end if;
-  elapsed := _billing.served_days(target.client_id, target.period_start,
-    least(target.period_end, today));
+  -- Mostly there are no gaps, and days need not be asked for.
+  elapsed := case when term.gaps is null
+    then greatest(least(term.active_end, running.today) - term.active_start, 0)
+    else _billing.served_days(term.client_id, term.period_start,
+      least(term.period_end, running.today)) end;
   with rated as materialized (
-    select * from _billing.rate_usage(array[target], with_unpriced => true)
-  ), lines as (
-    select * from rated r where r.price_id is not null
+    select * from _billing.rate_usage(array[running.target], with_unpriced => true,
+      terms => terms, with_texts => false, with_days => true)
   ), days as materialized (
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
-    from ( -- Summed before it is divided: a client's day may have thousands of records.
-      select u.usage_day, l.amount_minor, l.quantity, sum(u.quantity) as used
-      from public.usage_records u
-      join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-        and l.service_start <= u.usage_day and u.usage_day < l.service_end
-        and (l.agent is null or l.agent = u.agent)
-      where u.client_id = target.client_id
-        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
-        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
-      group by u.usage_day, l.amount_minor, l.quantity
+    from ( -- Summed before it is divided: a day may have many lines of one price.
+      select (x.day).usage_day, x.amount_minor, x.quantity, sum((x.day).quantity) as used
+      from (
+        select r.amount_minor, r.quantity, unnest(r.by_day) as day
+        from rated r where r.price_id is not null
+      ) x
+      group by (x.day).usage_day, x.amount_minor, x.quantity
     ) d group by d.usage_day
   ), unpriced as (
     -- Usage without a price: the first hundred by model, metric and class, and how many there are.
     select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
     from rated u where u.price_id is null
   ), sums as (
-    select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
-      coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
+    select coalesce((select sum(r.amount_minor) from rated r), 0) as usage,
+      coalesce((select sum(d.amount) from days d where d.usage_day < running.today), 0)
+        as whole_days,
+      round(term.minimum_minor::numeric * term.active_days / term.full_days) as minimum
   )
   select jsonb_build_object(
-    'client_id', target.client_id,
-    'period', jsonb_build_object('start', target.period_start, 'end', target.period_end),
-    'currency', terms.currency,
+    'client_id', term.client_id,
+    'period', jsonb_build_object('start', term.period_start, 'end', term.period_end),
+    'currency', term.currency,
     'usage_minor', s.usage,
     'minimum_minor', s.minimum,
     'forecast_minor', greatest(s.usage, s.minimum, case when elapsed > 0
-      then round(s.whole_days * terms.active_days / elapsed) else s.usage end),
+      then round(s.whole_days * term.active_days / elapsed) else s.usage end),
     'elapsed_days', elapsed,
-    'total_days', terms.active_days,
+    'total_days', term.active_days,
     'days', (select coalesce(jsonb_agg(jsonb_build_object(
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),
@@ -23227,7 +23499,7 @@ grant execute on function billing.current_spend(uuid, timestamptz) to service_ro
 create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
 returns billing.rating_target[]
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plans: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -23250,14 +23522,13 @@ declare
       on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
     where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
   running record;
+  month record;
 begin
-  select r.client_id, r.next_start, r.today,
-    billing.period_start_of(r.today, r.billing_anchor_day) as month_start,
-    billing.period_end_of(r.today, r.billing_anchor_day) as month_end
-  into running
+  select r.client_id, r.next_start, r.today, r.billing_anchor_day into running
   from billing.current_periods(as_of) r where r.client_id = uninvoiced_periods.client_id;
+  month := billing.period_around(running.today, running.billing_anchor_day);
   -- Mostly none: then the periods that lack a row need not be worked out.
-  if running.next_start < running.month_start or exists (
+  if running.next_start < month.starts or exists (
     select from (
       select min(p.period_start) as first_start,
         sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
@@ -23271,10 +23542,10 @@ begin
   end if;
   if running.next_start <= running.today and exists (
     select from public.service_intervals s
-    where s.client_id = running.client_id and s.starts_on < running.month_end
-      and s.ends_on > greatest(running.next_start, running.month_start)) then
-    targets := targets || (running.client_id, greatest(running.next_start, running.month_start),
-      running.month_end)::billing.rating_target;
+    where s.client_id = running.client_id and s.starts_on < month.ends
+      and s.ends_on > greatest(running.next_start, month.starts)) then
+    targets := targets || (running.client_id, greatest(running.next_start, month.starts),
+      month.ends)::billing.rating_target;
   end if;
   return targets;
 end $$;
@@ -23287,23 +23558,16 @@ create function _billing.uninvoiced_amounts(targets billing.rating_target[],
   as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   -- A period without a row has nothing booked; mostly that is the only one.
   recorded constant billing.rating_target[] := array(
     select t from unnest(targets) t join public.billing_periods p using (client_id, period_start));
-  terms _billing.section_terms[];
-  starts date[];
-  currencies text[];
-begin
   -- Terms are read once, for the rating and for the currencies.
-  select array_agg(t.period_start), array_agg(t.currency), coalesce(array_agg((t.client_id,
-      t.period_start, t.exponent, t.discount_percent, t.discount_minor, t.taxes
-      )::_billing.section_terms) filter (where t.discount_percent > 0 or t.discount_minor > 0
-      or t.taxes <> '[]'), '{}')
-  into starts, currencies, terms
-  from billing.period_terms(targets) t;
+  terms constant billing.target_terms[] := array(
+    select t from billing.period_terms(targets) t);
+begin
   return query
   with booked as materialized (
     select b.section_start, b.amount_minor, (b.sample).tax_behavior as tax_behavior
@@ -23313,17 +23577,17 @@ begin
     select l.section_start, sum(l.amount_minor) as amount_minor
     from (
       select r.section_start, r.amount_minor, r.tax_behavior
-      from _billing.rate_with_terms(targets, terms, false, as_of) r
+      from _billing.rate_with_terms(targets, terms, false, as_of, with_texts => false) r
       union all
       select b.section_start, -b.amount_minor, b.tax_behavior from booked b
     ) l
     where l.tax_behavior is null or l.tax_behavior = 'exclusive'
     group by l.section_start
   )
-  select n.section_start, currencies[array_position(starts, n.section_start)], case
+  select n.section_start, t.currency, case
     when n.section_start in (select b.section_start from booked b) then greatest(n.amount_minor, 0)
     else n.amount_minor end
-  from net n;
+  from net n join unnest(terms) t on t.period_start = n.section_start;
 end $$;
 comment on function _billing.uninvoiced_amounts is
   'What periods of a client are still to be charged, minimum and tax included.';
@@ -23720,83 +23984,96 @@ create table billing.daily_usage (
   usage_day date not null,
   client_id uuid not null,
   provider_cost numeric not null,
-  primary key (usage_day, client_id)
+  primary key (client_id, usage_day)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.daily_usage is
   'Provider cost (USD) per client and day, as of the last billing.refresh_dashboards.';
+-- A refresh reads a month of a client, a chart some days of all.
+create index daily_usage_day on billing.daily_usage (usage_day);
 alter table billing.daily_usage enable row level security;
 revoke all on billing.daily_usage from public;
 grant select on billing.daily_usage to service_role;
 
+-- Notes all months of all clients, those too that have no usage any more.
+create function _billing.note_all_usage() returns void language sql
+set search_path = pg_catalog, pg_temp as $$
+  insert into _billing.usage_changes (client_id, month)
+  select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+  union
+  select m.client_id, m.month from billing.monthly_usage m;
+$$;
+comment on function _billing.note_all_usage is
+  'Has the next refresh of the dashboards sum all usage anew.';
+
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
--- with the change. Client by client by index: other usage is not looked at.
+-- with the change. Client by client by index: other usage is not looked at. Rows of a month are
+-- found by one search and written by their places, where they differ: a search for each would cost
+-- more with each year. One refresh at a time writes here, so places stay as they are.
 create function _billing.refresh_monthly_usage(everything boolean)
 returns void language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+  differing record;
 begin
   -- A statement of its own: the other is planned for what has changed, not for all there is.
   -- Where an earlier release has summed months alone, their days come with the next refresh.
   if everything or (not exists (select from billing.daily_usage)
     and exists (select from billing.monthly_usage)) then
-    insert into _billing.usage_changes (client_id, month)
-    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    union
-    select m.client_id, m.month from billing.monthly_usage m;
+    perform _billing.note_all_usage();
   end if;
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
   ), changed as materialized (
-    select distinct t.client_id, t.month from taken t
+    select distinct t.client_id, t.month, (t.month + interval '1 month')::date as next
+    from taken t
   ), usage as materialized (
-    select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
-      r.provider_cost
-    from changed c
-    cross join lateral (
+    select c.month, r.* from changed c cross join lateral (
       select * from public.usage_records u
-      where u.client_id = c.client_id and u.usage_day >= c.month
-        and u.usage_day < (c.month + interval '1 month')::date
-      offset 0
+      where u.client_id = c.client_id and u.usage_day >= c.month and u.usage_day < c.next offset 0
     ) r
-  ), summed as materialized (
-    select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
-      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
-    from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
-  ), gone as (
-    -- By their places, found by index: joined with what changed, all months of all would be read.
-    delete from billing.monthly_usage d
-    where d.ctid = any (array(
-      select m.place from changed c
-      cross join lateral (
-        select o.ctid as place, o.* from billing.monthly_usage o
-        where o.client_id = c.client_id and o.month = c.month
-        offset 0
-      ) m
-      where not exists (
-        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
+  ), months as materialized (
+    select client_id, month, model, metric, rate_class, agent, k.place, s.units, s.cost,
+      (s.units, s.cost) is distinct from (k.quantity, k.provider_cost) as differs
+    from (select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
+        sum(u.quantity) as units, sum(u.provider_cost) as cost
+      from usage u group by 1, 2, 3, 4, 5, 6) s
+    full join (select o.* from changed c cross join lateral (
+        select m.ctid as place, m.* from billing.monthly_usage m
+        where m.client_id = c.client_id and m.month = c.month offset 0) o
+    ) k using (client_id, month, model, metric, rate_class, agent)
   ), days as materialized (
-    select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
-    from usage u group by u.usage_day, u.client_id
+    select client_id, usage_day, k.place, s.cost, s.cost is distinct from k.provider_cost as differs
+    from (select u.client_id, u.usage_day, sum(u.provider_cost) as cost
+      from usage u group by 1, 2) s
+    full join (select o.* from changed c cross join lateral (
+        select d.ctid as place, d.* from billing.daily_usage d where d.client_id = c.client_id
+          and d.usage_day >= c.month and d.usage_day < c.next offset 0) o
+    ) k using (client_id, usage_day)
+  ), gone as (
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(select m.place from months m where m.units is null))
   ), gone_days as (
-    -- Day by day, as the key has them.
     delete from billing.daily_usage d
-    using changed c, generate_series(0, 30) n
-    where d.usage_day = c.month + n and d.usage_day < (c.month + interval '1 month')::date
-      and d.client_id = c.client_id and not exists (
-        select from days x where (x.usage_day, x.client_id) = (d.usage_day, d.client_id))
-  ), written_days as (
-    insert into billing.daily_usage as d (usage_day, client_id, provider_cost)
-    select x.usage_day, x.client_id, x.provider_cost from days x
-    on conflict (usage_day, client_id) do update set provider_cost = excluded.provider_cost
-    where d.provider_cost <> excluded.provider_cost
+    where d.ctid = any (array(select x.place from days x where x.cost is null))
+  ), added as (
+    insert into billing.monthly_usage
+      (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
+    select m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent, m.units, m.cost
+    from months m where m.place is null
+  ), added_days as (
+    insert into billing.daily_usage (client_id, usage_day, provider_cost)
+    select x.client_id, x.usage_day, x.cost from days x where x.place is null
   )
-  insert into billing.monthly_usage as m
-    (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
-  select s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent, s.quantity, s.provider_cost
-  from summed s
-  on conflict (client_id, month, model, metric, rate_class, agent) do update set
-    quantity = excluded.quantity, provider_cost = excluded.provider_cost
-  where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
+  select m.places, m.units, m.costs, d.places as days, d.costs as day_costs into differing
+  from (select array_agg(m.place) as places, array_agg(m.units) as units, array_agg(m.cost) as costs
+      from months m where m.differs and m.place is not null and m.units is not null) m,
+    (select array_agg(x.place) as places, array_agg(x.cost) as costs
+      from days x where x.differs and x.place is not null and x.cost is not null) d;
+  update billing.monthly_usage m set quantity = c.units, provider_cost = c.cost
+  from unnest(differing.places, differing.units, differing.costs) c(place, units, cost)
+  where m.ctid = c.place;
+  update billing.daily_usage d set provider_cost = c.cost
+  from unnest(differing.days, differing.day_costs) c(place, cost) where d.ctid = c.place;
 end $$;
 comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';
@@ -24142,6 +24419,9 @@ begin
   while clock_timestamp() < until loop
     exit when not billing.rebuild_step();
     commit;
+    -- A rollup that waits for the watermark has to wake up to take it: without a pause the next
+    -- piece takes it first, again and again.
+    perform pg_catalog.pg_sleep(0.1);
   end loop;
 end $$;
 comment on procedure _billing.rebuild_in_steps is
@@ -25229,7 +25509,7 @@ comment on type _billing.health_row is
 
 create function _billing.health_of_jobs(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
@@ -25257,7 +25537,7 @@ comment on function _billing.health_of_jobs is
 
 create function _billing.health_of_runs()
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
     string_agg(distinct p.reason, ', '))
   from public.billing_periods p where p.state = 'blocked' having count(*) > 0
@@ -25275,7 +25555,7 @@ comment on function _billing.health_of_runs is 'Periods and drafts that wait for
 
 create function _billing.health_of_queues(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
     min(d.since), format('%s gave up, %s wait for an hour or longer',
       count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
@@ -25312,7 +25592,7 @@ comment on function _billing.health_of_queues is
 -- Usage that differed has been repaired; a person decides where Stripe and the books differ.
 create function _billing.health_of_notices(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
       end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
   from public.deliveries d
@@ -25335,7 +25615,7 @@ comment on function _billing.health_of_notices is
 -- Broken: a monthly run has gone by without it.
 create function _billing.health_of_quarantine(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'quarantine', case when q.rows = 0 then 'fine'
       when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
     case when q.rows > 0 then q.reasons else 'empty' end
@@ -25472,9 +25752,8 @@ begin
   return jsonb_build_object(
     'client', to_jsonb(client),
     'members', (select coalesce(jsonb_agg(jsonb_build_object('user_id', m.user_id,
-        'email', u.email, 'since', m.created_at) order by m.user_id), '[]')
-      from public.client_members m join auth.users u on u.id = m.user_id
-      where m.client_id = client.id),
+        'email', m.email, 'since', m.created_at) order by m.user_id, m.id), '[]')
+      from billing.members_of(client.id) m),
     'invoices', (select coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'number', i.number,
         'client', i.document -> 'client', 'note', i.note, 'void_reason', i.void_reason)
         order by i.issued_on, i.id), '[]')
@@ -25500,7 +25779,9 @@ begin
     'audit_log', (select coalesce(jsonb_agg(to_jsonb(a) order by a.id), '[]')
       from billing.audit_log a
       where a.table_name = 'clients' and a.row_id = client.id::text
-        or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
+        or a.table_name = 'client_members' and a.row_id like client.id || '/%'
+        or a.table_name = 'member_invitations'
+          and coalesce(a.after, a.before) ->> 'client_id' = client.id::text));
 end $$;
 comment on function billing.export_personal_data is
   'Personal data of a client''s people: names, what was sent to them, what agents noted of
@@ -25553,6 +25834,7 @@ returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
           and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
       from jsonb_each(content) c)
     when 'client_members' then content || '{"user_id": "[erased]"}'
+    when 'member_invitations' then content - 'email' || '{"email": "[erased]"}'
     when 'agent_usage_logs' then jsonb_set(content, '{metadata}',
       _billing.counted_metadata(content -> 'metadata'), false)
     else content end;
@@ -25577,6 +25859,8 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
     where a.actor = any (members::text[])
       or a.table_name = 'clients' and a.row_id = erase_audit.client_id::text
       or a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+      or a.table_name = 'member_invitations'
+        and coalesce(a.after, a.before) ->> 'client_id' = erase_audit.client_id::text
       or a.table_name = 'agent_usage_logs'
         and a.row_id in (select l.id::text from _billing.logs_of_client(erase_audit.client_id) l)
   ), erased as (
@@ -25604,6 +25888,8 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
       last_error = case when d.state in ('dead', 'skipped', 'waiting', 'queued', 'running')
         then 'the client''s people were erased' end,
       state = case when d.state in ('waiting', 'queued', 'running') then 'skipped' else d.state end,
+      -- Made of an address, which can be guessed and compared.
+      dedupe_key = case d.event when 'invitation' then 'invitation:' || d.id else d.dedupe_key end,
       lease = null, finished_at = coalesce(d.finished_at, now())
     where d.client_id = erase_deliveries.client_id
       and (d.payload <> '{}' or d.details ?| '{to,payment_url}'
@@ -25699,6 +25985,7 @@ begin
   members := array(select m.user_id from public.client_members m where m.client_id = client.id);
   perform set_config('billing.erasing', 'on', true);
   delete from public.client_members m where m.client_id = client.id;
+  delete from billing.member_invitations i where i.client_id = client.id;
   update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
     address = '{}', postal_address = null, tax_id = null, metadata = '{}' where c.id = client.id;
   with noted as (

@@ -1,6 +1,6 @@
 -- Periods: from anchor day to anchor day, each starting where the last one ended.
 begin;
-select plan(8);
+select plan(9);
 
 create temporary table cases (day date, anchor integer, period_start date, period_end date,
   rule text);
@@ -30,6 +30,13 @@ select is_empty($$
     or billing.period_start_of(billing.period_end_of(d.day::date, a), a)
       <> billing.period_end_of(d.day::date, a)$$,
   'for every anchor, periods follow each other without a gap for three years');
+select is_empty($$
+  select d.day, a from generate_series('2026-01-01'::date, '2028-12-31', interval '1 day') d(day)
+  cross join generate_series(1, 31) a
+  cross join lateral billing.period_around(d.day::date, a) x
+  where (x.starts, x.ends) is distinct from
+    (billing.period_start_of(d.day::date, a), billing.period_end_of(d.day::date, a))$$,
+  'period_around says the same');
 select is(billing.anchor_in_month('2026-02-10', 30), '2026-02-28'::date,
   'an anchor day is clamped to its month');
 

@@ -29,6 +29,7 @@ from (values
   ('grant_credit', 'kind currency', 'one of a few'),
   ('request_top_up', 'currency', 'one of a few'),
   ('add_member', 'role', 'one of a few'),
+  ('invite_member', 'role', 'one of a few'),
   ('set_member_role', 'role', 'one of a few'),
   ('set_auto_recharge', 'currency', 'one of a few'),
   ('revoke_agent_key', 'reason', 'cut: a key is to end at once'),

@@ -1,6 +1,6 @@
 -- The steps of a source's windows, each by itself.
 begin;
-select plan(42);
+select plan(47);
 
 insert into billing.usage_sources (id) values ('plane');
 insert into billing.usage_source_agents (agent, source_id) values ('FAR', 'plane');
@@ -37,10 +37,21 @@ select is(_billing.window_differences(pg_temp.row('{"metadata": {"reason": "r"}}
 select is(_billing.window_differences(pg_temp.row('{"calls": 3}'),
   pg_temp.row('{"other_features": {"images": 1}, "metadata": {"a": 1}}')),
   'calls, metadata, other_features', 'differences are named');
-select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 1), null,
-  'a row of a window has no fault');
-select is(_billing.window_fault(pg_temp.source(), pg_temp.row(), 0), 'version is 1 or more',
-  'a version below 1 is a fault');
+-- As ids were made first: a window that is pushed again meets its row, whatever made it.
+select is(_billing.window_id('plane', w, 'k'), (substr(encode(int8send(
+    (extract(epoch from w."timestamp") * 1000)::bigint), 'hex'), 5) || '8' || substr(n.name, 1, 3)
+    || 'a' || substr(n.name, 4, 15))::uuid, 'the id of a window does not change')
+from pg_temp.row('{"metadata": {"client_id": "a", "cache_read_tokens": 5}}') w
+cross join lateral (select md5(jsonb_build_array('plane', w."timestamp" at time zone 'UTC',
+  'FAR', 'm', null::text, null::uuid, '{"client_id": "a"}'::jsonb, 'k')::text) as name) n;
+create function pg_temp.fault(version integer, since timestamptz default '-infinity')
+returns text language sql as $$
+  select _billing.window_fault(pg_temp.source(), pg_temp.row(), version, since, '-infinity');
+$$;
+select is(pg_temp.fault(1), null, 'a row of a window has no fault');
+select is(pg_temp.fault(0), 'version is 1 or more', 'a version below 1 is a fault');
+select is(pg_temp.fault(1, null), 'the calls of agent FAR do not lie in source plane',
+  'an agent of another source is one');
 
 -- One counts 1, 3, 5, 7 for calls, tokens and searches, 11 for cached and 13 for features.
 select is(_billing.window_checksum(pg_temp.row('{"id": "00000000-0000-8000-a000-000000000002",
@@ -68,6 +79,10 @@ select results_eq($$select index, version, fault, (said).output_tokens from _bil
 select results_eq($$select w.index, w.result from _billing.store_windows(pg_temp.source(),
     '[{"agent": "FAR", "model": "m", "calls": 1, "timestamp": "2026-06-03 10:01"}]') w$$,
   $$values (0, 'inserted')$$, 'a time without a zone is stored as UTC');
+select is(_billing.is_stored_window(w.id, pg_temp.row(w.said)), w.stored, w.said::text)
+from (select _billing.window_id('plane', pg_temp.row(), null) as id, x.* from (values
+  ('{"calls": 1, "metadata": {"reason": "r"}}'::jsonb, true), ('{"calls": 2}', false))
+  x(said, stored)) w;
 select results_eq($$select j.result, j.detail from _billing.judge_window(
     _billing.window_id('plane', pg_temp.row(), null), pg_temp.row(), 1) j$$,
   $$values ('conflict', 'calls')$$, 'another statement of it is judged');
@@ -84,6 +99,8 @@ select isnt(_billing.restate_log(l.id, _billing.standing_log(l.id), pg_temp.row(
   'by hand'), null, 'restating takes back what stands, and stores what is right')
 from public.agent_usage_logs l where l.corrects_id is null;
 select is((select sum(l.calls) from public.agent_usage_logs l), 5::numeric, '1 - 1 + 2 - 2 + 5');
+select is(_billing.is_stored_window(_billing.window_id('plane', pg_temp.row(), null),
+  pg_temp.row('{"calls": 1}')), false, 'a first statement that was corrected stands no longer');
 
 select is((select (d.said_calls, d.logged_calls)::text from _billing.window_discrepancies(
     pg_temp.source(), '[{"window": "2026-06-03 10:01", "calls": 4, "checksum": 0}]',

@@ -1,6 +1,6 @@
--- Parts of rating by themselves: discounts, taxes, numbered terms, labels, the running period.
+-- Parts of rating by themselves: discounts, taxes, usage by day, labels, the running period.
 begin;
-select plan(7);
+select plan(14);
 
 create temporary table terms as
 select array[jsonb_populate_record(null::_billing.section_terms, '{"exponent": 2,
@@ -32,11 +32,27 @@ insert into public.prices (id, client_id, metric, pricing_model, unit_amount, fr
     'percentage', 2.5, 100),
   ('00000000-0000-4000-8000-000000000358', '00000000-0000-4000-8000-000000000355', 'calls',
     'per_unit', 3, 0);
-select results_eq($$select list, by_agent from billing.numbered_terms(array(
-      select (c.id, '2026-06-01', '2026-07-01')::billing.rating_target from public.clients c),
-      true) order by list$$,
-  $$values ('', true), ('00000000-0000-4000-8000-000000000355', true)$$,
-  'a client with prices of its own is its own list, the others have one');
+insert into public.usage_records (client_id, usage_day, model, metric, agent, quantity,
+  provider_cost, log_count) values
+  ('00000000-0000-4000-8000-000000000355', '2026-06-12', 'm', 'calls', 'A', 3, 0.5, 1),
+  ('00000000-0000-4000-8000-000000000355', '2026-06-12', 'm', 'calls', 'B', 4, 0.25, 2),
+  ('00000000-0000-4000-8000-000000000355', '2026-06-13', 'm', 'calls', 'A', 5, 0, 1),
+  ('00000000-0000-4000-8000-000000000355', '2026-06-10', 'm', 'calls', 'A', 9, 0, 1);
+create function pg_temp.terms() returns billing.target_terms[] language sql as $$
+  select array(select t from billing.period_terms(array[('00000000-0000-4000-8000-000000000355',
+    '2026-06-01', '2026-07-01')::billing.rating_target]) t);
+$$;
+select results_eq($$select n, agent, usage_day, quantity, log_count, provider_cost
+    from billing.usage_by_day(pg_temp.terms(), false) order by usage_day$$,
+  $$values (1::bigint, null, date '2026-06-12', 7::numeric, 3::numeric, 0.75),
+    (1, null, '2026-06-13', 5, 1, 0)$$, 'usage_by_day: agents of a day are summed');
+select is((select count(*) from billing.usage_by_day(pg_temp.terms(), true)), 3::bigint,
+  'or stand apart');
+select results_eq($$select quantity, (select array_agg(d order by d.usage_day)
+      from unnest(by_day) d)
+    from billing.priced_usage(null, false, pg_temp.terms(), true)$$,
+  $$values (12::numeric, array[('2026-06-12', 7), ('2026-06-13', 5)]::billing.day_quantity[])$$,
+  'by terms that are given, with the days of a line');
 select results_eq($$select pricing_model, unit_amount, unit_factor, is_linear, rating_key, detail
     from _billing.line_labels(array[
       ('m', 'volume', 'standard', '00000000-0000-4000-8000-000000000357', 1, null),
@@ -46,9 +62,23 @@ select results_eq($$select pricing_model, unit_amount, unit_factor, is_linear, r
       'usage|m|volume|00000000-0000-4000-8000-000000000357', 'm · 2.5 %'),
     ('per_unit', 3, 1, true, 'usage|m|calls|00000000-0000-4000-8000-000000000358', 'm')$$,
   'a label has what its model says; with free units places matter');
-select is(_billing.current_target('00000000-0000-4000-8000-000000000356', '2026-06-15 12:00+00'),
-  ('00000000-0000-4000-8000-000000000356', '2026-06-01', '2026-07-01')::billing.rating_target,
-  'the running period');
+select is_empty($$select from _billing.line_labels(array[
+    ('m', 'calls', 'standard', '00000000-0000-4000-8000-000000000358', 1, null)
+  ]::_billing.label_key[], false) l where l.description is not null or l.detail is not null$$,
+  'and no texts where they are not wanted');
+select is(_billing.line_description(true, 'm', 'web_searches', 'standard'), 'Web searches',
+  'line_description: of a price for any model');
+select is(_billing.line_description(false, 'gpt-4o', 'input_tokens', 'batch'),
+  'GPT-4o · batch input tokens', 'or of one');
+select is(_billing.line_detail('m', p, 0.000002, 0.5, '%s %%'), d, d)
+from (values ('{"pricing_model": "percentage", "unit_amount": 2.50}'::jsonb, 'm · 2.5 %'),
+  ('{"pricing_model": "cost_plus", "cost_basis": "list", "markup_percent": 20, "unit_amount": 0,
+    "per_units": 1000000}', 'm · list $2.00 per 1M + 20 % × 0.5')) v(price, d)
+cross join lateral jsonb_populate_record(null::public.prices, v.price) p;
+select results_eq($$select target, today
+    from _billing.current_target('00000000-0000-4000-8000-000000000356', '2026-06-15 12:00+00')$$,
+  $$values (('00000000-0000-4000-8000-000000000356', '2026-06-01', '2026-07-01'
+    )::billing.rating_target, date '2026-06-15')$$, 'the running period, and which day it is');
 select is(_billing.served_days('00000000-0000-4000-8000-000000000355', '2026-06-01', '2026-06-15'),
   4::bigint, 'of 14 days four are of service: from the 11th on');
 select is(_billing.served_days('00000000-0000-4000-8000-000000000355', '2026-06-01', '2026-07-01'),

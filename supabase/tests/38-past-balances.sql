@@ -90,7 +90,8 @@ select is(pg_temp.document('free') -> 'discounts', '[{"description": "Promotiona
   "amount_minor": -3000, "left_minor": 0, "expired_minor": 2000}]', 'promotional credit as well');
 select is(pg_temp.document('rolled') #> '{credits,0,left_minor}', '2000',
   'of other credit what is');
-select is(_billing.document_rest(null, 'infinity', 5, '{}'), '{"left_minor": 5}', 'all of what never expires');
+select is(_billing.document_rest(null, 'infinity', 5, '{}'), '{"left_minor": 5}',
+  'all of what never expires');
 
 -- A void after the expiry: paid credit goes to the balance, promotional credit stays expired.
 update before set balances = pg_temp.past('2026-07-04 06:00+00'),

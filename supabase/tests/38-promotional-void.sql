@@ -45,7 +45,7 @@ select is(pg_temp.shown('2026-08-05'), '1000 1000 usable',
 select is(pg_temp.shown('2026-08-04'), '700 700 usable', 'before, what there was');
 select results_eq('select section_start, amount_minor
     from _billing.credit_to_take_again(array(select id from public.clients))',
-  $$values ('2026-06-01'::date, 600::numeric)$$, 'what June takes again');
+  $$values ('2026-06-01'::date, 600::numeric)$$, 'June takes them again');
 select is_empty($$select from _billing.credit_to_take_again(array(select id from public.clients),
     '2026-08-04')$$, 'nothing before the void');
 select pg_temp.log('2026-08-10', 0, 2000000);

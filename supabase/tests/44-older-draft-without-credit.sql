@@ -1,5 +1,5 @@
--- An invoice on demand leaves older drafts of its client to the run, which makes them anew: one whose
--- promotional credit is gone cannot be issued as it is. 3.00 a million tokens.
+-- An invoice on demand leaves older drafts of its client to the run, which makes them anew: one
+-- whose promotional credit is gone cannot be issued as it is. 3.00 a million tokens.
 begin;
 select plan(6);
 

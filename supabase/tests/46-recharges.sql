@@ -28,7 +28,7 @@ create function pg_temp.told(percent integer) returns text language sql as $$
     = format('recharge_cap:%s:2026-06-01:%s:hermes', pg_temp.acme(), percent);
 $$;
 
-select is(pg_temp.want('2026-06-02'), false, 'nobody is recharged who does not want it');
+select is(pg_temp.want('2026-06-02'), false, 'a client that does not want it is not recharged');
 -- Below 20.00, up to 100.00, at most 400.00 a month.
 select billing.set_auto_recharge(pg_temp.acme(), 2000, 40000, target_minor => 10000,
   expires_after_days => 30, paused => true);

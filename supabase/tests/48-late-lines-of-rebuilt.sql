@@ -1,5 +1,5 @@
--- Late lines of a period that is being computed anew leave drafts that are remade meanwhile, and are
--- on them again with the first run after that. 3.00 a million tokens.
+-- Late lines of a period that is being computed anew leave drafts that are remade meanwhile, and
+-- are on them again with the first run after that. 3.00 a million tokens.
 begin;
 select plan(9);
 
@@ -44,7 +44,7 @@ select array_agg(id), '2026-06-01', '2026-07-01', true from public.clients;
 select billing.run_monthly('2026-08-02 12:00+00');
 select is(pg_temp.draft('Ended'), 'July 600', 'made anew without June, which is being computed');
 select is(pg_temp.draft('Waits'), 'July 600', 'as July''s');
-select is(pg_temp.changed(), 2::bigint, 'what is lost is marked');
+select is(pg_temp.changed(), 2::bigint, 'the period of lost lines is marked');
 delete from billing.rebuild_requests;
 select billing.run_monthly('2026-08-02 18:00+00');
 select is(pg_temp.draft('Ended'), 'June 1500, July 600', 'June is on it again');

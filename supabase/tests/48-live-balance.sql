@@ -24,7 +24,7 @@ create function pg_temp.of_run(at timestamptz) returns date[] language sql as $$
   from (
     select r.period_start from _billing.run_targets(array[pg_temp.acme()]) r
     union
-    select (_billing.current_target(pg_temp.acme(), at)).period_start
+    select ((_billing.current_target(pg_temp.acme(), at)).target).period_start
   ) t;
 $$;
 create function pg_temp.of_balance(at timestamptz) returns date[] language sql as $$
@@ -91,11 +91,12 @@ select is(coalesce(pg_temp.birch('2026-07-02'), 0), 0::numeric, 'void, nothing i
 select billing.regenerate_invoice(i.id, '2026-07-02') from public.invoices i
 where i.client_id = '00000000-0000-4000-8000-000000004802';
 select is(pg_temp.birch('2026-07-02'), 1500::numeric, 'made anew, its draft counts');
-select results_eq($$select r.kind, r.amount_minor from _billing.rate_with_terms(
-    array[('00000000-0000-4000-8000-000000004802', '2026-06-01', '2026-07-01')
-      ]::billing.rating_target[],
-    array[('00000000-0000-4000-8000-000000004802', '2026-06-01', 2, 10, null, '[]')
-      ]::_billing.section_terms[], false) r order by 1$$,
+select results_eq($$select r.kind, r.amount_minor
+    from (select array[('00000000-0000-4000-8000-000000004802', '2026-06-01', '2026-07-01')
+      ]::billing.rating_target[] as targets) x
+    cross join lateral billing.period_terms(x.targets) t
+    cross join lateral _billing.rate_with_terms(x.targets,
+      array[jsonb_populate_record(t, '{"discount_percent": 10}')], false) r order by 1$$,
   $$values ('discount', -150::numeric), ('usage', 1500)$$, 'a rating by terms that are given');
 select is_empty($$select * from billing.check_invariants()$$, 'the books agree');
 insert into public.clients (id, name, started_on, ended_on)

@@ -1,5 +1,6 @@
 -- Lines of a section that is credited in part: promotional credit stays on charges, which are
--- credited without what it takes off them. Of each metric, and of each grant what comes back in all.
+-- credited without what it takes off them. Of each metric, and of each grant as much as comes back
+-- in all.
 begin;
 select plan(4);
 

@@ -39,7 +39,8 @@ select results_eq('select rating_key,
 select is(pg_temp.take(-320, 16), 96::numeric, 'the same again');
 update pg_temp.credit_take set amount_minor = case rating_key when 'searches' then -20
   when 'pages' then 0 else amount_minor end;
-select is(_billing.set_off_dearer(96), 96::numeric, 'what is undone already is not set off again');
+select is(_billing.set_off_dearer(96), 96::numeric,
+  'nothing that is undone already is set off again');
 select is(pg_temp.take(0, 0), 300::numeric, 'where nothing is dearer, nothing is set off');
 
 select * from finish();

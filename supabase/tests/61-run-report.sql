@@ -14,7 +14,7 @@ select results_eq($$select invoices, totals, blocked, deliveries_pending, delive
   from billing.run_report$$,
   $$values (1, '60.00 USD', 1, 4::bigint, 0::bigint)$$, 'the report counts what the run did');
 select matches((select blocked_reasons[1] from billing.run_report),
-  '^Stuck from 2026-06-01: .*mystery-1', 'and names who is blocked and why');
+  '^Stuck from 2026-06-01: .*mystery-1', 'and names the blocked clients and why');
 select is((select (summary ->> 'deliveries_pending')::integer from billing.monthly_runs), 4,
   'the pending deliveries are stored with the run');
 select results_eq($$select kind, payload ->> 'priority' from public.deliveries

@@ -1,6 +1,6 @@
 -- Usage that Stripe rates goes to its meters, once, and on no invoice of ours.
 begin;
-select plan(37);
+select plan(38);
 
 insert into public.clients (id, name, email, time_zone, started_on) values
   ('00000000-0000-0000-0000-00000000000a', 'Acme', 'a@acme.test', 'America/New_York', '2026-05-01'),
@@ -65,6 +65,10 @@ select results_eq($$select metric, service_start, service_end, quantity, amount_
 select results_eq($$select sum(l.quantity) from billing.priced_usage(array[
     ('00000000-0000-0000-0000-00000000000a', '2026-06-01', '2026-07-01')::billing.rating_target]) l
     where l.metric = 'input_tokens'$$, 'values (1000000::numeric)', 'and prices no more');
+-- 3.00 and 7 searches; 5 searches.
+select is(billing.current_spend('00000000-0000-0000-0000-00000000000a', '2026-06-12 12:00+00')
+    -> 'days', '[{"day": "2026-06-02", "amount_minor": 307},
+    {"day": "2026-06-10", "amount_minor": 5}]', 'nor do the days of the live spend');
 
 -- What Stripe is told.
 select is(_billing.oldest_metered_day('2026-06-12 12:00+00'), '2026-05-09',

@@ -1,6 +1,6 @@
 -- Dashboards are brought up to date by what has changed, and agree with what is computed from all.
 begin;
-select plan(23);
+select plan(26);
 
 insert into public.clients (id, name, external_id, started_on)
 select md5('dash' || n)::uuid, 'Dash ' || n, 'dash' || n, '2026-05-01'
@@ -86,6 +86,47 @@ update before_refresh set records = pg_temp.records_read();
 select billing.refresh_dashboards();
 select is(pg_temp.records_read() - (select records from before_refresh), 0::bigint,
   'nothing is read where nothing has changed');
+
+-- Neither how many days a month may have nor how long the history is, is searched for.
+create function pg_temp.work() returns table (scans bigint, read bigint) language sql volatile as $$
+  select sum(s.idx_scan)::bigint, sum(s.seq_tup_read + s.idx_tup_fetch)::bigint
+  from pg_stat_xact_user_tables s
+  where s.relname in ('usage_records', 'daily_usage', 'monthly_usage', 'monthly_revenue');
+$$;
+create function pg_temp.work_of_a_log() returns table (scans bigint, read bigint)
+language plpgsql as $$
+declare
+  before record;
+begin
+  insert into public.agent_usage_logs (agent, model, web_searches, metadata, "timestamp")
+  values ('S', 'gpt-4o', 5, '{"client_id": "dash7"}', '2026-06-20');
+  perform _billing.rollup();
+  select * into before from pg_temp.work();
+  perform billing.refresh_dashboards();
+  return query select w.scans - before.scans, w.read - before.read from pg_temp.work() w;
+end $$;
+-- Tables of a test are small enough to be read as a whole.
+set local enable_seqscan = off;
+analyze public.usage_records, billing.daily_usage, billing.monthly_usage;
+create temporary table short as select * from pg_temp.work_of_a_log();
+insert into public.usage_records
+  (client_id, usage_day, model, metric, agent, quantity, provider_cost, log_count)
+select c.id, date '2026-04-30' - m * 30 - d, 'gpt-4o', 'requests', 'S', 1, 0.5, 1
+from public.clients c, generate_series(0, 9) m, generate_series(0, 9) d;
+select billing.refresh_dashboards(everything => true);
+analyze public.usage_records, billing.daily_usage, billing.monthly_usage;
+create temporary table long as select * from pg_temp.work_of_a_log();
+select ok(l.scans <= s.scans and l.read <= s.read, format('with ten months more of all clients a '
+  || 'refresh searches no more often and reads no more: %s, %s', l, s)) from long l, short s;
+-- Of usage, of months and of days, and whether there are days at all.
+select is((select s.scans from short s), 4::bigint,
+  'it searches once for a client''s month in each table, not for each of its rows and days');
+reset enable_seqscan;
+delete from public.usage_records where usage_day < '2026-05-01';
+select _billing.note_all_usage();
+select billing.refresh_dashboards();
+select is_empty('select * from pg_temp.differences',
+  'noted again, all is summed anew, and months without usage go');
 
 -- Whatever changes usage reaches them.
 select billing.retract_log((select id from public.agent_usage_logs

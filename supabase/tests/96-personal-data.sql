@@ -5,15 +5,15 @@ select plan(41);
 -- `none`, in docs/privacy.md.
 --   none: codes, hashes, names of things · people: of a client's people, erased
 --   books: what the law asks to keep · key: pseudonyms, by which usage is attributed
---   staff: who has acted, kept for accountability · seller: the seller's own
+--   staff: actors, kept for accountability · seller: the seller's own
 create temp table classified (column_name text primary key, class text not null) on commit drop;
 insert into classified
 select c || '.' || f, v.class from (values
   ('people', 'public.clients', 'name email address postal_address tax_id metadata'),
   ('people', 'public.agent_usage_logs', 'metadata'),
   ('people', 'public.deliveries', 'payload details last_error'),
-  ('people', 'billing.monthly_runs', 'summary'),
-  ('people', 'billing.run_batches', 'blocked'),
+  ('people', 'billing.monthly_runs', 'summary'), ('people', 'billing.run_batches', 'blocked'),
+  ('people', 'billing.member_invitations', 'email'),
   ('people', 'billing.idempotency_keys', 'answer'),
   ('people', 'billing.stripe_events', 'payload'),
   ('people', 'public.stripe_invoices', 'hosted_invoice_url invoice_pdf'),
@@ -69,8 +69,7 @@ select c || '.' || f, v.class from (values
   ('none', 'public.clients', 'locale paper time_zone status'),
   ('none', 'public.client_time_zones', 'time_zone'),
   ('none', 'public.billing_settings', 'number_series'),
-  ('none', 'public.providers', 'id'),
-  ('none', 'public.models', 'id family provider'),
+  ('none', 'public.providers', 'id'), ('none', 'public.models', 'id family provider'),
   ('none', 'public.price_syncs', 'source sha256'),
   ('none', 'public.price_sources', 'id url'),
   ('none', 'billing.usage_sources', 'id'),
@@ -151,7 +150,7 @@ select c || '.' || f, v.class from (values
   ('none', 'billing.idempotency_keys', 'key operation request_hash'),
   ('none', 'billing.monthly_usage', 'model metric rate_class'),
   ('none', 'billing.monthly_revenue', 'currency'),
-  ('none', 'public.client_members', 'role'),
+  ('none', 'public.client_members', 'role'), ('none', 'billing.member_invitations', 'role'),
   ('none', '_billing.agent_keys', 'name kind scopes'),
   ('none', '_billing.invoice_mailers', 'mailer'),
   ('none', '_billing.stripe_setups', 'setup_intent_id'),
@@ -183,6 +182,7 @@ values ('00000000-0000-4000-8000-000000009601', 'CANARY Ada', 'ext-96', 'CANARY@
   '{}', '2026-06-01');
 insert into public.client_members (client_id, user_id) values
   ('00000000-0000-4000-8000-000000009601', '00000000-0000-4000-8000-00000000960e');
+select billing.invite_member('00000000-0000-4000-8000-000000009601', 'CANARY@b.test', 'viewer');
 insert into public.agent_usage_logs (id, agent, model, input_tokens, "timestamp", created_at,
   metadata)
 select format('00000000-0000-4000-8000-0000000096f%s', n)::uuid, 'SCHOLAR', 'claude-sonnet',
@@ -232,7 +232,7 @@ declare
   is_there boolean;
 begin
   for one in select * from texts loop
-    execute format('select exists (select from %s where %I::text like ''%%CANARY%%'')',
+    execute format('select exists (select from %s where %I::text ilike ''%%CANARY%%'')',
       one.relation, one.field) into is_there;
     if is_there then
       column_name := one.column_name;

@@ -149,12 +149,12 @@ select is(billing.set_member_role(pg_temp.acme(), pg_temp.person('d1'), 'viewer'
 -- The mail of an invitation.
 select results_eq($$select kind, client_id, payload from public.deliveries
     where event = 'invitation'$$, $$values ('email', pg_temp.acme(),
-    jsonb_build_object('user_id', pg_temp.person('d1')))$$,
+    jsonb_build_object('member_id', pg_temp.person('d1')))$$,
   'a new member is mailed, and the queue names the user alone');
 select billing.remove_member(pg_temp.acme(), pg_temp.person('d1'));
 select _billing.queue_invitation(pg_temp.acme(), pg_temp.person('c1'));
 select is((select count(*) from public.deliveries where event = 'invitation'
-  and payload ->> 'user_id' <> pg_temp.person('d1')::text), 0::bigint,
+  and payload ->> 'member_id' <> pg_temp.person('d1')::text), 0::bigint,
   'queue_invitation: nobody else is mailed');
 select billing.add_member(pg_temp.acme(), pg_temp.person('d1'), 'admin');
 select is((select count(*) from public.deliveries where event = 'invitation'), 1::bigint,

@@ -60,16 +60,19 @@ export function MembersCard({ client, wide = false }: {
               label={say("members")}
               none={say("noMembers")}
               rows={rows}
-              keyOf={({ user_id }) => user_id}
+              keyOf={({ id }) => id}
               columns={[
                 {
                   title: say("user"),
-                  cell: ({ email, user_id }) => email ?? <code>{user_id.slice(0, 8)}</code>,
+                  cell: ({ email, id }) => email ?? <code>{id.slice(0, 8)}</code>,
                 },
                 { title: say("role"), cell: ({ role }) => say(WORDS[role].name) },
                 {
                   title: say("since"),
-                  cell: ({ created_at }) => instant(created_at),
+                  cell: ({ user_id, created_at }) =>
+                    user_id === null
+                      ? say("invitedOn", { date: instant(created_at) })
+                      : instant(created_at),
                   isMinor: true,
                 },
                 {
@@ -114,8 +117,8 @@ function invite(api: Api, client: Named, say: Say): ActOf<Row> {
   };
 }
 
-function changeRole(api: Api, { client_id, user_id, email, role }: Row, say: Say): ActOf<Row> {
-  const user = email ?? user_id;
+function changeRole(api: Api, { id, client_id, email, role }: Row, say: Say): ActOf<Row> {
+  const user = email ?? id;
   return {
     name: say("changeRole"),
     title: say("changeRoleTitle", { user }),
@@ -123,21 +126,21 @@ function changeRole(api: Api, { client_id, user_id, email, role }: Row, say: Say
     preview: ({ role }) => known(<p>{say("changeRoleText", { user, ...explained(role, say) })}</p>),
     run: ({ role }, idempotencyKey) =>
       api.billing(updateMember, {
-        params: { client_id, user_id },
+        params: { client_id, member_id: id },
         body: { role: roleOf(role) },
         idempotencyKey,
       }),
   };
 }
 
-function remove(api: Api, client: Named, { user_id, email }: Row, say: Say): ActOf<Row> {
-  const user = email ?? user_id;
+function remove(api: Api, client: Named, { id, email }: Row, say: Say): ActOf<Row> {
+  const user = email ?? id;
   return {
     name: say("removeMember"),
     title: say("removeMemberTitle", { user }),
     look: "bad",
     preview: () => known(<p>{say("removeMemberText", { user, client: client.name })}</p>),
-    run: () => api.billing(removeMember, { params: { client_id: client.id, user_id } }),
+    run: () => api.billing(removeMember, { params: { client_id: client.id, member_id: id } }),
   };
 }
 

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { listClients } from "../../../shared/api/clients.ts";
 import { MEMBER_ROLES, type MemberRole } from "../../../shared/api/members.ts";
+import type { Api } from "../api/api.ts";
 import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
-import { userIdOf } from "../session/session.ts";
+import { type Session, userIdOf } from "../session/session.ts";
 
 const Membership = z.object({ role: z.enum(MEMBER_ROLES) });
 
@@ -30,11 +32,21 @@ function useRoles(filter: Readonly<Record<string, string>>): MemberRole[] | "ope
   const search = { select: "role", user_id: `eq.${userIdOf(session)}`, ...filter };
   const { data, error } = useAnswer(
     `my roles ${JSON.stringify(search)}`,
-    () =>
-      isOperator
-        ? Promise.resolve({ data: [], error: null })
-        : api.rows("client_members", Membership, new URLSearchParams(search)),
+    async () => {
+      if (isOperator) return { data: [], error: null };
+      await acceptInvitations(api, session);
+      return await api.rows("client_members", Membership, new URLSearchParams(search));
+    },
   );
   if (isOperator) return "operator";
   return error === null ? data?.map(({ role }) => role) ?? null : [];
+}
+
+const accepting = new WeakMap<Session, Promise<unknown>>();
+
+/** An invited user is a member from the first request to `billing` on: before that no row says so. */
+function acceptInvitations(api: Api, session: Session): Promise<unknown> {
+  const asked = accepting.get(session) ?? api.billing(listClients, { query: {} });
+  accepting.set(session, asked);
+  return asked;
 }

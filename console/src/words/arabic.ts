@@ -136,6 +136,7 @@ export const ARABIC: Dictionary = {
   noMembers: "لا يرى أي مستخدم هذا العميل بعد.",
   user: "المستخدم",
   since: "منذ",
+  invitedOn: "دُعي في {date}",
   invite: "دعوة",
   inviteTitle: "دعوة مستخدم",
   inviteText:

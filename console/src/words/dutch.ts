@@ -140,6 +140,7 @@ export const DUTCH: Dictionary = {
   noMembers: "Nog geen gebruiker ziet deze klant.",
   user: "Gebruiker",
   since: "Sinds",
+  invitedOn: "uitgenodigd {date}",
   invite: "Uitnodigen",
   inviteTitle: "Een gebruiker uitnodigen",
   inviteText:

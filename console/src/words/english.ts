@@ -137,6 +137,7 @@ export const ENGLISH = {
   noMembers: "No user sees this client yet.",
   user: "User",
   since: "Since",
+  invitedOn: "invited {date}",
   invite: "Invite",
   inviteTitle: "Invite a user",
   inviteText:

@@ -142,6 +142,7 @@ export const FRENCH: Dictionary = {
   noMembers: "Aucun utilisateur ne voit encore ce client.",
   user: "Utilisateur",
   since: "Depuis",
+  invitedOn: "invitation du {date}",
   invite: "Inviter",
   inviteTitle: "Inviter un utilisateur",
   inviteText:

@@ -143,6 +143,7 @@ export const GERMAN: Dictionary = {
   noMembers: "Noch kein Benutzer sieht diesen Kunden.",
   user: "Benutzer",
   since: "Seit",
+  invitedOn: "eingeladen {date}",
   invite: "Einladen",
   inviteTitle: "Benutzer einladen",
   inviteText:

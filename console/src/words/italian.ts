@@ -140,6 +140,7 @@ export const ITALIAN: Dictionary = {
   noMembers: "Nessun utente vede ancora questo cliente.",
   user: "Utente",
   since: "Dal",
+  invitedOn: "invito del {date}",
   invite: "Invitare",
   inviteTitle: "Invitare un utente",
   inviteText:

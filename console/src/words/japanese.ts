@@ -138,6 +138,7 @@ export const JAPANESE: Dictionary = {
   noMembers: "この顧客を閲覧できるユーザーはまだいません。",
   user: "ユーザー",
   since: "開始日時",
+  invitedOn: "{date} に招待",
   invite: "招待する",
   inviteTitle: "ユーザーを招待",
   inviteText:

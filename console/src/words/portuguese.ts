@@ -138,6 +138,7 @@ export const PORTUGUESE: Dictionary = {
   noMembers: "Ainda nenhum utilizador vê este cliente.",
   user: "Utilizador",
   since: "Desde",
+  invitedOn: "convite de {date}",
   invite: "Convidar",
   inviteTitle: "Convidar um utilizador",
   inviteText:

@@ -138,6 +138,7 @@ export const SPANISH: Dictionary = {
   noMembers: "Ningún usuario ve aún este cliente.",
   user: "Usuario",
   since: "Desde",
+  invitedOn: "invitación del {date}",
   invite: "Invitar",
   inviteTitle: "Invitar a un usuario",
   inviteText:

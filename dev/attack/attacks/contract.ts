@@ -14,7 +14,7 @@ export const contract: Attacks = ({ document, ids, allIds }) => {
       headers: { "content-type": "application/json", ...headers },
       ...body === undefined ? {} : { body },
     }));
-  const others = ["anon", "stranger", "keyed", "signed", "agent", "cron"] as const;
+  const others = ["anon", "outsider", "keyed", "signed", "agent", "cron"] as const;
   return fc.oneof(
     { weight: 5, arbitrary: of("service", ids) },
     { weight: 2, arbitrary: of("operator", ids) },

@@ -45,7 +45,7 @@ export const dataApi: Attacks = ({ allIds, victim }) => {
     body,
     method: fc.constantFrom("GET", "GET", "HEAD", "POST", "PATCH", "DELETE"),
     caller: fc.constantFrom(
-      ...["anon", "member", "stranger", "keyed", "signed", "signed"] as const,
+      ...["anon", "member", "outsider", "keyed", "signed", "signed"] as const,
     ),
     profile: fc.constantFrom<Record<string, string>>(...PROFILES),
   }).map(({ table, query, body, method, caller, profile }): Attack => ({

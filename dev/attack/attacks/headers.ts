@@ -38,7 +38,7 @@ export const headers: Attacks = ({ allIds }) =>
     path: fc.constantFrom(...PATHS),
     id: fc.constantFrom(...allIds),
     odd: fc.subarray([...HEADERS], { minLength: 1, maxLength: 3 }),
-    caller: fc.constantFrom(...["anon", "member", "stranger", "keyed", "signed"] as const),
+    caller: fc.constantFrom(...["anon", "member", "outsider", "keyed", "signed"] as const),
   }).map(({ path: [method, path], id, odd, caller }): Attack => ({
     concern: "headers",
     caller,

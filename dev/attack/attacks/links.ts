@@ -16,7 +16,7 @@ export const links: Attacks = ({ endedLinks, fileToken, victim }) => {
     token,
     path: fc.constantFrom("open", "evidence"),
     caller: fc.constantFrom(
-      ...["anon", "anon", "member", "stranger", "keyed", "signed", "forged"] as const,
+      ...["anon", "anon", "member", "outsider", "keyed", "signed", "forged"] as const,
     ),
   }).map(({ token, path, caller }): Attack => ({
     concern: "links",

@@ -39,7 +39,7 @@ export const methods: Attacks = ({ allIds }) =>
       fc.string({ maxLength: 40 }).map((text) => `billing/${encodeURIComponent(wellFormed(text))}`),
     ),
     id: fc.constantFrom(...allIds),
-    caller: fc.constantFrom(...["anon", "member", "keyed", "stranger"] as const),
+    caller: fc.constantFrom(...["anon", "member", "keyed", "outsider"] as const),
   }).map(({ method, path, id, caller }): Attack => ({
     concern: "methods",
     caller,

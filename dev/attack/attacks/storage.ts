@@ -13,7 +13,7 @@ type Try = Pick<Attack, "method" | "path"> & Partial<Pick<Attack, "headers" | "b
 export const storage: Attacks = (knowledge) =>
   fc.record({
     one: fc.constantFrom(...reads(knowledge), ...links(knowledge), ...writes(knowledge)),
-    caller: fc.constantFrom(...["anon", "member", "stranger", "keyed", "signed"] as const),
+    caller: fc.constantFrom(...["anon", "member", "outsider", "keyed", "signed"] as const),
   }).map(({ one: { method, path, headers = {}, body }, caller }): Attack => ({
     concern: "storage",
     caller,

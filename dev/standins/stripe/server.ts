@@ -1,6 +1,6 @@
 import { balanceEndpoints } from "./balances.ts";
 import { customerEndpoints } from "./customers.ts";
-import { frontDoor, run } from "./front-door.ts";
+import { requestHandler, run } from "./requests.ts";
 import { invoiceEndpoints } from "./invoices.ts";
 import { remainingOf } from "./invoice-figures.ts";
 import { miscellaneousEndpoints } from "./miscellaneous.ts";
@@ -39,20 +39,20 @@ export function startStripe(options: StripeOptions) {
   const card = { declined: false };
   const endpoints = endpointsOf(state, webhooks, card);
   const { payments, payouts, sessions } = endpoints;
-  const door = frontDoor(options, state, routesOf(endpoints));
+  const requests = requestHandler(options, state, routesOf(endpoints));
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
-    door.handle,
+    requests.handle,
   );
 
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
     state,
     webhooks,
-    faults: door.faults,
-    slowness: door.slowness,
-    seen: door.seen,
-    grantOnly: door.grantOnly,
+    faults: requests.faults,
+    slowness: requests.slowness,
+    seen: requests.seen,
+    grantOnly: requests.grantOnly,
     /** The client pays what is left of an invoice, or a part of it, on its page. */
     payInvoice: (id: string, amount?: number) => {
       const invoice = state.invoice(id);

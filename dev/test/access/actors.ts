@@ -6,7 +6,7 @@ import { platform } from "../support/platform-env.ts";
 
 /**
  * Headers of each kind of caller; `viewer`, `billing` and `admin` are members of a client by their
- * role, `stranger` is admin of another one, `anon` has the public key, `nobody` sends nothing, `garbled` keys and tokens that are none.
+ * role, `outsider` is admin of another one, `anon` has the public key, `nobody` sends nothing, `garbled` keys and tokens that are none.
  */
 export type Headers = Readonly<Record<string, string>>;
 
@@ -18,7 +18,7 @@ export const ACTORS = [
   "viewer",
   "billing",
   "admin",
-  "stranger",
+  "outsider",
   "operator",
   "agent",
   "keyed",

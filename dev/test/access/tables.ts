@@ -1,8 +1,8 @@
 /** The access matrix of tables and views; see matrix.ts. */
 
-/** Rows that a member sees: a condition on the table, `$client` the member's client. */
+/** Rows that a member sees: a condition on the table, of `$user`, a member of `$client`. */
 interface TableAccess {
-  /** `none`: refused or empty. */
+  /** `false`: refused or empty. */
   readonly member: string;
   /** What service_role may do beside reading. Operators read all rows; nobody else writes. */
   readonly service: string;
@@ -23,7 +23,11 @@ export const TABLES: Readonly<Record<string, TableAccess>> = {
   billing_settings: { member: "false", service: "select,update" },
   chart_of_accounts: { member: "false", service: "select,insert,update,delete" },
   client_budgets: { member: own, service: "select,insert,update,delete" },
-  client_members: { member: own, service: "select,insert,update,delete" },
+  client_members: {
+    member: `${own} and (user_id = $user or exists (select from public.client_members a
+      where a.client_id = $client and a.user_id = $user and a.role = 'admin'))`,
+    service: "select,insert,update,delete",
+  },
   client_time_zones: { member: own, service: "select" },
   clients: { member: "id = $client", service: "select,insert,update,delete" },
   credit_entries: { member: own, service: "select" },
@@ -132,6 +136,7 @@ export const INTERNAL: Readonly<Record<string, string>> = {
   ledger_transactions: "select",
   log_exports: "select",
   log_months: "select",
+  member_invitations: "select",
   monthly_revenue: "select",
   monthly_runs: "select",
   monthly_usage: "select",

@@ -37,12 +37,11 @@ const CODE = ["supabase", "shared", "cli", "console/src", "dev", "scale"];
 
 /** Checks the language of docs, comments, and names of tests: see docs/glossary.md. */
 export async function checkVoice(): Promise<SectionResult> {
-  // The decisions keep the words of their day.
   const pages = [
     "README.md",
     "CONTRIBUTING.md",
     ...(await listFiles(".github", ".md")),
-    ...(await listFiles("docs", ".md")).filter((file) => !file.startsWith("docs/adr/")),
+    ...(await listFiles("docs", ".md")),
   ];
   const code = await filesOfCode();
   const details: string[] = [];
@@ -112,8 +111,7 @@ function codeProblems(text: string, file: string): string[] {
   return [
     ...commentClauses(text),
     ...(file.startsWith("supabase/tests/") ? descriptions(text) : testNames(text)),
-    // The tools for developers have some of these words: a path of a test, an actor of the matrix.
-    ...(file.startsWith("dev/") ? [] : words(text)),
+    ...words(text),
   ];
 }
 

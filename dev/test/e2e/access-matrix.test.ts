@@ -25,14 +25,14 @@ import { fullClient } from "../access/two-clients.ts";
 import { platform } from "../support/platform-env.ts";
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
-const [viewer, payer, admin, stranger] = [
+const [viewer, payer, admin, outsider] = [
   await signUp(),
   await signUp(),
   await signUp(),
   await signUp(),
 ];
 const mine = await fullClient(sql, viewer.id, `MATRIX-${crypto.randomUUID()}`);
-const theirs = await fullClient(sql, stranger.id, `MATRIX-${crypto.randomUUID()}`, "admin");
+const theirs = await fullClient(sql, outsider.id, `MATRIX-${crypto.randomUUID()}`, "admin");
 await sql`
   insert into public.client_members (client_id, user_id, role)
   values (${mine.id}, ${payer.id}, 'billing'), (${mine.id}, ${admin.id}, 'admin')`;
@@ -42,9 +42,16 @@ const headers: Record<ActorName, Headers> = {
   viewer: viewer.headers,
   billing: payer.headers,
   admin: admin.headers,
-  stranger: stranger.headers,
+  outsider: outsider.headers,
   operator: await operatorHeaders(),
 };
+/** The members whose rows are counted, with their client. */
+const MEMBERS = [
+  { actor: "viewer", client: mine.id, user: viewer.id },
+  { actor: "billing", client: mine.id, user: payer.id },
+  { actor: "admin", client: mine.id, user: admin.id },
+  { actor: "outsider", client: theirs.id, user: outsider.id },
+] as const;
 
 Deno.test("a user writes no column of any table, and nobody makes anything in our schemas", async () => {
   const open = await sql`
@@ -106,9 +113,11 @@ Deno.test("every bucket has its row, is private, and lets in those of its row al
 for (const [table, { member: condition }] of Object.entries(TABLES)) {
   Deno.test(`${table}: each actor reads exactly the rows that the matrix says`, async () => {
     const all = await countRows(table, "true");
-    const members = ROLES.map((role) => [role, mine.id] as const);
-    for (const [actor, client] of [...members, ["stranger", theirs.id] as const]) {
-      const expected = await countRows(table, condition.replaceAll("$client", `'${client}'`));
+    for (const { actor, client, user } of MEMBERS) {
+      const expected = await countRows(
+        table,
+        condition.replaceAll("$client", `'${client}'`).replaceAll("$user", `'${user}'`),
+      );
       strictEqual(await readable(table, headers[actor]), expected, actor);
       if (condition !== "false") ok(expected > 0, `the test gives ${actor} a row of ${table}`);
       if (condition.includes("$client")) ok(expected < all, `others have rows of ${table}`);
@@ -261,7 +270,7 @@ Deno.test.afterAll(() => sql.end());
 
 /** The caller of the matrix whose rights an actor has. */
 function kindOf(actor: ActorName): string {
-  const isMember = actor === "stranger" || ROLES.some((role) => role === actor);
+  const isMember = actor === "outsider" || ROLES.some((role) => role === actor);
   return isMember ? "member" : actor === "nobody" ? "anon" : actor;
 }
 

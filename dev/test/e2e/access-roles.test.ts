@@ -9,14 +9,14 @@ import { platform } from "../support/platform-env.ts";
 /** The access matrix of members by their roles. */
 
 const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
-const [viewer, payer, admin, stranger] = [
+const [viewer, payer, admin, outsider] = [
   await signUp(),
   await signUp(),
   await signUp(),
   await signUp(),
 ];
 const mine = await fullClient(sql, viewer.id, `ROLES-${crypto.randomUUID()}`);
-const theirs = await fullClient(sql, stranger.id, `ROLES-${crypto.randomUUID()}`, "admin");
+const theirs = await fullClient(sql, outsider.id, `ROLES-${crypto.randomUUID()}`, "admin");
 await sql`
   insert into public.client_members (client_id, user_id, role)
   values (${mine.id}, ${payer.id}, 'billing'), (${mine.id}, ${admin.id}, 'admin')`;
@@ -24,7 +24,7 @@ const headers = {
   viewer: viewer.headers,
   billing: payer.headers,
   admin: admin.headers,
-  stranger: stranger.headers,
+  outsider: outsider.headers,
 };
 
 for (const [id, { role: needed, body }] of Object.entries(ROLE_NEEDED)) {
@@ -34,7 +34,7 @@ for (const [id, { role: needed, body }] of Object.entries(ROLE_NEEDED)) {
     const takesKey = route.method !== "GET" && !("opensByItself" in route);
     const answers = async (client: string, who: Headers) => {
       const path = route.path.replace("{client_id}", client)
-        .replace("{user_id}", crypto.randomUUID());
+        .replace("{member_id}", crypto.randomUUID());
       const response = await fetch(`${platform.apiUrl}/functions/v1${path}`, {
         method: route.method,
         headers: {
@@ -56,7 +56,7 @@ for (const [id, { role: needed, body }] of Object.entries(ROLE_NEEDED)) {
       }
       strictEqual((await answers(theirs.id, headers[role])).status, 404, role);
     }
-    strictEqual((await answers(mine.id, headers.stranger)).status, 404);
+    strictEqual((await answers(mine.id, headers.outsider)).status, 404);
   });
 }
 
@@ -74,15 +74,16 @@ Deno.test("an admin adds users by email, not by an id that would tell whose it i
       headers: { ...headers.admin, "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-  const byId = await add({ user_id: stranger.id, role: "viewer" });
+  const byId = await add({ user_id: outsider.id, role: "viewer" });
   deepStrictEqual([byId.status, (await byId.json()).code], [400, "bad_request"]);
   const [{ email } = { email: "" }] = await sql<{ email: string }[]>`
     select email from billing.members_of(${theirs.id})`;
   const byEmail = await add({ email, role: "billing" });
-  deepStrictEqual([byEmail.status, (await byEmail.json()).role], [201, "billing"]);
+  const invited = await byEmail.json();
+  deepStrictEqual([byEmail.status, invited.role], [201, "billing"]);
   const [audit] = await sql`
     select actor, after ->> 'role' as role from billing.audit_log
-    where table_name = 'client_members' and row_id = ${`${mine.id}/${stranger.id}`}`;
+    where table_name = 'member_invitations' and row_id = ${invited.id}`;
   deepStrictEqual({ ...audit }, { actor: admin.id, role: "billing" });
 });
 

@@ -4,26 +4,28 @@ import { describeSchema, readSchema, schemaDifferences } from "../../tools/schem
 import { picture, PLAIN, scansOfEarlierLog, withServer } from "../support/adoption.ts";
 import { platform } from "../support/platform-env.ts";
 
+/** An earlier system with ids that are no UUIDs, times without zone and columns of other types. */
+const OTHER_SHAPES = `
+  create table public.agent_usage_logs (id bigserial primary key, agent varchar(50),
+    model text, input_tokens integer, output_tokens integer, web_searches smallint,
+    other_features json, total_cost double precision, metadata json,
+    "timestamp" timestamp not null, team text);
+  create table public.billing_clients (id serial primary key, company_name text, status text);
+  create table public.billing_config (client_id integer, rates jsonb, monthly_minimum_cents text);
+  insert into public.billing_clients (company_name) values ('Acme'), ('Birch');
+  insert into public.billing_config values
+    (1, '{"claude-opus": {"input": 10, "output_per_1k": 0.05}, "web_search": "x"}', '2500');
+  insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, web_searches,
+    other_features, total_cost, metadata, "timestamp", team) values
+    ('SCHOLAR', 'claude-opus', 1000000, 100000, 1, null, 0.1, '{"client_id": "1"}',
+      '2026-10-01 00:00:00', 'red'),
+    ('SCHOLAR', 'claude-opus', 1, 1, 0, '{}', 0.1, '{"client_id": "1"}',
+      '2026-09-30 23:59:59.999', 'red');
+  insert into public.agent_usage_logs (agent, "timestamp") values ('SILENT', '2026-10-03');`;
+
 Deno.test("ids that are no UUIDs, times without zone and columns of other types are taken, and go back", () =>
   withServer(async ({ sql, adopt, databaseUrl }) => {
-    await sql.unsafe(`
-      create table public.agent_usage_logs (id bigserial primary key, agent varchar(50),
-        model text, input_tokens integer, output_tokens integer, web_searches smallint,
-        other_features json, total_cost double precision, metadata json,
-        "timestamp" timestamp not null, team text);
-      create table public.billing_clients (id serial primary key, company_name text, status text);
-      create table public.billing_config (client_id integer, rates jsonb, monthly_minimum_cents text);
-      insert into public.billing_clients (company_name) values ('Acme'), ('Birch');
-      insert into public.billing_config values
-        (1, '{"claude-opus": {"input": 10, "output_per_1k": 0.05}, "web_search": "x"}', '2500');
-      insert into public.agent_usage_logs (agent, model, input_tokens, output_tokens, web_searches,
-        other_features, total_cost, metadata, "timestamp", team) values
-        ('SCHOLAR', 'claude-opus', 1000000, 100000, 1, null, 0.1, '{"client_id": "1"}',
-          '2026-10-01 00:00:00', 'red'),
-        ('SCHOLAR', 'claude-opus', 1, 1, 0, '{}', 0.1, '{"client_id": "1"}',
-          '2026-09-30 23:59:59.999', 'red');
-      insert into public.agent_usage_logs (agent, "timestamp") values ('SILENT', '2026-10-03');`)
-      .simple();
+    await sql.unsafe(OTHER_SHAPES).simple();
     const before = await picture(sql);
     const options = { ...PLAIN, cutOvers: { "1": "2026-10-01", "2": "2026-11-01" } };
     const said = await adopt("apply", undefined, options);

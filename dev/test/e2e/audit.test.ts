@@ -275,7 +275,7 @@ Deno.test("an operator's acts take a second factor where settings ask for it; re
       const codes: Record<string, unknown> = {};
       for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
         const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
-          .replace("{user_id}", user).replace("{call_id}", user).replace("{source}", "litellm")
+          .replace("{member_id}", user).replace("{call_id}", user).replace("{source}", "litellm")
           .replace("{proposal_id}", "1")
           .replace(
             "{id}",

@@ -41,6 +41,25 @@ const Left = z.object({
   unfinished: z.string().optional(),
 });
 
+function post(body: unknown, headers: Record<string, string> = {}): Request {
+  return new Request("http://h/", { method: "POST", body: JSON.stringify(body), headers });
+}
+
+/** Calls until the reconciliation is finished; returns the differences that are left. */
+async function reconcileToItsEnd(
+  callOnce: () => Promise<{ status: number; text: string }>,
+): Promise<string[]> {
+  for (let calls = 0; calls < 300; calls++) {
+    const { status, text } = await callOnce();
+    strictEqual(status, 200, text);
+    const { left, unfinished } = Left.parse(JSON.parse(text));
+    if (unfinished === undefined) {
+      return left.map(({ kind, ours, stripes }) => `${kind} ${ours}: ${stripes}`);
+    }
+  }
+  throw new Error("the reconciliation goes on and on");
+}
+
 /** Our functions with a Stripe that misbehaves, and one client for each bad answer and name. */
 async function withBadStripe(
   names: readonly string[],
@@ -63,8 +82,6 @@ async function withBadStripe(
       ok(response.status !== 500, `${text} ${errors.at(-1)}`);
       return { status: response.status, text };
     };
-    const post = (body: unknown, headers: Record<string, string> = {}) =>
-      new Request("http://h/", { method: "POST", body: JSON.stringify(body), headers });
     try {
       await test({
         ...world,
@@ -80,20 +97,13 @@ async function withBadStripe(
               reportError,
             }),
           ),
-        reconcile: async () => {
-          for (let calls = 0; calls < 300; calls++) {
+        reconcile: () =>
+          reconcileToItsEnd(async () => {
             const bound = callsWithin(environment, world.ports, reportError, budget);
-            const { status, text } = await answered(
+            return await answered(
               await handleReconcile(post({ days: 3 }), { ...bound, reportError }),
             );
-            strictEqual(status, 200, text);
-            const { left, unfinished } = Left.parse(JSON.parse(text));
-            if (unfinished === undefined) {
-              return left.map(({ kind, ours, stripes }) => `${kind} ${ours}: ${stripes}`);
-            }
-          }
-          throw new Error("the reconciliation goes on and on");
-        },
+          }),
         hear: async (event) => {
           const body = JSON.stringify(event);
           const signature = signWebhook(body, [WEBHOOK_SECRET], Math.floor(Date.now() / 1000));

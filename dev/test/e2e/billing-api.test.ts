@@ -131,9 +131,9 @@ Deno.test("clients answer to their external id and invoices to their number, whe
   strictEqual(found.id, other.id);
   const unknown = await send("GET", "/billing/clients/nobody/usage");
   match((await unknown.json()).detail, /no client has the id or external id nobody/);
-  const stranger = await signUp();
+  const outsider = await signUp();
   const theirs = await fetch(`${platform.apiUrl}/functions/v1/billing/invoices/${number}`, {
-    headers: stranger.headers,
+    headers: outsider.headers,
   });
   await theirs.body?.cancel();
   strictEqual(theirs.status, 404);

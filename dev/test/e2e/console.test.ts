@@ -5,6 +5,7 @@ import "./console/paying.ts";
 import "./console/members.ts";
 import "./console/usage.ts";
 import "./console/agreeing.ts";
+import "./console/figures.ts";
 import "./console/refreshing.ts";
 import "./console/words.ts";
 import "./console/accessible.ts";

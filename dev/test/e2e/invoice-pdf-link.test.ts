@@ -14,7 +14,7 @@ const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
 
 Deno.test("a member opens a link to their invoice's archived PDF, and nobody else gets one", async () => {
   const member = await signUp();
-  const stranger = await signUp();
+  const outsider = await signUp();
   const client = await fullClient(sql, member.id, `link-${crypto.randomUUID()}`);
   await archived(client.invoiceId);
 
@@ -38,7 +38,7 @@ Deno.test("a member opens a link to their invoice's archived PDF, and nobody els
   const bare = await fetch(data.url.replace("/object/sign/", "/object/").replace(/\?.*/, ""));
   strictEqual(bare.ok, false);
   await bare.body?.cancel();
-  deepStrictEqual(await refusal(stranger.headers, client.invoiceId), [404, "not_found"]);
+  deepStrictEqual(await refusal(outsider.headers, client.invoiceId), [404, "not_found"]);
 });
 
 Deno.test("a signed link opens its own file alone, and not after its time", async () => {

@@ -43,7 +43,7 @@ Deno.test("a journal of many pieces has each entry once, in order, and balances"
   ok(lines.every((line) => line.includes(",'=Journal ")), "no name is a formula");
 });
 
-Deno.test("what is posted while a journal is written is in none of its pieces", async () => {
+Deno.test("a transaction that is open when a journal begins is in none of its pieces", async () => {
   const post = (by: postgres.Sql, days: readonly string[]) =>
     by`
       insert into public.balance_entries (client_id, currency, amount_minor, reason, created_at)

@@ -12,9 +12,7 @@ Deno.test({
   fn: async () => {
     const platform = await startPlatform({ engine: shared.engine });
     try {
-      await withCitusCluster((cluster) =>
-        liveMonth({ platform, cluster, calls: 1500, batch: 250 })
-      );
+      await withCitusCluster((cluster) => liveMonth({ platform, cluster, calls: 1500 }));
     } finally {
       await platform.stop();
     }

@@ -4,7 +4,7 @@ import { createClient } from "@supabase/supabase-js";
 import postgres, { type Sql } from "postgres";
 import { z } from "zod";
 import { sha256Of } from "../../../shared/sha256.ts";
-import { withDeliveryWorld } from "../support/delivery-world.ts";
+import { type DeliveryWorld, withDeliveryWorld } from "../support/delivery-world.ts";
 import { dieAt } from "../support/die-at.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -41,6 +41,20 @@ async function retain(sql: Sql, mostRows = 1_000_000): Promise<string> {
 }
 
 const records = (sql: Sql) => sql`select * from public.usage_records order by 1, 2, 3, 4, 5`;
+
+/** The rows in the exported files, each of which has the hash that was noted. */
+async function exportedLines({ sql, platform }: DeliveryWorld): Promise<string[]> {
+  const storage = createClient(platform.urls.api, platform.keys.secret).storage.from("usage-logs");
+  const exported: string[] = [];
+  for (const { path, sha256 } of await sql`select * from billing.log_exports order by part`) {
+    const { data, error } = await storage.download(path);
+    if (error) throw error;
+    const lines = gunzipSync(new Uint8Array(await data.arrayBuffer())).toString();
+    strictEqual(sha256Of(lines), sha256);
+    exported.push(...lines.trimEnd().split("\n"));
+  }
+  return exported;
+}
 
 Deno.test("old logs are exported, read back, and only then removed, whatever dies", () =>
   withDeliveryWorld(async (world) => {
@@ -81,17 +95,7 @@ Deno.test("old logs are exported, read back, and only then removed, whatever die
     );
 
     // Every row is in the files, as it was.
-    const storage = createClient(platform.urls.api, platform.keys.secret).storage.from(
-      "usage-logs",
-    );
-    const exported: string[] = [];
-    for (const { path, sha256 } of await sql`select * from billing.log_exports order by part`) {
-      const { data, error } = await storage.download(path);
-      if (error) throw error;
-      const lines = gunzipSync(new Uint8Array(await data.arrayBuffer())).toString();
-      strictEqual(sha256Of(lines), sha256);
-      exported.push(...lines.trimEnd().split("\n"));
-    }
+    const exported = await exportedLines(world);
     await sql`create temporary table exported as
       select line from unnest(${exported}::text[]) line`;
     deepStrictEqual(exported.sort(), logs.sort());

@@ -42,7 +42,7 @@ Deno.test("a request is sent once, after its transaction commits", () =>
     const id = await sql.begin(async (transaction) => {
       const [{ id }] = await transaction<[{ id: string }]>`
         select net.http_post(
-          url := ${url + "/nudge"}, body := '{"name": "Ωmega"}', params := '{"q": "a b&c"}',
+          url := ${url + "/wake"}, body := '{"name": "Ωmega"}', params := '{"q": "a b&c"}',
           headers := '{"apikey": "k"}', timeout_milliseconds := 2000
         ) as id
       `;
@@ -60,7 +60,7 @@ Deno.test("a request is sent once, after its transaction commits", () =>
     });
     deepStrictEqual(received, [
       { method: "GET", path: "/first", key: null, body: "" },
-      { method: "POST", path: "/nudge?q=a%20b%26c", key: "k", body: '{"name": "Ωmega"}' },
+      { method: "POST", path: "/wake?q=a%20b%26c", key: "k", body: '{"name": "Ωmega"}' },
     ]);
   }));
 

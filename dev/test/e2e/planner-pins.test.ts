@@ -2,29 +2,81 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import postgres, { type Sql } from "postgres";
 import { explainAll, planIn, type PlanNode } from "../../platform/auto-explain.ts";
 import { addClients, addLogs } from "../../bench/world.ts";
+import { type CatalogFunction, readFunctions, valuesAtStart } from "../support/call-graph.ts";
 import { withDatabaseCopies } from "../support/database-copies.ts";
 import { PINS } from "../support/planner-pins.ts";
 import { platform } from "../support/platform-env.ts";
 
 // Planner pins: settings of functions that leave out plans, keep them, or give them memory.
 
-Deno.test("each planner pin of the catalog has its reason, and each reason its pin", async () => {
+/** What the functions of the catalog set, and what each setting is outside of them. */
+async function withCatalog(
+  test: (functions: readonly CatalogFunction[], outside: ReadonlyMap<string, string>) => void,
+): Promise<void> {
   const sql = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
   try {
-    const rows = await sql<{ pin: string }[]>`
-      select n.nspname || '.' || p.proname || ' ' || c as pin
-      from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-      cross join unnest(p.proconfig) c
-      where n.nspname in ('public', 'billing', '_billing') and c !~*
-        '^(search_path|lock_timeout|statement_timeout|client_min_messages|timezone|datestyle)='`;
-    const justified = PINS.flatMap(({ setting, functions }) =>
-      functions.map((name) => `${name} ${setting}`)
-    );
-    deepStrictEqual(rows.map(({ pin }) => pin).sort(), justified.sort());
+    const rows = await sql<{ name: string; value: string }[]>`
+      select name, boot_val as value from pg_settings where boot_val is not null`;
+    test(await readFunctions(sql), new Map(rows.map(({ name, value }) => [name, value])));
   } finally {
     await sql.end();
   }
-});
+}
+
+/** Settings of functions that are no planner pins: rights, patience, words. */
+const OTHERS = [
+  "search_path",
+  "lock_timeout",
+  "statement_timeout",
+  "client_min_messages",
+  "timezone",
+  "datestyle",
+];
+
+/** The planner pins of some functions: function, setting, value. */
+const pinsOf = (functions: readonly CatalogFunction[]) =>
+  functions.flatMap((found) =>
+    [...found.settings].filter(([setting]) => !OTHERS.includes(setting.toLowerCase()))
+      .map(([setting, value]) => ({ found, setting, value }))
+  );
+
+Deno.test("each planner pin of the catalog has its reason, and each reason its pin", () =>
+  withCatalog((functions) => {
+    deepStrictEqual(
+      pinsOf(functions).map(({ found, setting, value }) => `${found.name} ${setting}=${value}`)
+        .sort(),
+      PINS.flatMap(({ setting, functions }) => functions.map((name) => `${name} ${setting}`))
+        .sort(),
+    );
+  }));
+
+Deno.test("no function sets what it begins with, whichever function calls it", () =>
+  withCatalog((functions, outside) => {
+    deepStrictEqual(
+      pinsOf(functions).filter(({ found, setting, value }) => {
+        const start = valuesAtStart(functions, setting, outside.get(setting) ?? "");
+        return [...start.get(found.signature) ?? []].every((given) => given === value);
+      }).map(({ found, setting, value }) => `${found.name} ${setting}=${value}`),
+      [],
+    );
+  }));
+
+// A plan without a way of reading is reckoned to cost ten thousand million: dear enough for each
+// statement to be compiled (JIT), a fifth of a second for a document.
+Deno.test("a function that leaves out plans is not compiled, by itself or by all its callers", () =>
+  withCatalog((functions, outside) => {
+    const start = valuesAtStart(functions, "jit", outside.get("jit") ?? "");
+    deepStrictEqual(
+      pinsOf(functions)
+        .filter(({ setting, value }) => setting.startsWith("enable_") && value === "off")
+        .filter(({ found }) =>
+          found.settings.get("jit") !== "off" &&
+          [...start.get(found.signature) ?? []].some((given) => given !== "off")
+        )
+        .map(({ found }) => found.name),
+      [],
+    );
+  }));
 
 /** One client's section of June, and all invoices of the world. */
 const SECTION = `array[(select (c.id, '2026-06-01', '2026-07-01')::billing.rating_target
@@ -44,10 +96,10 @@ const SHOWN: readonly {
   readonly call: string;
 }[] = [
   {
-    name: "_billing.document_usage",
+    name: "_billing.documents_of",
     setting: "enable_nestloop",
     tables: "for empty",
-    call: `select count(*) from _billing.document_usage(${INVOICES})`,
+    call: `select count(*) from _billing.documents_of(${INVOICES})`,
   },
   {
     name: "billing.rebuild_usage",

@@ -77,8 +77,35 @@ Deno.test("a client is reminded before, on and after the due day, each once, unt
     strictEqual(new Set(reminded.map(({ messageId }) => messageId)).size, 6);
   }));
 
+/** What operators are told of at that hour, the jobs firing again an hour later. */
+async function toldOperators(
+  { sql, work, hermes, smtp }: DeliveryWorld,
+  day: string,
+): Promise<string[]> {
+  const before = [hermes.received.length, smtp.received.length];
+  await sql`select _billing.rollup()`;
+  await fire(sql, "billing-alerts", `${day} 13:25:00+00`);
+  await work();
+  await fire(sql, "billing-alerts", `${day} 14:25:00+00`);
+  await work();
+  const messages = hermes.received.slice(before[0]).map(({ body }) =>
+    `${body.priority}: ${body.message}`
+  ).sort();
+  const mails = smtp.received.slice(before[1]);
+  deepStrictEqual(
+    mails.map(({ to }) => to?.[0]?.address),
+    messages.map(() => "ops@example.test"),
+  );
+  for (const message of messages) {
+    const said = message.slice(message.indexOf(": ") + 2);
+    ok(mails.some(({ text }) => text?.replace(/\s+/g, " ").includes(said)), said);
+  }
+  return messages;
+}
+
 Deno.test("operators hear of budgets, jumps, unpriced and unowned usage, once per period", () =>
-  withDeliveryWorld(async ({ sql, work, hermes, smtp }) => {
+  withDeliveryWorld(async (world) => {
+    const { sql } = world;
     await sql`update public.billing_settings set operator_emails = '{ops@example.test}'`;
     await sql`insert into public.clients (name, external_id, started_on)
       values ('Spender', 'spender', '2026-06-01'), ('Jumper', 'jumper', '2026-06-01')`;
@@ -89,28 +116,7 @@ Deno.test("operators hear of budgets, jumps, unpriced and unowned usage, once pe
           client_id)
         values (${client === null ? "STRAY" : "SCHOLAR"}, ${`claude-${model}`}, ${tokens}, ${cost},
           ${`${day} 12:00+00`}, (select id from public.clients where external_id = ${client}))`;
-    /** What operators are told of at that hour, the jobs firing again an hour later. */
-    const told = async (day: string): Promise<string[]> => {
-      const before = [hermes.received.length, smtp.received.length];
-      await sql`select _billing.rollup()`;
-      await fire(sql, "billing-alerts", `${day} 13:25:00+00`);
-      await work();
-      await fire(sql, "billing-alerts", `${day} 14:25:00+00`);
-      await work();
-      const messages = hermes.received.slice(before[0]).map(({ body }) =>
-        `${body.priority}: ${body.message}`
-      ).sort();
-      const mails = smtp.received.slice(before[1]);
-      deepStrictEqual(
-        mails.map(({ to }) => to?.[0]?.address),
-        messages.map(() => "ops@example.test"),
-      );
-      for (const message of messages) {
-        const said = message.slice(message.indexOf(": ") + 2);
-        ok(mails.some(({ text }) => text?.replace(/\s+/g, " ").includes(said)), said);
-      }
-      return messages;
-    };
+    const told = (day: string) => toldOperators(world, day);
 
     // Sonnet costs $3.00 per million.
     await use("spender", "2026-06-10", 16_000_000);

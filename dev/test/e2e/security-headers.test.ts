@@ -43,7 +43,7 @@ function requests(client: string, invoice: string) {
       name: id,
       method: String(method),
       path: path.replace("{client_id}", client).replace("{invoice_id}", invoice)
-        .replace("{user_id}", member).replace(/\{\w+\}/, crypto.randomUUID()),
+        .replace("{member_id}", member).replace(/\{\w+\}/, crypto.randomUUID()),
     })),
     ...Object.keys(FUNCTIONS).flatMap((name) =>
       ["GET", "POST"].map((method) => ({ name, method, path: `/${name}` }))

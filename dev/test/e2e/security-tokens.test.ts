@@ -183,7 +183,7 @@ Deno.test("the scheme bearer may be written in any case, and an issuer be any Au
   }
 });
 
-Deno.test("a member who is removed sees nothing from the next request on, with the same token", async () => {
+Deno.test("a removed member sees nothing from the next request on, with the same token", async () => {
   const user = await signUp();
   const client: FullClient = await fullClient(sql, user.id, `TOKENS-${crypto.randomUUID()}`);
   const see = async () => {

@@ -43,9 +43,43 @@ async function ask(
   };
 }
 
+/** A member whose role at the client is billing, or another. */
+type Member = Awaited<ReturnType<typeof member>>;
+
+/** A card is stored, and charged from then on, until the customer is gone. */
+async function storesCard(world: StripeWorld, payer: Member): Promise<void> {
+  const { stripe, sql, call } = world;
+  await sql`
+    insert into public.stripe_terms (client_id, payment_methods)
+    values (${payer.client}, '{card,us_bank_account,customer_balance}')`;
+  const setup = await ask(world, createSetupSession, payer.client, payer.headers);
+  strictEqual(setup.status, 201);
+  strictEqual(Date.parse(setup.body.expires_at) > Date.now(), true);
+  const [session] = stripe.state.setupSessions.values();
+  deepStrictEqual(session?.allowed_payment_method_types, ["card", "us_bank_account"]);
+  deepStrictEqual([session?.currency, session?.success_url], ["usd", HOME]);
+  const intent = stripe.completeSetup(session?.id ?? "", "requires_action");
+  await stripe.webhooks.settled();
+  const customer = stripe.state.customers.get(session?.customer ?? "");
+  const charged = () => customer?.invoice_settings?.default_payment_method;
+  await call("reconcile-stripe", { only: "outbox" });
+  strictEqual(charged(), undefined, "a bank account is verified first");
+  stripe.verifySetup(intent);
+  await sql`update _billing.stripe_setups set asked_at = now() - interval '2 hours'`;
+  await call("reconcile-stripe", { only: "outbox" });
+  const method = stripe.state.setupIntents.get(intent)?.payment_method;
+  match(method ?? "", /^pm_/);
+  strictEqual(charged(), method);
+
+  stripe.dashboard.deleteCustomer(customer?.id ?? "");
+  await stripe.webhooks.settled();
+  const gone = await ask(world, createSetupSession, payer.client, payer.headers);
+  deepStrictEqual([gone.status, gone.body.code], [409, "stripe_customer_missing"]);
+}
+
 Deno.test("payers and operators open Stripe's portal and store cards; nobody else, and nowhere else", async () => {
   await withStripe(["Acme", "Other"], async (world) => {
-    const { stripe, sendAll, sql, call } = world;
+    const { stripe, sendAll, sql } = world;
     const payer = await member(world, "Acme", "billing");
     const viewer = await member(world, "Acme", "viewer");
     const other = await member(world, "Other", "billing");
@@ -72,8 +106,8 @@ Deno.test("payers and operators open Stripe's portal and store cards; nobody els
     strictEqual(kept?.rows, 0, "no answer that opens something is kept");
     const seen = await portal(viewer.headers);
     deepStrictEqual([seen.status, seen.body.code], [403, "role_required"]);
-    const stranger = await portal(other.headers);
-    deepStrictEqual([stranger.status, stranger.body.code], [404, "not_found"]);
+    const outsider = await portal(other.headers);
+    deepStrictEqual([outsider.status, outsider.body.code], [404, "not_found"]);
 
     for (
       const return_url of [
@@ -97,35 +131,50 @@ Deno.test("payers and operators open Stripe's portal and store cards; nobody els
     const unset = await portal(operator);
     deepStrictEqual([unset.status, unset.body.code], [409, "stripe_refused"]);
 
-    // A card is stored, and charged from then on.
-    await sql`
-      insert into public.stripe_terms (client_id, payment_methods)
-      values (${payer.client}, '{card,us_bank_account,customer_balance}')`;
-    const setup = await ask(world, createSetupSession, payer.client, payer.headers);
-    strictEqual(setup.status, 201);
-    strictEqual(Date.parse(setup.body.expires_at) > Date.now(), true);
-    const [session] = stripe.state.setupSessions.values();
-    deepStrictEqual(session?.allowed_payment_method_types, ["card", "us_bank_account"]);
-    deepStrictEqual([session?.currency, session?.success_url], ["usd", HOME]);
-    const intent = stripe.completeSetup(session?.id ?? "", "requires_action");
-    await stripe.webhooks.settled();
-    const customer = stripe.state.customers.get(session?.customer ?? "");
-    const charged = () => customer?.invoice_settings?.default_payment_method;
-    await call("reconcile-stripe", { only: "outbox" });
-    strictEqual(charged(), undefined, "a bank account is verified first");
-    stripe.verifySetup(intent);
-    await sql`update _billing.stripe_setups set asked_at = now() - interval '2 hours'`;
-    await call("reconcile-stripe", { only: "outbox" });
-    const method = stripe.state.setupIntents.get(intent)?.payment_method;
-    match(method ?? "", /^pm_/);
-    strictEqual(charged(), method);
-
-    stripe.dashboard.deleteCustomer(customer?.id ?? "");
-    await stripe.webhooks.settled();
-    const gone = await ask(world, createSetupSession, payer.client, payer.headers);
-    deepStrictEqual([gone.status, gone.body.code], [409, "stripe_customer_missing"]);
+    await storesCard(world, payer);
   });
 });
+
+/**
+ * Files of three lines hold each line of the month once and skip none, though after each file there
+ * is a line more in the first payout.
+ */
+async function arePagedOnce(
+  { platform, sql }: StripeWorld,
+  month: string,
+  payout: string,
+  lines: readonly string[],
+): Promise<void> {
+  const headers = await operatorHeaders();
+  const get = (query: { month: string; limit?: number; after?: string }) =>
+    fetch(`${platform.urls.api}/functions/v1/${addressOf(payoutLines, {}, query)}`, { headers });
+  const paged: string[] = [];
+  for (let after = ""; paged.length < 12;) {
+    const file = await get({ month, limit: 3, ...after === "" ? {} : { after } });
+    const rows = (await file.text()).trim().split("\r\n").slice(1).map((row) => row.split(","));
+    paged.push(...rows.map((row) => row.slice(3, 10).join()));
+    if (rows.length < 3) break;
+    after = [rows[2]?.[0], rows[2]?.[10]].filter((name) => name !== "").join("/");
+    await sql`
+      insert into public.stripe_payout_transactions (transaction_id, payout_id, type, category,
+        gross_minor, fee_minor, net_minor, currency, created_at)
+      values (${`txn_early_${paged.length}`}, ${payout}, 'fee', 'fee', 0, 0, 0, 'USD', '2020-01-01')`;
+  }
+  deepStrictEqual(paged, lines);
+  const refused = await get({ month, after: "po_none/txn_none" });
+  strictEqual((await refused.json()).code, "bad_request");
+}
+
+/** A payout whose parts do not come to its amount is told of, once. */
+async function isDifferenceTold({ stripe, call }: StripeWorld): Promise<void> {
+  stripe.chargeFee(100, "usd");
+  Object.assign(stripe.payOut("usd"), { amount: -99 });
+  const { body } = await call("reconcile-stripe", { days: 3 });
+  deepStrictEqual(
+    Object(body).left.map((one: Record<string, string>) => [one.kind, one.ours, one.stripes]),
+    [["payout", "parts come to -100", "-99 usd"]],
+  );
+}
 
 Deno.test("a month's payouts are matched with invoices, refunds, disputes and fees, and the sums agree", async () => {
   await withStripe(["Acme", "Other"], async (world) => {
@@ -188,40 +237,12 @@ Deno.test("a month's payouts are matched with invoices, refunds, disputes and fe
       `dispute_reversal,${other},50.00,0.00,50.00,USD`,
       "payout,,,0.00,15.00,-15.00,USD",
     ]);
-    // Three lines a file, with a line more in the first payout after each: none twice, none skipped.
-    const paged: string[] = [];
-    for (let after = ""; paged.length < 12;) {
-      const query = { month, limit: 3, ...after === "" ? {} : { after } };
-      const file = await fetch(
-        `${platform.urls.api}/functions/v1/${addressOf(payoutLines, {}, query)}`,
-        { headers },
-      );
-      const rows = (await file.text()).trim().split("\r\n").slice(1).map((row) => row.split(","));
-      paged.push(...rows.map((row) => row.slice(3, 10).join()));
-      if (rows.length < 3) break;
-      after = [rows[2]?.[0], rows[2]?.[10]].filter((name) => name !== "").join("/");
-      await sql`
-        insert into public.stripe_payout_transactions (transaction_id, payout_id, type, category,
-          gross_minor, fee_minor, net_minor, currency, created_at)
-        values (${`txn_early_${paged.length}`}, ${paid.id}, 'fee', 'fee', 0, 0, 0, 'USD', '2020-01-01')`;
-    }
-    deepStrictEqual(paged, lines.map((row) => row.slice(3, 10).join()));
-    const nowhere = addressOf(payoutLines, {}, { month, after: "po_none/txn_none" });
-    const refused = await fetch(`${platform.urls.api}/functions/v1/${nowhere}`, { headers });
-    strictEqual((await refused.json()).code, "bad_request");
+    await arePagedOnce(world, month, paid.id, lines.map((row) => row.slice(3, 10).join()));
     // What came in by these lines is what the books say was paid and refunded.
     const [books] = await sql`
       select sum(amount_minor)::int as received from public.payments where method = 'stripe'`;
     strictEqual(books?.received, 5000 + 5000 - 2000);
-
-    // One whose parts do not come to its amount is told, once.
-    stripe.chargeFee(100, "usd");
-    Object.assign(stripe.payOut("usd"), { amount: -99 });
-    const { body } = await call("reconcile-stripe", { days: 3 });
-    deepStrictEqual(
-      Object(body).left.map((one: Record<string, string>) => [one.kind, one.ours, one.stripes]),
-      [["payout", "parts come to -100", "-99 usd"]],
-    );
+    await isDifferenceTold(world);
   });
 });
 

@@ -28,9 +28,7 @@ const tell = (what: string) =>
   console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(7)} s  ${what}`);
 const platform = await startPlatform({ engine });
 try {
-  await withCitusCluster((cluster) =>
-    liveMonth({ platform, cluster, calls, batch: calls < 100_000 ? 250 : 5000, tell })
-  );
+  await withCitusCluster((cluster) => liveMonth({ platform, cluster, calls, tell }));
 } finally {
   await platform.stop();
 }

@@ -1,4 +1,4 @@
-import { ok, strictEqual } from "node:assert/strict";
+import { ok } from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import postgres, { type Sql } from "postgres";
 import type { CitusCluster } from "../support/citus-cluster.ts";
@@ -6,15 +6,33 @@ import { callsOf, eventOf, idOf, inBatches, MONTH, ODD_CALLS } from "./calls.ts"
 
 /** When all windows of the month are over. */
 export const AFTER = "2025-06-01 01:00+00";
-/** Milliseconds after which what does not get through has failed. */
+/** Milliseconds for which something may fail again and again. */
 const PATIENCE = 120_000;
 
 /** How a month is sent to the plane. */
-export interface PlaneOptions {
+export interface PlaneOptions extends Pace {
   readonly calls: number;
+  readonly tell: (what: string) => void;
+}
+
+interface Pace {
   /** Calls of one `store_calls`. */
   readonly batch: number;
-  readonly tell: (what: string) => void;
+  /** Windows of one push of the jobs. */
+  readonly push: number;
+  /** Milliseconds between two rounds of the jobs. */
+  readonly pause: number;
+}
+
+/**
+ * Few calls come in many small batches, so that kills fall among them. Millions come as from busy
+ * writers, and a window is not summed again for each of their batches: the runbook has the jobs
+ * run each minute.
+ */
+export function paceOf(calls: number): Pace {
+  if (calls < 100_000) return { batch: 250, push: 50, pause: 100 };
+  if (calls < 1_000_000) return { batch: 5000, push: 200, pause: 1000 };
+  return { batch: 20_000, push: 1000, pause: 5000 };
 }
 
 /** As the runbook has it: the way to the billing plane, and who the source is. */
@@ -29,12 +47,14 @@ export async function connectPlane(plane: Sql, billingUrl: string): Promise<void
 
 /** Tries again until it gets through, as a writer or a job does: a worker may be down. */
 async function persistently(act: () => Promise<unknown>): Promise<number> {
-  const since = performance.now();
+  let since = 0;
   for (let failures = 0;; failures += 1) {
     try {
       await act();
       return failures;
     } catch (error) {
+      // An act may take long: patience is counted from the first failure.
+      if (failures === 0) since = performance.now();
       // Data that is refused is refused the next time too.
       const isData = error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
       if (isData || performance.now() - since > PATIENCE) throw error;
@@ -44,14 +64,32 @@ async function persistently(act: () => Promise<unknown>): Promise<number> {
 }
 
 /** Sums and pushes until no mark is left: some are of transactions that commit late. */
-async function pushAll(plane: Sql): Promise<void> {
-  await persistently(async () => {
-    await plane`call log_plane.roll_up(0, ${AFTER})`;
-    await plane`call log_plane.push(0, 200)`;
-    const [row] = await plane<{ marks: string }[]>`
-      select count(*) as marks from log_plane.touched`;
-    strictEqual(row?.marks, "0");
-  });
+async function pushAll(plane: Sql, push: number): Promise<void> {
+  let fewest = Infinity;
+  let since = performance.now();
+  let marks = fewest;
+  while (marks > 0) {
+    await persistently(() => plane`call log_plane.roll_up(0, ${AFTER})`);
+    await persistently(() => plane`call log_plane.push(0, ${push})`);
+    await persistently(async () => {
+      const [row] = await plane<{ marks: string }[]>`
+        select count(*) as marks from log_plane.touched`;
+      marks = Number(row?.marks);
+    });
+    if (marks < fewest) {
+      fewest = marks;
+      since = performance.now();
+    }
+    ok(performance.now() - since < PATIENCE, `${marks} marks are left`);
+  }
+}
+
+/** What the month's acts know of each other. */
+interface Progress {
+  done: boolean;
+  /** Timely calls that are stored. */
+  stored: number;
+  readonly failed: { writers: number; jobs: number };
 }
 
 /**
@@ -61,42 +99,69 @@ async function pushAll(plane: Sql): Promise<void> {
 export async function runPlane(
   plane: Sql,
   cluster: CitusCluster,
-  { calls, batch, tell }: PlaneOptions,
+  options: PlaneOptions,
 ): Promise<void> {
-  const state = { done: false, failed: { writers: 0, jobs: 0 } };
-  const jobs = (async () => {
-    while (!state.done) {
-      state.failed.jobs += await persistently(() => plane`call log_plane.roll_up(0, ${AFTER})`);
-      state.failed.jobs += await persistently(() => plane`call log_plane.push(0, 50)`);
-      await setTimeout(100);
+  const { pause, push, tell } = options;
+  const progress: Progress = { done: false, stored: 0, failed: { writers: 0, jobs: 0 } };
+  const { failed } = progress;
+  const runJobs = async () => {
+    while (!progress.done) {
+      failed.jobs += await persistently(() => plane`call log_plane.roll_up(0, ${AFTER})`);
+      failed.jobs += await persistently(() => plane`call log_plane.push(0, ${push})`);
+      await setTimeout(pause);
     }
-  })();
-  const write = (late: boolean) => writeBy(2, plane, { calls, batch, late }, state.failed);
-  const trouble = (async () => {
-    await setTimeout(300);
-    await cluster.crashWorker(0);
-    tell("a worker was killed and started again");
-    await moveShards(plane, cluster, 2);
-    tell("two shards were moved");
-    await cluster.crashWorker(1);
-    tell("the other worker was killed and started again");
-  })();
-  // Jobs that fail end the run at once, not after all calls.
-  await Promise.race([jobs, Promise.all([write(false), trouble])]);
-  tell("timely calls are stored");
-  await pushAll(plane);
-  const [first] = await plane<{ rows: string }[]>`select count(*) as rows from log_plane.windows`;
-  await Promise.race([jobs, Promise.all([write(true), moveShards(plane, cluster, 2)])]);
-  state.done = true;
-  await jobs;
-  await pushAll(plane);
+  };
+  const write = (late: boolean) => writeBy(2, plane, { ...options, late }, progress);
+  try {
+    const jobs = runJobs();
+    // Jobs that fail end the run at once, not after all calls.
+    await Promise.race([
+      jobs,
+      Promise.all([write(false), makeTrouble(plane, cluster, options, progress)]),
+    ]);
+    tell(`timely calls are stored: ${progress.stored}`);
+    await pushAll(plane, push);
+    const [first] = await plane<{ rows: string }[]>`select count(*) as rows from log_plane.windows`;
+    tell(`summed and pushed: ${first?.rows} rows of windows`);
+    await Promise.race([jobs, Promise.all([write(true), moveShards(plane, cluster, 2)])]);
+    tell("late calls are stored, beside two shards that were moved");
+    progress.done = true;
+    await jobs;
+  } finally {
+    progress.done = true;
+  }
+  await pushAll(plane, push);
   const [last] = await plane<{ corrected: string }[]>`
     select count(*) filter (where version > 1) as corrected from log_plane.windows`;
   ok(Number(last?.corrected) > 0, "late calls corrected windows");
   tell(
-    `${first?.rows} rows of windows, ${last?.corrected} corrected; tries that failed while a ` +
-      `worker was down: ${state.failed.writers} of the writers, ${state.failed.jobs} of the jobs`,
+    `${last?.corrected} rows of windows corrected; tries that failed while a worker was down: ` +
+      `${failed.writers} of the writers, ${failed.jobs} of the jobs`,
   );
+}
+
+/** Kills of both workers and moves of shards, among the timely calls. */
+async function makeTrouble(
+  plane: Sql,
+  cluster: CitusCluster,
+  { calls, tell }: PlaneOptions,
+  progress: Progress,
+): Promise<void> {
+  const stored = async (share: number) => {
+    while (progress.stored < share * calls) {
+      ok(!progress.done, "the run has ended");
+      await setTimeout(20);
+    }
+  };
+  await stored(0.1);
+  await cluster.crashWorker(0);
+  tell(`a worker was killed and started again, beside call ${progress.stored}`);
+  await stored(0.3);
+  await moveShards(plane, cluster, 2);
+  tell(`two shards were moved, until call ${progress.stored}`);
+  await stored(0.5);
+  await cluster.crashWorker(1);
+  tell(`the other worker was killed and started again, beside call ${progress.stored}`);
 }
 
 /** Writers that take batches in turns; every seventh call is late, the odd ones are timely. */
@@ -104,8 +169,9 @@ async function writeBy(
   writers: number,
   plane: Sql,
   { calls, batch, late }: { calls: number; batch: number; late: boolean },
-  failed: { writers: number },
+  progress: Progress,
 ): Promise<void> {
+  const { failed } = progress;
   const events = function* () {
     let index = 0;
     for (const call of callsOf(calls)) {
@@ -128,6 +194,7 @@ async function writeBy(
       // An answer that was lost: the same again.
       sent += 1;
       if (sent % 4 === 1) failed.writers += await persistently(store);
+      progress.stored += next.value.length;
     }
   }));
 }

@@ -8,6 +8,7 @@ import type { EngineName } from "../../platform/postgres-engine.ts";
  */
 export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
   debian: [
+    "access-invitations",
     "adopt-killed",
     "api-fuzz",
     "bundle",
@@ -52,6 +53,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "load",
     "log-plane",
     "logger-exit",
+    "planner-pins-seen",
     "mutation",
     "price-sync",
     "recharges",

@@ -22,7 +22,7 @@ const service: Caller = { actor: "service", name: "key:default", claims: null };
 const ports: ServePorts = {
   authenticate: () => Promise.resolve(service),
   openSession: () => reach("database"),
-  reportError: () => reached.push("a surprise"),
+  reportError: () => reached.push("an internal error"),
 };
 const reportError = ports.reportError;
 

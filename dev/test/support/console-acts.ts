@@ -1,6 +1,6 @@
-import { deepStrictEqual, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match } from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { z } from "zod";
+import { mailedLink } from "./mailed-link.ts";
 import { platform } from "./platform-env.ts";
 
 /** Opens an act's dialog and fills it in; returns what the preview says. */
@@ -32,25 +32,10 @@ export async function confirm(page: Page): Promise<void> {
   deepStrictEqual(await page.locator("dialog [role=alert]").allInnerTexts(), []);
 }
 
-const Mails = z.object({
-  messages: z.array(z.object({
-    envelope: z.object({ to: z.array(z.string()) }),
-    message: z.object({ text: z.string().optional(), html: z.string().optional() }),
-  })),
-});
-
 /** What stands behind the `#` once the link of Auth's mail to that address is opened. */
 export async function invitedSession(email: string): Promise<string> {
-  const answer = await fetch(`${platform.mailUrl}/api/messages`);
-  const links = Mails.parse(await answer.json()).messages
-    .filter(({ envelope }) => envelope.to.includes(email))
-    .flatMap(({ message: { html, text } }) =>
-      /https?:\/\/[^\s"<>]+verify[^\s"<>]+/.exec(`${html} ${text}`)?.[0] ?? []
-    );
-  const [link] = links;
-  ok(link !== undefined, "the mail holds the link");
   // The mail names the site of the configuration; its page is opened in this console.
-  const { pathname, search } = new URL(link.replaceAll("&amp;", "&"));
+  const { pathname, search } = new URL(await mailedLink(email));
   const verified = await fetch(`${platform.apiUrl}${pathname}${search}`, { redirect: "manual" });
   await verified.body?.cancel();
   const { hash } = new URL(verified.headers.get("location") ?? "");

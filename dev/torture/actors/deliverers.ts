@@ -1,5 +1,5 @@
 /** Those who carry out, and the time and the world that they do it in. */
-import type { Fault } from "../../standins/stripe/front-door.ts";
+import type { Fault } from "../../standins/stripe/requests.ts";
 import { attempt } from "../attempt.ts";
 import { post } from "../http.ts";
 import type { Actor, Outside, Stage } from "../stage.ts";

@@ -4,10 +4,10 @@ import { MEMBER_ROLES } from "../../../shared/api/members.ts";
 import type { Invitation } from "./outbound/mail/invitation-mail.ts";
 import type { DeliveryJob } from "./types.ts";
 
-/** Finds whom an invitation is for; null where the user is no member any more or has no email. */
+/** Finds the member that an invitation is for; null where there is none any more, or no email. */
 export type LoadInvitation = (job: DeliveryJob) => Promise<Invitation | null>;
 
-const Payload = z.object({ user_id: z.uuid() });
+const Payload = z.object({ member_id: z.uuid() });
 const Row = z.object({
   email: z.string(),
   role: z.enum(MEMBER_ROLES),
@@ -26,7 +26,7 @@ export function invitationLoader(sql: Sql): LoadInvitation {
       from billing.members_of(${job.client_id}) m
       join public.clients c on c.id = m.client_id
       cross join public.billing_settings s
-      where m.user_id = ${data.user_id} and m.email is not null`;
+      where m.id = ${data.member_id} and m.email is not null`;
     return row === undefined ? null : Row.parse(row);
   };
 }

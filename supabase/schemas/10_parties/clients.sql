@@ -27,7 +27,7 @@ create table public.clients (
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now()
 );
-comment on table public.clients is 'Who is billed.';
+comment on table public.clients is 'The billed parties.';
 comment on column public.clients.external_id is
   'The id other systems know the client by; metadata.client_id of a log may hold it too.';
 comment on column public.clients.address is 'Lines as printed on documents.';

@@ -29,6 +29,15 @@ return array(
 comment on function billing.my_clients is 'Clients the signed-in user is a member of.';
 grant execute on function billing.my_clients() to authenticated, service_role;
 
+create function billing.administered_clients() returns uuid[]
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return array(
+  select m.client_id from public.client_members m
+  where m.role = 'admin' and m.user_id =
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid);
+comment on function billing.administered_clients is 'Clients the signed-in user is an admin of.';
+grant execute on function billing.administered_clients() to authenticated, service_role;
+
 create function billing.is_operator() returns boolean language sql stable
 return coalesce(
   nullif(current_setting('request.jwt.claims', true), '')::jsonb
@@ -39,9 +48,12 @@ comment on function billing.is_operator is
 create policy "members and operators read their clients" on public.clients
   for select to authenticated
   using (id = any ((select billing.my_clients())::uuid[]) or (select billing.is_operator()));
-create policy "users read their own memberships, operators all" on public.client_members
-  for select to authenticated
-  using (client_id = any ((select billing.my_clients())::uuid[])
+-- A viewer need not know its colleagues and their roles.
+create policy "users read their own memberships, admins all of their client"
+  on public.client_members for select to authenticated
+  using (user_id =
+      (select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid)
+    or client_id = any ((select billing.administered_clients())::uuid[])
     or (select billing.is_operator()));
 grant execute on function billing.is_operator() to authenticated, service_role;
 
@@ -64,24 +76,3 @@ end $$;
 comment on function billing.readable_clients is
   'Clients whose invoices and usage the signed-in user may read: all for an operator.';
 grant execute on function billing.readable_clients() to authenticated, service_role;
-
--- Emails are with Auth, which nobody but these reads.
-create function billing.members_of(client_id uuid)
-returns table (user_id uuid, client_id uuid, role text, email text, created_at timestamptz)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  -- Definer: auth.users is readable for nobody else.
-  select m.user_id, m.client_id, m.role, u.email, m.created_at
-  from public.client_members m join auth.users u on u.id = m.user_id
-  where m.client_id = members_of.client_id;
-$$;
-comment on function billing.members_of is 'Users who may see a client, with their emails.';
-grant execute on function billing.members_of(uuid) to service_role;
-
-create function billing.user_with_email(email text) returns uuid
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  -- Definer: as above.
-  select u.id from auth.users u where u.email = lower(btrim(user_with_email.email))
-  order by u.id limit 1;
-$$;
-comment on function billing.user_with_email is 'The user who signs in with an email, or null.';
-grant execute on function billing.user_with_email(text) to service_role;

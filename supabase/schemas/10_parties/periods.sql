@@ -62,8 +62,8 @@ begin atomic
   cross join lateral (
     -- The anchor day is worked out for those few that begin or return.
     select case when s.starts_on <= l.period_end then l.period_end
-      else greatest(l.period_end, billing.period_start_of(s.starts_on, c.billing_anchor_day))
-      end as next_start
+      else greatest(l.period_end,
+        (billing.period_around(s.starts_on, c.billing_anchor_day)).starts) end as next_start
     from public.service_intervals s
     where s.client_id = c.id and s.ends_on > coalesce(l.period_end, '-infinity')
     order by s.starts_on limit 1

@@ -24,10 +24,11 @@ end $$;
 comment on function _billing.is_uncountable is
   'Whether a log row is never counted, whatever its client: unreadable, in the future, dismissed.';
 
--- The mirror of a row: each count with the opposite sign.
+-- The mirror of a row: each count with the opposite sign. In plpgsql its plan is kept.
 create function _billing.mirrored_log(log public.agent_usage_logs)
-returns public.agent_usage_logs language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_populate_record(log, jsonb_build_object(
+returns public.agent_usage_logs language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return jsonb_populate_record(log, jsonb_build_object(
     'calls', -log.calls, 'input_tokens', -log.input_tokens, 'output_tokens', -log.output_tokens,
     'web_searches', -log.web_searches, 'input_cost', -log.input_cost,
     'output_cost', -log.output_cost, 'feature_cost', -log.feature_cost,
@@ -39,7 +40,7 @@ returns public.agent_usage_logs language sql stable set search_path = pg_catalog
         select coalesce(jsonb_object_agg(k, -(log.metadata ->> k)::numeric), '{}')
         from unnest('{cache_read_tokens,cache_write_tokens,reasoning_tokens}'::text[]) k
         where jsonb_typeof(log.metadata -> k) = 'number') else '{}' end));
-$$;
+end $$;
 comment on function _billing.mirrored_log is
   'A log row with each of its counts and costs negated; its features must be an object of numbers.';
 

@@ -64,10 +64,8 @@ returns table (client_id uuid, reason text, usage_day date, model text, agent te
   cache_write numeric, write_logs bigint, reasoning numeric, reasoning_logs bigint,
   searches numeric, search_logs bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
--- Many log rows meet few clients and zones: hash them, whatever the statistics say.
-set enable_nestloop = off set enable_sort = off set jit = off set enable_seqscan = on
-set work_mem = '64MB' as $$
+-- Many log rows meet few clients and zones: sum_logs, its one caller, has them hashed, in 64 MB.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   counted_by constant text[] := array['counting', 'cache_read_tokens', 'cache_write_tokens',
     'reasoning_tokens'] || array(select distinct k from billing.rate_class_conditions c,
@@ -95,6 +93,7 @@ declare
       m.long_context_above, m.long_context_2_above, m.long_context_3_above))
     from public.models m where m.long_context_above is not null);
   least_long constant bigint := (select min(m.long_context_above) from public.models m);
+  seqscan constant text := current_setting('enable_seqscan');
 begin
   -- The planner takes rows of a few days for scattered over the log, and would rather read all of
   -- it: of five months 25 GB for a day, instead of 1 GB in a tenth of the time.
@@ -202,6 +201,7 @@ begin
     sum(l.web_searches), count(*) filter (where l.web_searches <> 0)
   from named l
   group by l.owner, l.reason, l.day, l.of_model, l.agent, l.features, l.of_kind;
+  perform set_config('enable_seqscan', seqscan, true);
 end $$;
 comment on function _billing.log_groups is
   'Sums of the log rows between two watermarks by owner, day, model, agent, features and class.';

@@ -7,8 +7,9 @@ create function _billing.quarantine_logs(
 ) returns void language plpgsql
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- As log_groups: many rows meet few clients, and those of a few days are found by index.
-set enable_nestloop = off set enable_mergejoin = off set jit = off set enable_seqscan = on
-set work_mem = '64MB' as $$
+set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+declare
+  seqscan constant text := current_setting('enable_seqscan');
 begin
   if from_at > '-infinity' or until_at < 'infinity' then
     perform set_config('enable_seqscan', 'off', true);
@@ -27,4 +28,5 @@ begin
       l.stored_by, l.seq, upto.snapshot, upto.own_transaction, upto.own_seq)
   on conflict (log_id) do update set reason = excluded.reason, claim = excluded.claim,
     dismissed = excluded.dismissed;
+  perform set_config('enable_seqscan', seqscan, true);
 end $$;

@@ -160,7 +160,7 @@ comment on function _billing.serve_rebuild_requests is
 -- by what is counted then: no row is left out or counted twice, and no writer waits. Returns the
 -- number of rows where all was done at once, else 0.
 create function _billing.recount_all()
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   here billing.usage_watermark;
 begin

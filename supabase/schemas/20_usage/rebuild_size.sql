@@ -19,7 +19,7 @@ comment on function _billing.estimated_logs is 'About how many log rows lie arou
 -- takes a table without statistics (after a restore, an upgrade of the server) for a fraction of
 -- what it is, so what seems little is counted, as far as the limit.
 create function _billing.is_little(from_day date, until_day date)
-returns boolean language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns boolean language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   most constant bigint :=
     coalesce(nullif(current_setting('billing.rebuilt_at_once', true), '')::bigint, 200000);

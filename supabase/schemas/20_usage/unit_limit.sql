@@ -6,14 +6,15 @@
 -- counted by a wider rule (1,000 limits for any row of several calls) would lose those rows at a
 -- rebuild and credit them; none has been released with it.
 create function _billing.has_more_units(log public.agent_usage_logs, most bigint)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return greatest(abs(log.input_tokens), abs(log.output_tokens), abs(log.web_searches),
       abs(billing.metadata_count(log.metadata, 'cache_read_tokens')),
       abs(billing.metadata_count(log.metadata, 'cache_write_tokens')),
       abs(billing.metadata_count(log.metadata, 'reasoning_tokens')),
       billing.most_units(log.other_features))
     > least(greatest(abs(log.calls), 1), 1000) * most;
-$$;
+end $$;
 comment on function _billing.has_more_units is
   'Whether any count of a log row is larger than a limit allows.';
 

@@ -5,7 +5,8 @@ create function billing.price_candidates(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   price_id uuid,
-  effective_from date, effective_until date, multiplier numeric, preference integer, why text)
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
+  n bigint)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set enable_nestloop = on as $$
@@ -15,43 +16,45 @@ set enable_nestloop = on as $$
 begin
   return query
   with wanted as (
-    select k.*, s.scope, s.specificity, s.kind
+    select k.*, array['model:' || k.model, 'family:' || fam.family, 'any'] as scopes
     from unnest(client_ids, models, metrics, rate_classes, currencies)
-      k(client_id, model, metric, rate_class, currency)
+      with ordinality k(client_id, model, metric, rate_class, currency, n)
     left join public.models fam on fam.id = k.model
-    cross join lateral (values ('model:' || k.model, 1, 'exact model'),
-      ('family:' || fam.family, 2, 'model family'), ('any', 3, 'any model')
-    ) s(scope, specificity, kind)
   ), matched as (
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
-    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers,
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
       p.rate_class as price_class, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
-      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
     union all
-    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.rate_class, false
+    select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
+      p.rate_class, false
     from wanted w join public.prices p on p.client_id is null
-      and p.metric = w.metric and p.currency = w.currency and p.scope = w.scope
+      and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
   )
   select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
-    -- A function that is not called need not be planned: most prices have no multipliers.
-    case when m.class_multipliers = '{}' then 1
+    -- A function that is not called need not be planned: most prices have no multipliers, and
+    -- most usage is of the class that its price is for.
+    case when m.class_multipliers = '{}' or m.price_class = m.rate_class then 1
       else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
-    (not m.is_own)::integer * 100 + d.distance * 10 + m.specificity,
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ', m.kind,
+    (not m.is_own)::integer * 100 + d.distance * 10 + array_position(m.scopes, m.scope),
+    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
+      (array['exact model', 'model family', 'any model'])[array_position(m.scopes, m.scope)],
       case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
       case when d.distance > 0 then format(', times %s multiplier',
-        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end)
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
+    m.n
   from matched m
   cross join lateral (
-    select billing.class_distance(m.price_class, m.rate_class) as distance) d
+    -- `offset 0`: worked out once, for all that it is asked for.
+    select billing.class_distance(m.price_class, m.rate_class) as distance offset 0) d
   where d.distance is not null;
 end $$;
 comment on function billing.price_candidates is
-  'Prices that could hold for each (client, model, metric, class, currency); the least preference
-   wins.';
+  'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
+   asked for; the least preference wins.';
 grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
   to service_role;
 
@@ -104,46 +107,25 @@ set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 declare
-  listed constant uuid[] := array(
-    select p.id from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis <> 'logged_cost');
-  at_cost constant uuid[] := array(
-    select p.id from public.prices p
-    where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
+  listed uuid[];
+  at_cost uuid[];
 begin
+  select coalesce(array_agg(p.id) filter (where p.cost_basis <> 'logged_cost'), '{}'),
+    coalesce(array_agg(p.id) filter (where p.cost_basis = 'logged_cost'), '{}')
+  into listed, at_cost
+  from public.prices p where p.pricing_model = 'cost_plus';
   return query
-  with keys as materialized (
-    -- Numbers stand for what is long to compare.
-    select * from unnest(client_ids, models, metrics, rate_classes, currencies)
-      with ordinality k(client_id, model, metric, rate_class, currency, n)
-  ), candidates as materialized (
-    select k.n, c.price_id, c.multiplier, c.preference, c.effective_from as starts,
-      c.effective_until as ends
+  with ranked as (
+    -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
+    select c.*, datemultirange(daterange(c.effective_from, c.effective_until)) as days,
+      range_agg(daterange(c.effective_from, c.effective_until)) over (
+        partition by c.n order by c.preference, c.effective_from
+        rows between unbounded preceding and 1 preceding) as taken
     from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
-    join keys k on coalesce(k.client_id::text, '') = coalesce(c.client_id::text, '')
-      and k.model = c.model and k.metric = c.metric and k.rate_class = c.rate_class
-      and k.currency = c.currency
-  ), boundaries as (
-    select b.*, lead(b.day) over (partition by b.n order by b.day) as next_day
-    from (select n, starts as day from candidates union select n, ends from candidates) b
-  ), winners as (
-    select distinct on (b.n, b.day) b.n, b.day, b.next_day, c.price_id, c.multiplier
-    from boundaries b join candidates c on c.n = b.n
-    where c.starts <= b.day and b.day < c.ends
-    order by b.n, b.day, c.preference
-  ), stretches as (
-    select w.*, sum(case when w.price_id = w.price_before then 0 else 1 end) over (
-      partition by w.n order by w.day) as stretch
-    from (select *, lag(winners.price_id) over (
-      partition by winners.n order by winners.day) as price_before from winners) w
   ), held as materialized (
-    select k.client_id, k.model, k.metric, k.rate_class, k.currency, s.starts, s.ends, s.price_id,
-      s.multiplier
-    from (
-      select n, price_id, multiplier, min(day) as starts, max(next_day) as ends
-      from stretches group by n, price_id, multiplier, stretch
-    ) s
-    join keys k on k.n = s.n
+    select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
+      upper(s.held) as ends, s.price_id, s.multiplier
+    from (select r.*, unnest(r.days - coalesce(r.taken, '{}')) as held from ranked r) s
   )
   select h.client_id, h.model, h.metric, h.rate_class, h.currency, h.starts, h.ends, h.price_id,
     case when h.price_id = any (at_cost) then 1 else h.multiplier end, null::bigint

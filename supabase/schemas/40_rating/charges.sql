@@ -45,24 +45,28 @@ $$;
 -- Usage, minimum and one-off items: what is charged before discount and tax. The minimum is
 -- prorated by days of service and compared with the rounded usage lines.
 -- `with_unpriced` adds what rating has found without a price, as lines of kind `unpriced`, which
--- are never charged: they block.
+-- are never charged: they block. `terms`: those of the targets, where the caller has read them.
 create function _billing.rate_charges(targets billing.rating_target[],
-  with_unpriced boolean default false)
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
+  if terms is null then
+    terms := array(select t from billing.period_terms(targets) t);
+  end if;
   return query
-  with terms as materialized (
-    select * from billing.period_terms(targets)
+  with target as materialized (
+    select * from unnest(terms)
   ), usage as materialized (
-    select * from _billing.rate_usage(targets, with_unpriced)
+    select * from _billing.rate_usage(targets, with_unpriced, terms, with_texts)
   ), minimum as (
     select t.*, t.minimum_minor::numeric * t.active_days / t.full_days as prorated,
       -- Usage taken back is not made up for: a correction is worth what it corrects.
       greatest(coalesce(u.amount_minor, 0), 0) as usage_minor
-    from terms t left join (
+    from target t left join (
       select client_id, period_start, sum(amount_minor) as amount_minor
       from usage group by client_id, period_start
     ) u using (client_id, period_start)
@@ -99,7 +103,7 @@ begin
   ) w
   cross join lateral _billing.items_of_targets(w.targets) p
   join public.invoice_items i on i.id = p.item_id
-  join terms t on t.client_id = i.client_id and t.period_start = p.period_start
+  join target t on t.client_id = i.client_id and t.period_start = p.period_start
     and t.currency = i.currency
   where w.targets <> '{}';
 end $$;

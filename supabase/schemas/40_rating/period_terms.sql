@@ -1,13 +1,16 @@
 -- Terms of each target: its days of service, from the first to the last but for the gaps between
 -- them (null where there are none), and the config that holds for it, which is the one in force on
 -- the last day of service in the period. A period that has lost all service has no days.
+create type billing.target_terms as (client_id uuid, period_start date, period_end date,
+  active_start date, active_end date, gaps datemultirange, active_days integer,
+  full_days integer, currency text, exponent smallint, minimum_minor bigint,
+  discount_percent numeric, discount_minor bigint, taxes jsonb, payment_terms_days smallint,
+  line_grouping text, grace_hours integer, deliveries text[]);
+comment on type billing.target_terms is
+  'Terms of a target period: read once, and handed on to all that rates it.';
+
 create function billing.period_terms(targets billing.rating_target[])
-returns table (client_id uuid, period_start date, period_end date, active_start date,
-  active_end date, gaps datemultirange, active_days integer, full_days integer,
-  currency text, exponent smallint, minimum_minor bigint, discount_percent numeric,
-  discount_minor bigint, taxes jsonb,
-  payment_terms_days smallint, line_grouping text, grace_hours integer, deliveries text[])
-language plpgsql stable
+returns setof billing.target_terms language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set jit = off set enable_nestloop = on as $$
 -- Nested loops, also for callers that have none: a target's rows are found by index, and a batch

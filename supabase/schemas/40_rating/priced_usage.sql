@@ -1,39 +1,69 @@
--- Clients without prices of their own go by the default list, named '': which price holds when is
--- worked out once for all of them. Numbers stand for what is long to compare.
-create function billing.numbered_terms(targets billing.rating_target[], all_agents boolean)
-returns table (n bigint, client_id uuid, period_start date, active_start date, active_end date,
-  gaps datemultirange, currency text, by_agent boolean, list text)
+-- Usage of targets, numbered as their terms are, by client-local day: the records of a day are
+-- summed before prices are looked for, because agents of a day can be thousands. `apart`: each
+-- agent by itself, of all clients and not of those alone whose lines are by agent. Usage for a
+-- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here.
+-- Read as in usage_of_targets; meters likewise by index.
+create function billing.usage_by_day(terms billing.target_terms[], apart boolean)
+returns table (n bigint, model text, metric text, rate_class text, agent text, usage_day date,
+  quantity numeric, log_count numeric, provider_cost numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set jit = off set enable_nestloop = off set enable_sort = off as $$
 #variable_conflict use_column
 begin
   return query
-  select row_number() over (), t.client_id, t.period_start, t.active_start, t.active_end, t.gaps,
-    t.currency, all_agents or t.line_grouping = 'agent',
-    -- `offset 0`: asked client by client, by index; else all prices would be read.
-    case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
-      then t.client_id::text else '' end
-  from billing.period_terms(targets) t;
+  with target as materialized (
+    select t.*, apart or t.line_grouping = 'agent' as by_agent
+    from unnest(terms) with ordinality t
+  ), metered as materialized (
+    select t.ordinality as n, m.* from target t
+    cross join lateral (
+      select s.model, s.metric, s.rate_class, s.effective_from, s.effective_until
+      from public.stripe_meters s where s.client_id = t.client_id offset 0
+    ) m
+  )
+  select t.ordinality, r.model, r.metric, r.rate_class, case when t.by_agent then r.agent end,
+    r.usage_day, sum(r.quantity), sum(r.log_count), sum(r.provider_cost)
+  from target t
+  cross join lateral (
+    select * from public.usage_records u
+    where u.client_id = t.client_id
+      and u.usage_day >= t.active_start and u.usage_day < t.active_end
+    offset 0
+  ) r
+  where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
+    select from metered s
+    where s.n = t.ordinality and s.metric = r.metric and s.rate_class = r.rate_class
+      and (s.model is null or s.model = r.model)
+      and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+  group by 1, 2, 3, 4, 5, 6;
 end $$;
-comment on function billing.numbered_terms is
-  'Terms of target periods as priced_usage needs them, numbered.';
-grant execute on function billing.numbered_terms(billing.rating_target[], boolean)
-  to service_role;
+comment on function billing.usage_by_day is
+  'Usage of target periods by day, but for what Stripe rates; by agent where lines are.';
+grant execute on function billing.usage_by_day(billing.target_terms[], boolean) to service_role;
+
+-- Usage of a line on one day.
+create type billing.day_quantity as (usage_day date, quantity numeric);
+comment on type billing.day_quantity is 'A quantity of usage on a client-local day.';
 
 -- Usage of the targets with the price that was in force when it happened: one row per model,
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
--- agent; the caller may want them apart all the same). price_id null: unpriced. Usage for a
--- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here. Under a price of
+-- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
 -- nothing is not known to be free.
+-- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
+-- each row day by day; null without.
+-- Clients without prices of their own go by the default list, named '': which price holds when is
+-- worked out once for all of them. Numbers stand for what is long to compare.
 -- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
--- 10,000, nested loops over CTEs are not. Usage is read as in usage_of_targets.
+-- 10,000, nested loops over CTEs are not.
 create function billing.priced_usage(targets billing.rating_target[],
-  all_agents boolean default true)
+  all_agents boolean default true, terms billing.target_terms[] default null,
+  with_days boolean default false)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
-  list_price_id bigint, provider_cost numeric)
+  list_price_id bigint, provider_cost numeric, by_day billing.day_quantity[])
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
 set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
@@ -43,26 +73,23 @@ declare
     select p.id from public.prices p
     where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost');
 begin
+  if terms is null then
+    terms := array(select t from billing.period_terms(targets) t);
+  end if;
   return query
-  with terms as materialized (
-    select * from billing.numbered_terms(targets, all_agents)
+  with target as materialized (
+    select t.ordinality as n, t.client_id, t.period_start, t.active_start, t.active_end,
+      t.currency, all_agents or t.line_grouping = 'agent' as by_agent,
+      -- `offset 0`: asked client by client, by index; else all prices would be read.
+      case when exists (select from public.prices p where p.client_id = t.client_id offset 0)
+        then t.client_id::text else '' end as list
+    from unnest(terms) with ordinality t
   ), usage as materialized (
-    select t.n, t.currency, t.list, r.model, r.metric, r.rate_class,
-      case when t.by_agent then r.agent end as agent, r.usage_day, r.quantity, r.log_count,
-      r.provider_cost, r.agent as logged_by
-    from terms t
-    cross join lateral (
-      select * from public.usage_records u
-      where u.client_id = t.client_id
-        and u.usage_day >= t.active_start and u.usage_day < t.active_end
-      offset 0
-    ) r
-    where (t.gaps is null or not r.usage_day <@ t.gaps) and not exists (
-      select from public.stripe_meters s
-      where s.client_id = t.client_id and s.metric = r.metric
-        and s.rate_class = r.rate_class
-        and (s.model is null or s.model = r.model)
-        and s.effective_from <= r.usage_day and r.usage_day < s.effective_until)
+    select d.n, t.currency, t.list, d.model, d.metric, d.rate_class, d.usage_day, d.quantity,
+      d.log_count, d.provider_cost, case when t.by_agent then d.agent end as agent,
+      d.agent as logged_by
+    -- Costs are asked of each agent of a day.
+    from billing.usage_by_day(terms, all_agents or at_cost <> '{}') d join target t on t.n = d.n
   ), without_cost as materialized (
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
@@ -81,7 +108,8 @@ begin
     select u.n, u.model, u.metric, u.rate_class, u.agent, s.n as segment,
       sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost,
       sum(u.log_count)::bigint as log_count, min(u.usage_day) as first_day,
-      max(u.usage_day) as last_day
+      max(u.usage_day) as last_day,
+      array_agg((u.usage_day, u.quantity)::billing.day_quantity) filter (where with_days) as by_day
     from usage u left join segments s
       on s.list = u.list and s.model = u.model and s.metric = u.metric
       and s.rate_class = u.rate_class and s.currency = u.currency
@@ -95,12 +123,13 @@ begin
     least(s.segment_end, case when s.n is not null then t.active_end end),
     s.price_id, s.multiplier, g.quantity, g.log_count, g.first_day, g.last_day,
     greatest(s.segment_start, case when s.n is not null then t.period_start end), s.list_price_id,
-    g.provider_cost
-  from grouped g join terms t on t.n = g.n left join segments s on s.n = g.segment;
+    g.provider_cost, g.by_day
+  from grouped g join target t on t.n = g.n left join segments s on s.n = g.segment;
 end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
-grant execute on function billing.priced_usage(billing.rating_target[], boolean) to service_role;
+grant execute on function billing.priced_usage(billing.rating_target[], boolean,
+  billing.target_terms[], boolean) to service_role;
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])

@@ -91,7 +91,7 @@ grant select on billing.quarantine to service_role;
 -- A row that is unpriced in several metrics counts once.
 create function _billing.summarize_quarantine()
 returns table (reason text, rows bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select x.reason, sum(x.rows)::bigint
   from (
     select q.reason, count(*) as rows from billing.quarantined_logs q

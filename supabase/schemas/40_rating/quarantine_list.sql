@@ -7,7 +7,7 @@ create function _billing.waiting_groups(most bigint, only_reason text, after tex
 returns setof billing.quarantine
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- The index gives the order and the next group; also where the planner holds the table for small.
-set jit = off set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
+set enable_bitmapscan = off as $$
 declare
   place record;
 begin

@@ -2,7 +2,7 @@ create type _billing.rated_usage as (client_id uuid, period_start date, period_e
   rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
   service_start date, service_end date, quantity numeric, unit_amount numeric, per_units numeric,
   pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
-  detail text);
+  detail text, by_day billing.day_quantity[]);
 comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
@@ -13,28 +13,31 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- price of the total.
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
+-- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
+-- those of the targets, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
 -- is when the client's start is moved.
 create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false)
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
 set enable_nestloop = off set enable_sort = off as $$
 begin
   return query
   with used as materialized (
-    select * from billing.priced_usage(targets, false)
+    select * from billing.priced_usage(targets, false, terms, with_days)
   ), labels as materialized (
     select l.* from (
       select array_agg(row(d.*)::_billing.label_key) as keys
       from (select distinct u.model, u.metric, u.rate_class, u.price_id, u.multiplier,
         u.list_price_id from used u where u.price_id is not null) d
-    ) k cross join lateral _billing.line_labels(k.keys) l
+    ) k cross join lateral _billing.line_labels(k.keys, with_texts) l
   ), lines as materialized (
     select u.client_id, u.period_start, t.period_end, u.agent, u.segment_start,
-      u.segment_end, u.price_start, u.quantity, u.provider_cost, l.*
+      u.segment_end, u.price_start, u.quantity, u.provider_cost, u.by_day, l.*
     from used u
     join unnest(targets) t using (client_id, period_start)
     join labels l using (model, metric, rate_class, price_id, multiplier)
@@ -74,14 +77,14 @@ begin
     p.model, p.metric, p.rate_class, p.agent, p.price_id, p.segment_start, p.segment_end,
     p.quantity, case when not p.is_logged then p.unit_amount * p.multiplier * p.unit_factor end,
     p.per_units, p.pricing_model, p.tiers, p.amount, _billing.to_minor(p.amount, p.exponent),
-    p.description, case when p.is_logged then concat_ws(' · ', p.model, _billing.logged_cost_text(
-      p.provider_cost, p.markup_percent, p.fee, p.per_units)) else p.detail end
+    p.description, case when p.is_logged and with_texts then concat_ws(' · ', p.model,
+      _billing.logged_cost_text(p.provider_cost, p.markup_percent, p.fee, p.per_units))
+      else p.detail end, p.by_day
   from priced p
   union all
   select u.client_id, u.period_start, null, null, u.model, u.metric, u.rate_class, null, null,
-    null, null, sum(u.quantity), null, null, null, null, null, null, null, null
-  from used u
-  where with_unpriced and u.price_id is null
+    null, null, sum(u.quantity), null, null, null, null, null, null, null, null, null
+  from used u where with_unpriced and u.price_id is null
     and not exists (select from billing.unbilled_metrics n where n.metric = u.metric)
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;

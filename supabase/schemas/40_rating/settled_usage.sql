@@ -8,7 +8,7 @@ create function _billing.settled_usage(of_client uuid, of_model text, metrics te
   currencies text[], days datemultirange)
 returns table (client_id uuid, period_start date, period_end date, currency text, model text,
   metric text, rate_class text, charged datemultirange, is_open boolean)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
 declare

@@ -1,4 +1,4 @@
--- Who changed or read what, when, and who was refused: append-only.
+-- Changes, reads of operators and refused requests, with time and actor: append-only.
 create table billing.audit_log (
   id bigint generated always as identity primary key,
   at timestamptz not null default clock_timestamp(),
@@ -190,3 +190,13 @@ begin
       for each statement execute function _billing.audit_delete()', audited);
   end loop;
 end $$;
+
+create trigger audit_insert after insert on billing.member_invitations
+  referencing new table as new_rows
+  for each statement execute function _billing.audit_insert();
+create trigger audit_update after update on billing.member_invitations
+  referencing old table as old_rows new table as new_rows
+  for each statement execute function _billing.audit_update();
+create trigger audit_delete after delete on billing.member_invitations
+  referencing old table as old_rows
+  for each statement execute function _billing.audit_delete();

@@ -6,7 +6,7 @@
 create function _billing.uninvoiced_periods(client_id uuid, as_of timestamptz)
 returns billing.rating_target[]
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plans: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -29,14 +29,13 @@ declare
       on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
     where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
   running record;
+  month record;
 begin
-  select r.client_id, r.next_start, r.today,
-    billing.period_start_of(r.today, r.billing_anchor_day) as month_start,
-    billing.period_end_of(r.today, r.billing_anchor_day) as month_end
-  into running
+  select r.client_id, r.next_start, r.today, r.billing_anchor_day into running
   from billing.current_periods(as_of) r where r.client_id = uninvoiced_periods.client_id;
+  month := billing.period_around(running.today, running.billing_anchor_day);
   -- Mostly none: then the periods that lack a row need not be worked out.
-  if running.next_start < running.month_start or exists (
+  if running.next_start < month.starts or exists (
     select from (
       select min(p.period_start) as first_start,
         sum(p.period_end - p.period_start) < max(p.period_end) - min(p.period_start) as has_holes
@@ -50,10 +49,10 @@ begin
   end if;
   if running.next_start <= running.today and exists (
     select from public.service_intervals s
-    where s.client_id = running.client_id and s.starts_on < running.month_end
-      and s.ends_on > greatest(running.next_start, running.month_start)) then
-    targets := targets || (running.client_id, greatest(running.next_start, running.month_start),
-      running.month_end)::billing.rating_target;
+    where s.client_id = running.client_id and s.starts_on < month.ends
+      and s.ends_on > greatest(running.next_start, month.starts)) then
+    targets := targets || (running.client_id, greatest(running.next_start, month.starts),
+      month.ends)::billing.rating_target;
   end if;
   return targets;
 end $$;
@@ -66,23 +65,16 @@ create function _billing.uninvoiced_amounts(targets billing.rating_target[],
   as_of timestamptz default billing.as_of())
 returns table (period_start date, currency text, amount_minor numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   -- A period without a row has nothing booked; mostly that is the only one.
   recorded constant billing.rating_target[] := array(
     select t from unnest(targets) t join public.billing_periods p using (client_id, period_start));
-  terms _billing.section_terms[];
-  starts date[];
-  currencies text[];
-begin
   -- Terms are read once, for the rating and for the currencies.
-  select array_agg(t.period_start), array_agg(t.currency), coalesce(array_agg((t.client_id,
-      t.period_start, t.exponent, t.discount_percent, t.discount_minor, t.taxes
-      )::_billing.section_terms) filter (where t.discount_percent > 0 or t.discount_minor > 0
-      or t.taxes <> '[]'), '{}')
-  into starts, currencies, terms
-  from billing.period_terms(targets) t;
+  terms constant billing.target_terms[] := array(
+    select t from billing.period_terms(targets) t);
+begin
   return query
   with booked as materialized (
     select b.section_start, b.amount_minor, (b.sample).tax_behavior as tax_behavior
@@ -92,17 +84,17 @@ begin
     select l.section_start, sum(l.amount_minor) as amount_minor
     from (
       select r.section_start, r.amount_minor, r.tax_behavior
-      from _billing.rate_with_terms(targets, terms, false, as_of) r
+      from _billing.rate_with_terms(targets, terms, false, as_of, with_texts => false) r
       union all
       select b.section_start, -b.amount_minor, b.tax_behavior from booked b
     ) l
     where l.tax_behavior is null or l.tax_behavior = 'exclusive'
     group by l.section_start
   )
-  select n.section_start, currencies[array_position(starts, n.section_start)], case
+  select n.section_start, t.currency, case
     when n.section_start in (select b.section_start from booked b) then greatest(n.amount_minor, 0)
     else n.amount_minor end
-  from net n;
+  from net n join unnest(terms) t on t.period_start = n.section_start;
 end $$;
 comment on function _billing.uninvoiced_amounts is
   'What periods of a client are still to be charged, minimum and tax included.';

@@ -1,18 +1,24 @@
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
-create function _billing.current_target(client_id uuid, as_of timestamptz)
-returns billing.rating_target language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+create function _billing.current_target(client_id uuid, as_of timestamptz,
+  out target billing.rating_target, out today date)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  running record;
+  month record;
 begin
-  return (
-    select (r.client_id, greatest(r.next_start, billing.period_start_of(r.today,
-        r.billing_anchor_day)), billing.period_end_of(r.today, r.billing_anchor_day)
-      )::billing.rating_target
-    from billing.current_periods(as_of) r
-    where r.client_id = current_target.client_id and r.next_start <= r.today);
+  select r.next_start, r.today, r.billing_anchor_day into running
+  from billing.current_periods(as_of) r where r.client_id = current_target.client_id;
+  if running.next_start <= running.today then
+    today := running.today;
+    month := billing.period_around(today, running.billing_anchor_day);
+    target := (client_id, greatest(running.next_start, month.starts), month.ends
+      )::billing.rating_target;
+  end if;
 end $$;
-comment on function _billing.current_target is 'The running period of a client; null without one.';
+comment on function _billing.current_target is
+  'The running period of a client and the day that it is there; null without one.';
 
 create function _billing.served_days(client_id uuid, from_day date, until_day date)
 returns bigint language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -32,57 +38,57 @@ returns jsonb language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
-  target billing.rating_target;
-  terms record;
-  today date;
+  running record;
+  terms billing.target_terms[];
+  term billing.target_terms;
   elapsed bigint;
   content jsonb;
 begin
-  target := _billing.current_target(current_spend.client_id, as_of);
-  today := billing.day_of(current_spend.client_id, as_of);
-  select t.* into terms from billing.period_terms(array[target]) t;
-  if target.client_id is null or terms.active_days is null or terms.active_days = 0 then
-    perform billing.raise_error('no_running_period',
-      format('client %s has no period on %s', current_spend.client_id, today));
+  running := _billing.current_target(current_spend.client_id, as_of);
+  terms := array(select t from billing.period_terms(array[running.target]) t);
+  term := terms[1];
+  if coalesce(term.active_days, 0) = 0 then
+    perform billing.raise_error('no_running_period', format('client %s has no period on %s',
+      current_spend.client_id, billing.day_of(current_spend.client_id, as_of)));
   end if;
-  elapsed := _billing.served_days(target.client_id, target.period_start,
-    least(target.period_end, today));
+  -- Mostly there are no gaps, and days need not be asked for.
+  elapsed := case when term.gaps is null
+    then greatest(least(term.active_end, running.today) - term.active_start, 0)
+    else _billing.served_days(term.client_id, term.period_start,
+      least(term.period_end, running.today)) end;
   with rated as materialized (
-    select * from _billing.rate_usage(array[target], with_unpriced => true)
-  ), lines as (
-    select * from rated r where r.price_id is not null
+    select * from _billing.rate_usage(array[running.target], with_unpriced => true,
+      terms => terms, with_texts => false, with_days => true)
   ), days as materialized (
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
-    from ( -- Summed before it is divided: a client's day may have thousands of records.
-      select u.usage_day, l.amount_minor, l.quantity, sum(u.quantity) as used
-      from public.usage_records u
-      join lines l on l.model = u.model and l.metric = u.metric and l.rate_class = u.rate_class
-        and l.service_start <= u.usage_day and u.usage_day < l.service_end
-        and (l.agent is null or l.agent = u.agent)
-      where u.client_id = target.client_id
-        and u.usage_day >= terms.active_start and u.usage_day < terms.active_end
-        and (terms.gaps is null or not u.usage_day <@ terms.gaps)
-      group by u.usage_day, l.amount_minor, l.quantity
+    from ( -- Summed before it is divided: a day may have many lines of one price.
+      select (x.day).usage_day, x.amount_minor, x.quantity, sum((x.day).quantity) as used
+      from (
+        select r.amount_minor, r.quantity, unnest(r.by_day) as day
+        from rated r where r.price_id is not null
+      ) x
+      group by (x.day).usage_day, x.amount_minor, x.quantity
     ) d group by d.usage_day
   ), unpriced as (
     -- Usage without a price: the first hundred by model, metric and class, and how many there are.
     select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
     from rated u where u.price_id is null
   ), sums as (
-    select coalesce((select sum(l.amount_minor) from lines l), 0) as usage,
-      coalesce((select sum(d.amount) from days d where d.usage_day < today), 0) as whole_days,
-      round(terms.minimum_minor::numeric * terms.active_days / terms.full_days) as minimum
+    select coalesce((select sum(r.amount_minor) from rated r), 0) as usage,
+      coalesce((select sum(d.amount) from days d where d.usage_day < running.today), 0)
+        as whole_days,
+      round(term.minimum_minor::numeric * term.active_days / term.full_days) as minimum
   )
   select jsonb_build_object(
-    'client_id', target.client_id,
-    'period', jsonb_build_object('start', target.period_start, 'end', target.period_end),
-    'currency', terms.currency,
+    'client_id', term.client_id,
+    'period', jsonb_build_object('start', term.period_start, 'end', term.period_end),
+    'currency', term.currency,
     'usage_minor', s.usage,
     'minimum_minor', s.minimum,
     'forecast_minor', greatest(s.usage, s.minimum, case when elapsed > 0
-      then round(s.whole_days * terms.active_days / elapsed) else s.usage end),
+      then round(s.whole_days * term.active_days / elapsed) else s.usage end),
     'elapsed_days', elapsed,
-    'total_days', terms.active_days,
+    'total_days', term.active_days,
     'days', (select coalesce(jsonb_agg(jsonb_build_object(
       'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
       from days d where d.amount is not null),

@@ -7,7 +7,7 @@ comment on type _billing.health_row is
 
 create function _billing.health_of_jobs(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with job as (
     select j.name, j.last_outcome, j.last_started_at, j.warning from billing.read_jobs(at) j
   ), by_job(part, name) as (
@@ -35,7 +35,7 @@ comment on function _billing.health_of_jobs is
 
 create function _billing.health_of_runs()
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'runs', 'broken', min(p.updated_at), format('%s periods are blocked: %s', count(*),
     string_agg(distinct p.reason, ', '))
   from public.billing_periods p where p.state = 'blocked' having count(*) > 0
@@ -53,7 +53,7 @@ comment on function _billing.health_of_runs is 'Periods and drafts that wait for
 
 create function _billing.health_of_queues(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'deliveries', case when bool_or(d.state = 'dead') then 'broken' else 'late' end,
     min(d.since), format('%s gave up, %s wait for an hour or longer',
       count(*) filter (where d.state = 'dead'), count(*) filter (where d.state <> 'dead'))
@@ -90,7 +90,7 @@ comment on function _billing.health_of_queues is
 -- Usage that differed has been repaired; a person decides where Stripe and the books differ.
 create function _billing.health_of_notices(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'reconcile', case when bool_or(d.dedupe_key like 'stripe:%') then 'broken' else 'late'
       end, max(d.created_at), string_agg(distinct d.payload ->> 'message', '; ')
   from public.deliveries d
@@ -113,7 +113,7 @@ comment on function _billing.health_of_notices is
 -- Broken: a monthly run has gone by without it.
 create function _billing.health_of_quarantine(at timestamptz)
 returns setof _billing.health_row
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select 'quarantine', case when q.rows = 0 then 'fine'
       when q.oldest < at - interval '40 days' then 'broken' else 'late' end, q.oldest,
     case when q.rows > 0 then q.reasons else 'empty' end

@@ -24,11 +24,11 @@ Deno.test("a client is made with members, prices and config, by supabase.functio
   await data(call(members.addMember, { ...path, body: { user_id } }));
   strictEqual((await data(call(members.listMembers, path))).data[0]?.role, "viewer");
   const billing = await data(call(members.updateMember, {
-    params: { client_id: made.id, user_id },
+    params: { client_id: made.id, member_id: user_id },
     body: { role: "billing" },
   }));
   strictEqual(billing.role, "billing");
-  await data(call(members.removeMember, { params: { client_id: made.id, user_id } }));
+  await data(call(members.removeMember, { params: { client_id: made.id, member_id: user_id } }));
 
   const price = await data(call(terms.createPrice, {
     body: {

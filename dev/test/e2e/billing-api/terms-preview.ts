@@ -1,4 +1,5 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
+import postgres from "postgres";
 import { createClientRoute } from "../../../../shared/api/clients.ts";
 import {
   createConfig,
@@ -6,6 +7,9 @@ import {
   listConfigs,
   previewConfig,
 } from "../../../../shared/api/terms.ts";
+import { sessionsOn } from "../../../../supabase/functions/_shared/api/session.ts";
+import { takenBack } from "../../../../supabase/functions/billing/api/dry-run.ts";
+import { platform } from "../../support/platform-env.ts";
 import { call, data, sql } from "./calls.ts";
 
 Deno.test("other terms are tried on the running period: totals before and after, and nothing stays", async () => {
@@ -44,4 +48,31 @@ Deno.test("other terms are tried on the running period: totals before and after,
   deepStrictEqual(ended.map(({ effective_until }) => effective_until), ["2090-01-01", null]);
   const nobody = await call(previewConfig, { body: { client_id: crypto.randomUUID() } });
   strictEqual(nobody.error?.code, "not_found");
+});
+
+Deno.test("a preview is refused where its commit would be: its period was settled meanwhile", async () => {
+  const { id } = await data(call(createClientRoute, {
+    body: { name: `Settled ${crypto.randomUUID()}`, started_on: "2026-06-01", time_zone: "UTC" },
+  }));
+  const own = postgres(platform.databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    const preview = sessionsOn(own)(
+      { actor: "service", name: "test", claims: null },
+      (session) =>
+        takenBack(session, async (inside) => {
+          await inside.sql`
+            insert into public.billing_config (client_id, minimum_minor, effective_from)
+            values (${id}, 700, '2026-06-01')`;
+          // Nobody else sees the terms that are tried.
+          await sql`select billing.generate_invoice(${id}, '2026-06-01')`;
+          return {};
+        }),
+    );
+    await rejects(preview, { detail: "past_is_frozen" });
+    const [row] = await sql<{ configs: number }[]>`
+      select count(*)::int as configs from public.billing_config where client_id = ${id}`;
+    strictEqual(row?.configs, 0);
+  } finally {
+    await own.end();
+  }
 });

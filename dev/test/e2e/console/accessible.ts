@@ -2,8 +2,13 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
-import { journey, open, server, visit } from "../../support/console-visit.ts";
-import type { ConsoleWorld } from "../../support/console-world.ts";
+import { createClient } from "@supabase/supabase-js";
+import { createInvoiceLink } from "../../../../shared/api/invoice-links.ts";
+import { billingClient } from "../../../../shared/client/billing-client.ts";
+import { preview } from "../../support/console-acts.ts";
+import { journey, open, server, sql, visit } from "../../support/console-visit.ts";
+import { type ConsoleWorld, newCustomer, newMember } from "../../support/console-world.ts";
+import { platform } from "../../support/platform-env.ts";
 
 // Every page in both themes, wide and narrow.
 
@@ -69,8 +74,14 @@ Deno.test(
   "pages without a session, and the elements in a page of others, are accessible in both themes",
   journey,
   async () => {
-    await visit(null, async ({ page }) => {
-      for (const address of ["#/", "?lang=ar#/", `#/open/${"0".repeat(64)}`]) {
+    await visit(null, async ({ page }, { invoiceNumber }) => {
+      const billing = billingClient(createClient(platform.apiUrl, platform.secretKey));
+      const link = await billing(createInvoiceLink, {
+        params: { invoice_id: invoiceNumber },
+        body: {},
+      });
+      const links = ["0".repeat(64), link.data?.token].map((token) => `#/open/${token}`);
+      for (const address of ["#/", "?lang=ar#/", ...links]) {
         await isAccessible(page, `signed out, ${address}`, async () => {
           await page.goto(`${server.url}/${address}`);
           await page.locator("h1, [role=alert]").first().waitFor();
@@ -86,6 +97,32 @@ Deno.test(
             .waitFor();
         });
       }
+    });
+  },
+);
+
+Deno.test(
+  "the members of a client, and the dialog of an act before and after its preview, are accessible",
+  journey,
+  async () => {
+    const { clientId } = await newCustomer(sql);
+    const admin = await newMember(sql, clientId, "admin");
+    await visit(() => admin, async ({ page }) => {
+      for (const address of ["#/members", "?lang=ar#/members"]) {
+        await isAccessible(page, address, async () => {
+          await open(page, address);
+          await page.getByRole("cell", { name: admin.email }).waitFor();
+        });
+      }
+      await isAccessible(page, "dialog", async () => {
+        await open(page, "#/members");
+        await page.getByRole("button", { name: "Invite", exact: true }).click();
+        await page.getByRole("dialog").waitFor();
+      });
+      await isAccessible(page, "dialog with its preview", async () => {
+        await open(page, "#/members");
+        await preview(page, "Invite", { "Email": "ann@example.com" });
+      });
     });
   },
 );

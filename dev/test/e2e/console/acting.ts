@@ -285,7 +285,7 @@ async function sync(model: string, price: string, at: string): Promise<void> {
 }
 
 Deno.test(
-  "an invited user becomes a member and is mailed a link that signs in",
+  "an invited user is mailed a link that signs in, becomes a member and sees their client alone",
   journey,
   async () => {
     const email = `${crypto.randomUUID()}@example.com`;
@@ -295,9 +295,14 @@ Deno.test(
         await preview(page, "Invite", { "Email": email }),
         /has access to .* and to no other client\. Viewer: sees spend, usage, invoices/,
       );
-      strictEqual((await sql`select billing.user_with_email(${email}) as id`)[0]?.id, null);
+      strictEqual(
+        (await sql`select from billing.members_of(${world.clientId})
+        where email = ${email}`).length,
+        0,
+      );
       await confirm(page);
-      await page.getByRole("cell", { name: email }).waitFor();
+      const row = page.locator("tbody tr").filter({ hasText: email });
+      match(await row.innerText(), /invited/);
     });
     const hash = await invitedSession(email);
     await visit(null, async ({ page }, world) => {
@@ -305,6 +310,14 @@ Deno.test(
       await page.getByRole("navigation", { name: "Main" }).waitFor();
       await page.getByRole("heading", { name: "Spend" }).getByText(world.clientName).waitFor();
       ok(page.url().startsWith(server.url) && !page.url().includes("access_token"), page.url());
+      await open(page, "#/invoices");
+      await page.getByRole("link", { name: world.invoiceNumber }).waitFor();
+      const [own] = await sql<{ invoices: number }[]>`
+        select count(*)::int as invoices from public.invoices
+        where client_id = ${world.clientId} and status <> 'draft'`;
+      strictEqual(await page.locator("tbody tr").count(), own?.invoices);
+      await page.goto(`${server.url}/#/invoices/${world.otherInvoiceId}`);
+      await page.getByRole("alert").getByText("Not found, or not visible to you").waitFor();
     });
   },
 );

@@ -18,7 +18,8 @@ export type OpenSession = <T extends object>(
 /**
  * Sessions on a connection that may assumeRole the API's roles, as `postgres` may. Members act as
  * `authenticated` with their token's claims, so row level security decides what they see; all
- * others as `service_role`, whose grants bound them. The database speaks UTC.
+ * others as `service_role`, whose grants bound them. The database speaks UTC. A member who was
+ * invited by a confirmed address accepts with the first request.
  */
 export function sessionsOn(sql: Sql): OpenSession {
   return async (caller, work) => {
@@ -46,5 +47,6 @@ async function assumeRole(sql: TransactionSql, caller: Caller): Promise<void> {
       set_config('billing.actor', ${caller.name}, true),
       set_config('timezone', 'UTC', true),
       set_config('statement_timeout', ${role === "authenticated" ? "8s" : "60s"}, true),
-      set_config('role', ${role}, true)`;
+      set_config('role', ${role}, true)
+      ${role === "authenticated" ? sql`, billing.accept_invitations()` : sql``}`;
 }

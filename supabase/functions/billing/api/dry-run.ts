@@ -1,6 +1,9 @@
 import type { Session } from "../../_shared/api/session.ts";
 
-/** Does something, and takes it back: what it answers is what it would have done. */
+/**
+ * Does something, and takes it back: the answer is that of the act. Checks that wait for the commit
+ * are made here: a preview is refused where the act would be.
+ */
 export async function takenBack<Answer extends object>(
   session: Session,
   act: (inside: Session) => Promise<Answer>,
@@ -10,6 +13,7 @@ export async function takenBack<Answer extends object>(
   try {
     await session.sql.savepoint(async (sql) => {
       box.answer = await act({ ...session, sql });
+      await sql`set constraints all immediate`;
       throw over;
     });
   } catch (error) {

@@ -25,7 +25,7 @@ async function invite(invitation: Invitation | null) {
     client_id: ID,
     invoice_id: null,
     credit_note_id: null,
-    payload: { user_id: ID },
+    payload: { member_id: ID },
     lease: ID,
     attempts: 1,
   }, {

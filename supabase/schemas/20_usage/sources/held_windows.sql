@@ -69,45 +69,51 @@ begin
 end $$;
 comment on function _billing.with_counts is 'A log row with other counts and costs.';
 
+-- What is asked of each window that is stated again keeps its plan: a function in SQL that stands
+-- within another is planned anew for each call.
+
 -- The class of a row, as the rollup finds it: the tokens of a long call are of another.
 create function _billing.row_class(w public.agent_usage_logs, counting text, cache_read numeric,
   reading boolean, cache_write numeric, writing boolean, model public.models)
-returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select r.id from billing.rate_classes r
+returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select r.id from billing.rate_classes r
   where r.code = _billing.rate_class_code(w.metadata,
     case when abs(w.calls) <> 1 or model.long_context_above is null then 0
       else billing.thresholds_passed(abs(_billing.whole_input(w.input_tokens,
         w.other_features::text, counting, cache_read, reading, cache_write, writing)),
-        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end);
-$$;
+        model.long_context_above, model.long_context_2_above, model.long_context_3_above) end));
+end $$;
 comment on function _billing.row_class is 'The rate class of the tokens of a log row.';
 
 -- What a row is billed by, as the rollup counts it: its units by metric and class, and what they
 -- cost (`metric of class`, `cost of metric of class`; a window has one client, day, model and
--- agent). Null where it would be quarantined.
+-- agent). Null where it would be quarantined. Each part is found once for a row (offset 0), not for
+-- each of its metrics.
 create function _billing.billed_units(w public.agent_usage_logs)
-returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
-  select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
+returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (select jsonb_object_agg(v.key, v.value) filter (where v.value <> 0)
   from (select billing.counting_of(w.metadata) as counting,
       billing.metadata_count(w.metadata, 'cache_read_tokens') as cache_read,
       billing.metadata_count(w.metadata, 'cache_write_tokens') as cache_write,
-      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning) k
+      billing.metadata_count(w.metadata, 'reasoning_tokens') as reasoning offset 0) k
   left join public.models m on m.id = w.model
   left join public.providers p on p.id = m.provider
   cross join lateral (select
     _billing.part_within(k.cache_read, w.input_tokens, k.counting, p.cache_read_within_input)
       as read_within,
     _billing.part_within(k.reasoning, w.output_tokens, k.counting, p.reasoning_within_output)
-      as thought_within) x
+      as thought_within offset 0) x
   cross join lateral (select _billing.part_within(k.cache_write, w.input_tokens - x.read_within,
-    k.counting, p.cache_write_within_input) as written_within) y
+    k.counting, p.cache_write_within_input) as written_within offset 0) y
   cross join lateral (select w.input_tokens - x.read_within - y.written_within as input,
     w.output_tokens - x.thought_within as output,
     case when k.counting is null and p.id is null and
       (k.cache_read <> 0 or k.cache_write <> 0 or k.reasoning <> 0) then 'unmapped_' else '' end
       as prefix,
     _billing.row_class(w, k.counting, k.cache_read, p.cache_read_within_input, k.cache_write,
-      p.cache_write_within_input, m) as class) z
+      p.cache_write_within_input, m) as class offset 0) z
   cross join lateral (
     values ('requests', false, w.calls::numeric, w.total_cost
         - case when z.input <> 0 then w.input_cost else 0 end
@@ -134,8 +140,8 @@ returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
     and num_nulls(k.cache_read, k.cache_write, k.reasoning) = 0
     and billing.feature_reason(w.other_features) is null
     and not _billing.has_more_units(w, (select s.max_units_per_event
-      from public.billing_settings s));
-$$;
+      from public.billing_settings s)));
+end $$;
 comment on function _billing.billed_units is
   'Units and costs of a log row by metric and class, each counted once; null where the row cannot be
    counted.';
@@ -145,8 +151,9 @@ comment on function _billing.billed_units is
 -- room for more keys the whole row would be held.
 create function _billing.lowers_window(said public.agent_usage_logs,
   standing public.agent_usage_logs)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return least(said.input_cost - standing.input_cost, said.output_cost - standing.output_cost,
       said.feature_cost - standing.feature_cost, said.total_cost - standing.total_cost) < 0
     or exists (
       select from jsonb_each_text(_billing.billed_units(said)) s
@@ -154,17 +161,18 @@ returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
       where case when key like 'cost of %'
         then coalesce(s.value::numeric, 0) < coalesce(t.value::numeric, 0)
         else s.value is null or t.value is null or s.value::numeric < t.value::numeric end);
-$$;
+end $$;
 comment on function _billing.lowers_window is
   'Whether a version of a window may be billed with less than the row that counts.';
 
 -- Whether what a row counts for has been invoiced, or its period skipped.
 create function _billing.is_settled_log(log_id uuid)
-returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
-  select exists (select from billing.attributed_logs a
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from billing.attributed_logs a
     join public.billing_periods p on p.client_id = a.client_id
       and p.period_start <= a.usage_day and a.usage_day < p.period_end
     where a.id = log_id and a.reason is null and p.settled_at is not null);
-$$;
+end $$;
 comment on function _billing.is_settled_log is
   'Whether the period that a log row counts in has been invoiced or skipped.';

@@ -2,48 +2,74 @@
 -- window states it anew: the row that counts is mirrored and the new one stored, as correct_log
 -- does, so the sum of the log is what was last stated.
 
+-- Whether a first version stands as it was stated: what a push that is tried again meets. A window
+-- that was stated again, corrected or taken back since is judged (judge_window).
+create function _billing.is_stored_window(log_id uuid, said public.agent_usage_logs)
+returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_variable
+begin
+  return exists (select from public.agent_usage_logs l
+      where l.id = log_id and l.corrects_id is null
+        and (l.calls, l.input_tokens, l.output_tokens, l.web_searches, l.input_cost, l.output_cost,
+            l.feature_cost, l.total_cost, l.other_features, _billing.own_metadata(l.metadata))
+          = (said.calls, said.input_tokens, said.output_tokens, said.web_searches, said.input_cost,
+            said.output_cost, said.feature_cost, said.total_cost, said.other_features,
+            _billing.own_metadata(said.metadata)))
+    and not exists (select from _billing.window_versions v where v.log_id = log_id)
+    and not exists (select from public.agent_usage_logs c where c.corrects_id = log_id);
+end $$;
+comment on function _billing.is_stored_window is
+  'Whether the row of a window is what was first stated of it, and nothing has changed it since.';
+
 -- Stores windows, all or none. Of one id in a batch the first of the highest version is stored.
+-- New windows, and first versions that are there already and say the same, are found for all at
+-- once; only windows that are stated again are judged one by one.
 create function _billing.store_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, result text, id uuid, detail text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  fresh integer[];
   changed_from timestamptz;
   w record;
 begin
-  with chosen as materialized (
-    select distinct on (r.id) r.* from _billing.read_windows(source, windows) r
-    where r.fault is null order by r.id, r.version desc, r.index
-  ), stored as (
-    insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
-      output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
-      total_cost, metadata, "timestamp", client_id, calls)
-    select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
-      (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
-      (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
-      (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
-    from chosen c
-    where (c.said).calls > 0 and not exists (select from _billing.window_versions v
-      where v.log_id = c.id and v.version >= c.version)
-    order by c.index
-    on conflict on constraint agent_usage_logs_pkey do nothing
-    returning l.id
-  ), later as (
-    insert into _billing.window_versions (log_id, version)
-    select c.id, c.version from chosen c join stored s using (id) where c.version > 1
-    on conflict on constraint window_versions_pkey do update set version = excluded.version
-  )
-  select coalesce(array_agg(c.index), '{}') into fresh from chosen c join stored s using (id);
-  for w in select * from _billing.read_windows(source, windows) r order by r.index loop
+  for w in
+    with given as materialized (
+      select r.* from _billing.read_windows(source, windows) r
+    ), chosen as materialized (
+      select distinct on (g.id) g.* from given g
+      where g.fault is null order by g.id, g.version desc, g.index
+    ), stored as (
+      insert into public.agent_usage_logs as l (id, agent, endpoint, model, input_tokens,
+        output_tokens, web_searches, other_features, input_cost, output_cost, feature_cost,
+        total_cost, metadata, "timestamp", client_id, calls)
+      select c.id, (c.said).agent, (c.said).endpoint, (c.said).model, (c.said).input_tokens,
+        (c.said).output_tokens, (c.said).web_searches, (c.said).other_features,
+        (c.said).input_cost, (c.said).output_cost, (c.said).feature_cost, (c.said).total_cost,
+        (c.said).metadata, (c.said)."timestamp", (c.said).client_id, (c.said).calls
+      from chosen c
+      where (c.said).calls > 0 and not exists (select from _billing.window_versions v
+        where v.log_id = c.id and v.version >= c.version)
+      order by c.index
+      on conflict on constraint agent_usage_logs_pkey do nothing
+      returning l.id
+    ), later as (
+      insert into _billing.window_versions (log_id, version)
+      -- Few: not joined, where a plan for few would read all of the batch for each of many.
+      select c.id, c.version from chosen c
+      where c.version > 1 and c.id = any (array(select s.id from stored s))
+      on conflict on constraint window_versions_pkey do update set version = excluded.version
+    ), fresh as materialized (
+      select c.index from chosen c join stored s using (id)
+    )
+    select g.*, case when g.fault is not null then 'invalid'
+      when f.index is not null then 'inserted'
+      when g.version = 1 and _billing.is_stored_window(g.id, g.said) then 'duplicate' end as result
+    from given g left join fresh f on f.index = g.index order by g.index
+  loop
     index := w.index;
-    id := w.id;
+    result := w.result;
+    id := case when w.fault is null then w.id end;
     detail := w.fault;
-    if w.fault is not null then
-      result := 'invalid';
-      id := null;
-    elsif w.index = any (fresh) then
-      result := 'inserted';
-    else
+    if result is null then
       select r.result, r.detail into result, detail
       from _billing.restate_window(w.id, w.said, w.version, source.id) r;
     end if;

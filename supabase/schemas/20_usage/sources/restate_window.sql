@@ -82,8 +82,11 @@ declare
   standing public.agent_usage_logs;
   lowered uuid[] := array[]::uuid[];
 begin
+  if later is null then
+    return lowered;
+  end if;
   for w in select r.id, r.said from _billing.read_windows(source, later) r
-    where later is not null and r.fault is null
+    where r.fault is null
       and exists (select from public.agent_usage_logs l where l.id = r.id)
   loop
     standing := _billing.standing_log(w.id);

@@ -8,15 +8,14 @@ comment on function _billing.counts_in_metadata is 'Keys of metadata that are co
 -- The id of a window's row names source, window and key: a window that comes again meets itself.
 -- The source may add to the key: sums of calls that are counted in different ways stay apart.
 -- Its first 48 bits are the time, so that rows of one time lie together in the index.
+-- Version and variant stand in their places between the digits of the name.
 create function _billing.window_id(source text, w public.agent_usage_logs, key text)
-returns uuid language sql stable set search_path = pg_catalog, pg_temp as $$
-  select (substr(x.at, 5) || '8' || substr(x.name, 1, 3) || 'a' || substr(x.name, 4, 15))::uuid
-  from (select
-    encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex') as at,
-    md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent, w.model, w.endpoint,
-      w.client_id, _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text)
-      as name) x;
-$$;
+returns uuid language sql stable
+return (substr(encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex'), 5)
+  || overlay('8' || left(md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent,
+    w.model, w.endpoint, w.client_id,
+    _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text), 18)
+    placing 'a' from 5 for 0))::uuid;
 comment on function _billing.window_id is
   'The id (version 8) of the row of a window of a source: always the same for the same key.';
 
@@ -36,30 +35,28 @@ $$;
 comment on function _billing.window_differences is
   'Columns in which two statements of a window differ; null when in none.';
 
--- Why a row cannot be a window of the source, or null.
+-- Why a row cannot be a window of the source, or null. Calls of its agent lie in the source from
+-- `since` on, or not at all (null); logs before `kept_from` are gone.
 create function _billing.window_fault(source billing.usage_sources, w public.agent_usage_logs,
-  version integer)
-returns text language sql stable set search_path = pg_catalog, pg_temp as $$
-  select case
-    when w.agent is null or w.model is null then 'agent and model are required'
-    when w."timestamp" is null then 'timestamp is required: when the window begins'
-    when w.id is not null then 'id is not sent: it is made of source, window and key'
-    when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
-    when version is null or version < 1 then 'version is 1 or more'
-    when w.calls is null or w.calls < 0 then 'calls is 0 or more'
-    when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
-    when a.agent is null then format('the calls of agent %s do not lie in source %s',
-      left(w.agent, 200), source.id)
-    when w."timestamp" < a.since then format('the calls of agent %s lie in source %s since %s',
-      left(w.agent, 200), source.id, a.since)
-    when not isfinite(w."timestamp")
-      or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
-      then format('timestamp is not the beginning of a window of %s', source.window_length)
-    when w."timestamp" < k.kept_from then format('logs before %s have been exported: correct them '
-      || 'by an invoice item', k.kept_from) end
-  from billing.usage_watermark k
-  left join billing.usage_source_agents a on a.agent = w.agent and a.source_id = source.id;
-$$;
+  version integer, since timestamptz, kept_from timestamptz)
+returns text language sql stable
+return case
+  when w.agent is null or w.model is null then 'agent and model are required'
+  when w."timestamp" is null then 'timestamp is required: when the window begins'
+  when w.id is not null then 'id is not sent: it is made of source, window and key'
+  when w.corrects_id is not null then 'corrects_id is not sent: send the next version'
+  when version is null or version < 1 then 'version is 1 or more'
+  when w.calls is null or w.calls < 0 then 'calls is 0 or more'
+  when w.calls = 0 and version = 1 then 'calls is 0 in a later version only: it takes back'
+  when since is null then format('the calls of agent %s do not lie in source %s',
+    left(w.agent, 200), source.id)
+  when w."timestamp" < since then format('the calls of agent %s lie in source %s since %s',
+    left(w.agent, 200), source.id, since)
+  when not isfinite(w."timestamp")
+    or mod(extract(epoch from w."timestamp"), extract(epoch from source.window_length)) <> 0
+    then format('timestamp is not the beginning of a window of %s', source.window_length)
+  when w."timestamp" < kept_from then format('logs before %s have been exported: correct them '
+    || 'by an invoice item', kept_from) end;
 comment on function _billing.window_fault is
   'Why a row cannot be stored as a window of a source; null when it can.';
 
@@ -83,18 +80,28 @@ $$;
 comment on function _billing.window_checksum is
   'What a row adds to the checksum of its window; a mirror adds the opposite.';
 
--- What a batch says, row by row, with what is wrong with each.
+-- What a batch says, row by row, with what is wrong with each. Each row is read once (offset 0),
+-- and the functions are expressions that are written out: what is called a thousand times a push
+-- has no plan of its own.
 create function _billing.read_windows(source billing.usage_sources, windows jsonb)
 returns table (index integer, said public.agent_usage_logs, version integer, fault text, id uuid)
 language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
-  select g.place::integer - 1, r, v.version, _billing.window_fault(source, r, v.version),
-    _billing.window_id(source.id, r, g.value ->> 'key')
-  from jsonb_array_elements(windows) with ordinality g(value, place)
-  cross join lateral jsonb_populate_record(null::public.agent_usage_logs,
-    '{"input_tokens": 0, "output_tokens": 0, "web_searches": 0, "other_features": {},
-      "input_cost": 0, "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}'
-    || g.value) r
-  cross join lateral (select coalesce((g.value ->> 'version')::integer, 1) as version) v;
+  select r.place::integer - 1, r.said, r.version,
+    _billing.window_fault(source, r.said, r.version, a.since, k.kept_from),
+    _billing.window_id(source.id, r.said, r.key)
+  from (
+    select g.place, jsonb_populate_record(d.defaults, g.value) as said,
+      coalesce((g.value ->> 'version')::integer, 1) as version, g.value ->> 'key' as key
+    from (select jsonb_populate_record(null::public.agent_usage_logs, '{"input_tokens": 0,
+        "output_tokens": 0, "web_searches": 0, "other_features": {}, "input_cost": 0,
+        "output_cost": 0, "feature_cost": 0, "total_cost": 0, "metadata": {}}') as defaults
+      offset 0) d
+    cross join jsonb_array_elements(windows) with ordinality g(value, place)
+    offset 0
+  ) r
+  cross join billing.usage_watermark k
+  left join billing.usage_source_agents a
+    on a.agent = (r.said).agent and a.source_id = source.id;
 $$;
 comment on function _billing.read_windows is
   'The windows of a batch as rows of the log, each with its version, its id and what is wrong.';

@@ -46,9 +46,12 @@ comment on function _billing.logged_cost_plus is
 
 create function _billing.logged_cost_text(cost numeric, markup_percent numeric, fee numeric,
   per_units numeric)
-returns text language sql immutable
-return concat('logged cost ', billing.dollars_per(cost, 1),
-  billing.markup_text(markup_percent, fee, per_units));
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- In plpgsql, which is not written out where it is called: most lines have no such text.
+begin
+  return concat('logged cost ', billing.dollars_per(cost, 1),
+    billing.markup_text(markup_percent, fee, per_units));
+end $$;
 comment on function _billing.logged_cost_text is
   'What a line says of its price: logged cost $4.20 + 20 %.';
 

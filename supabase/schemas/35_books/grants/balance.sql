@@ -34,8 +34,8 @@ comment on function billing.granted_credit is
 grant execute on function billing.granted_credit(uuid, timestamptz) to service_role;
 
 -- Promotional credit that invoices gave back of a use that is void: with the void it has come back
--- twice. What is invoiced in place of the void takes this again, so nothing else may. At an
--- instant, or, without one, beside what drafts take.
+-- twice. The invoice in place of the void takes this again, so nothing else may. At an instant, or,
+-- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$

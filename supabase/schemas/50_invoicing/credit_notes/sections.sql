@@ -79,7 +79,7 @@ comment on function _billing.keep_promotional_credit is
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room. What is left then comes to nothing. Where
+-- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
 -- promotional credit comes back with it, the last of the notes says it: it would wait for the next
 -- invoice, which may be of nothing else.
 create function _billing.credit_section(

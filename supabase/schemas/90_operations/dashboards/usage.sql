@@ -24,83 +24,96 @@ create table billing.daily_usage (
   usage_day date not null,
   client_id uuid not null,
   provider_cost numeric not null,
-  primary key (usage_day, client_id)
+  primary key (client_id, usage_day)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_analyze_scale_factor = 0.02);
 comment on table billing.daily_usage is
   'Provider cost (USD) per client and day, as of the last billing.refresh_dashboards.';
+-- A refresh reads a month of a client, a chart some days of all.
+create index daily_usage_day on billing.daily_usage (usage_day);
 alter table billing.daily_usage enable row level security;
 revoke all on billing.daily_usage from public;
 grant select on billing.daily_usage to service_role;
 
+-- Notes all months of all clients, those too that have no usage any more.
+create function _billing.note_all_usage() returns void language sql
+set search_path = pg_catalog, pg_temp as $$
+  insert into _billing.usage_changes (client_id, month)
+  select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
+  union
+  select m.client_id, m.month from billing.monthly_usage m;
+$$;
+comment on function _billing.note_all_usage is
+  'Has the next refresh of the dashboards sum all usage anew.';
+
 -- A month that was noted is summed anew as of the snapshot that saw its note, which was written
--- with the change. Client by client by index: other usage is not looked at.
+-- with the change. Client by client by index: other usage is not looked at. Rows of a month are
+-- found by one search and written by their places, where they differ: a search for each would cost
+-- more with each year. One refresh at a time writes here, so places stay as they are.
 create function _billing.refresh_monthly_usage(everything boolean)
 returns void language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+  differing record;
 begin
   -- A statement of its own: the other is planned for what has changed, not for all there is.
   -- Where an earlier release has summed months alone, their days come with the next refresh.
   if everything or (not exists (select from billing.daily_usage)
     and exists (select from billing.monthly_usage)) then
-    insert into _billing.usage_changes (client_id, month)
-    select r.client_id, date_trunc('month', r.usage_day)::date from public.usage_records r
-    union
-    select m.client_id, m.month from billing.monthly_usage m;
+    perform _billing.note_all_usage();
   end if;
   with taken as (
     delete from _billing.usage_changes u returning u.client_id, u.month
   ), changed as materialized (
-    select distinct t.client_id, t.month from taken t
+    select distinct t.client_id, t.month, (t.month + interval '1 month')::date as next
+    from taken t
   ), usage as materialized (
-    select c.client_id, c.month, r.usage_day, r.model, r.metric, r.rate_class, r.agent, r.quantity,
-      r.provider_cost
-    from changed c
-    cross join lateral (
+    select c.month, r.* from changed c cross join lateral (
       select * from public.usage_records u
-      where u.client_id = c.client_id and u.usage_day >= c.month
-        and u.usage_day < (c.month + interval '1 month')::date
-      offset 0
+      where u.client_id = c.client_id and u.usage_day >= c.month and u.usage_day < c.next offset 0
     ) r
-  ), summed as materialized (
-    select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
-      sum(u.quantity) as quantity, sum(u.provider_cost) as provider_cost
-    from usage u group by u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent
-  ), gone as (
-    -- By their places, found by index: joined with what changed, all months of all would be read.
-    delete from billing.monthly_usage d
-    where d.ctid = any (array(
-      select m.place from changed c
-      cross join lateral (
-        select o.ctid as place, o.* from billing.monthly_usage o
-        where o.client_id = c.client_id and o.month = c.month
-        offset 0
-      ) m
-      where not exists (
-        select from summed s where (s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent)
-          = (m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent))))
+  ), months as materialized (
+    select client_id, month, model, metric, rate_class, agent, k.place, s.units, s.cost,
+      (s.units, s.cost) is distinct from (k.quantity, k.provider_cost) as differs
+    from (select u.client_id, u.month, u.model, u.metric, u.rate_class, u.agent,
+        sum(u.quantity) as units, sum(u.provider_cost) as cost
+      from usage u group by 1, 2, 3, 4, 5, 6) s
+    full join (select o.* from changed c cross join lateral (
+        select m.ctid as place, m.* from billing.monthly_usage m
+        where m.client_id = c.client_id and m.month = c.month offset 0) o
+    ) k using (client_id, month, model, metric, rate_class, agent)
   ), days as materialized (
-    select u.usage_day, u.client_id, sum(u.provider_cost) as provider_cost
-    from usage u group by u.usage_day, u.client_id
+    select client_id, usage_day, k.place, s.cost, s.cost is distinct from k.provider_cost as differs
+    from (select u.client_id, u.usage_day, sum(u.provider_cost) as cost
+      from usage u group by 1, 2) s
+    full join (select o.* from changed c cross join lateral (
+        select d.ctid as place, d.* from billing.daily_usage d where d.client_id = c.client_id
+          and d.usage_day >= c.month and d.usage_day < c.next offset 0) o
+    ) k using (client_id, usage_day)
+  ), gone as (
+    delete from billing.monthly_usage d
+    where d.ctid = any (array(select m.place from months m where m.units is null))
   ), gone_days as (
-    -- Day by day, as the key has them.
     delete from billing.daily_usage d
-    using changed c, generate_series(0, 30) n
-    where d.usage_day = c.month + n and d.usage_day < (c.month + interval '1 month')::date
-      and d.client_id = c.client_id and not exists (
-        select from days x where (x.usage_day, x.client_id) = (d.usage_day, d.client_id))
-  ), written_days as (
-    insert into billing.daily_usage as d (usage_day, client_id, provider_cost)
-    select x.usage_day, x.client_id, x.provider_cost from days x
-    on conflict (usage_day, client_id) do update set provider_cost = excluded.provider_cost
-    where d.provider_cost <> excluded.provider_cost
+    where d.ctid = any (array(select x.place from days x where x.cost is null))
+  ), added as (
+    insert into billing.monthly_usage
+      (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
+    select m.client_id, m.month, m.model, m.metric, m.rate_class, m.agent, m.units, m.cost
+    from months m where m.place is null
+  ), added_days as (
+    insert into billing.daily_usage (client_id, usage_day, provider_cost)
+    select x.client_id, x.usage_day, x.cost from days x where x.place is null
   )
-  insert into billing.monthly_usage as m
-    (client_id, month, model, metric, rate_class, agent, quantity, provider_cost)
-  select s.client_id, s.month, s.model, s.metric, s.rate_class, s.agent, s.quantity, s.provider_cost
-  from summed s
-  on conflict (client_id, month, model, metric, rate_class, agent) do update set
-    quantity = excluded.quantity, provider_cost = excluded.provider_cost
-  where (m.quantity, m.provider_cost) is distinct from (excluded.quantity, excluded.provider_cost);
+  select m.places, m.units, m.costs, d.places as days, d.costs as day_costs into differing
+  from (select array_agg(m.place) as places, array_agg(m.units) as units, array_agg(m.cost) as costs
+      from months m where m.differs and m.place is not null and m.units is not null) m,
+    (select array_agg(x.place) as places, array_agg(x.cost) as costs
+      from days x where x.differs and x.place is not null and x.cost is not null) d;
+  update billing.monthly_usage m set quantity = c.units, provider_cost = c.cost
+  from unnest(differing.places, differing.units, differing.costs) c(place, units, cost)
+  where m.ctid = c.place;
+  update billing.daily_usage d set provider_cost = c.cost
+  from unnest(differing.days, differing.day_costs) c(place, cost) where d.ctid = c.place;
 end $$;
 comment on function _billing.refresh_monthly_usage is
   'Sums anew the months of clients whose usage has changed, or all of them.';

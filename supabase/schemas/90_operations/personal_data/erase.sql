@@ -9,6 +9,7 @@ returns jsonb language sql immutable set search_path = pg_catalog, pg_temp as $$
           and c.value not in ('null', '[]', '{}') then '"[erased]"' else c.value end)
       from jsonb_each(content) c)
     when 'client_members' then content || '{"user_id": "[erased]"}'
+    when 'member_invitations' then content - 'email' || '{"email": "[erased]"}'
     when 'agent_usage_logs' then jsonb_set(content, '{metadata}',
       _billing.counted_metadata(content -> 'metadata'), false)
     else content end;
@@ -33,6 +34,8 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
     where a.actor = any (members::text[])
       or a.table_name = 'clients' and a.row_id = erase_audit.client_id::text
       or a.table_name = 'client_members' and a.row_id like erase_audit.client_id || '/%'
+      or a.table_name = 'member_invitations'
+        and coalesce(a.after, a.before) ->> 'client_id' = erase_audit.client_id::text
       or a.table_name = 'agent_usage_logs'
         and a.row_id in (select l.id::text from _billing.logs_of_client(erase_audit.client_id) l)
   ), erased as (
@@ -60,6 +63,8 @@ returns bigint language sql set search_path = pg_catalog, pg_temp as $$
       last_error = case when d.state in ('dead', 'skipped', 'waiting', 'queued', 'running')
         then 'the client''s people were erased' end,
       state = case when d.state in ('waiting', 'queued', 'running') then 'skipped' else d.state end,
+      -- Made of an address, which can be guessed and compared.
+      dedupe_key = case d.event when 'invitation' then 'invitation:' || d.id else d.dedupe_key end,
       lease = null, finished_at = coalesce(d.finished_at, now())
     where d.client_id = erase_deliveries.client_id
       and (d.payload <> '{}' or d.details ?| '{to,payment_url}'
@@ -155,6 +160,7 @@ begin
   members := array(select m.user_id from public.client_members m where m.client_id = client.id);
   perform set_config('billing.erasing', 'on', true);
   delete from public.client_members m where m.client_id = client.id;
+  delete from billing.member_invitations i where i.client_id = client.id;
   update public.clients c set name = 'Erased client ' || left(c.id::text, 8), email = null,
     address = '{}', postal_address = null, tax_id = null, metadata = '{}' where c.id = client.id;
   with noted as (

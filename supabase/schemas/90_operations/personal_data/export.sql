@@ -15,9 +15,8 @@ begin
   return jsonb_build_object(
     'client', to_jsonb(client),
     'members', (select coalesce(jsonb_agg(jsonb_build_object('user_id', m.user_id,
-        'email', u.email, 'since', m.created_at) order by m.user_id), '[]')
-      from public.client_members m join auth.users u on u.id = m.user_id
-      where m.client_id = client.id),
+        'email', m.email, 'since', m.created_at) order by m.user_id, m.id), '[]')
+      from billing.members_of(client.id) m),
     'invoices', (select coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'number', i.number,
         'client', i.document -> 'client', 'note', i.note, 'void_reason', i.void_reason)
         order by i.issued_on, i.id), '[]')
@@ -43,7 +42,9 @@ begin
     'audit_log', (select coalesce(jsonb_agg(to_jsonb(a) order by a.id), '[]')
       from billing.audit_log a
       where a.table_name = 'clients' and a.row_id = client.id::text
-        or a.table_name = 'client_members' and a.row_id like client.id || '/%'));
+        or a.table_name = 'client_members' and a.row_id like client.id || '/%'
+        or a.table_name = 'member_invitations'
+          and coalesce(a.after, a.before) ->> 'client_id' = client.id::text));
 end $$;
 comment on function billing.export_personal_data is
   'Personal data of a client''s people: names, what was sent to them, what agents noted of

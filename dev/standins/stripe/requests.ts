@@ -42,7 +42,7 @@ interface Asked {
 }
 
 /** Reads requests, refuses and remembers them as Stripe does, and goes wrong on demand. */
-export function frontDoor(
+export function requestHandler(
   options: { readonly secretKey: string; readonly delay?: number },
   state: State,
   answer: (method: string, path: string, form: Form) => unknown,
