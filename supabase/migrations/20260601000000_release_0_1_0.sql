@@ -10408,7 +10408,7 @@ comment on function _billing.promoted_sections is
 -- Which grants reduce which sections, and by how much: what is recorded, then new charges.
 
 -- Promotional grants of clients with what may be used of each. Drafts that are not rated now keep
--- what they have of promotional credit.
+-- what they have of promotional credit, but not those of blocked periods: they are made anew.
 create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
@@ -10426,7 +10426,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
       join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
       where (c.client_id, l.section_start) not in (
-        select t.client_id, t.period_start from unnest(targets) t)
+          select t.client_id, t.period_start from unnest(targets) t)
+        and not exists (
+          select from public.billing_periods p
+          where i.kind = 'period' and p.client_id = i.client_id
+            and p.period_start = i.period_start and p.state = 'blocked')
       group by i.id, l.section_start, 1
     ) x
     group by x.grant_id
@@ -14178,14 +14182,19 @@ begin
 end $$;
 
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
--- it on the invoice; where all of the invoice is given back, all of it.
-create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
+-- it on the invoice. Where all goes back that the invoice charged, or charged for the section, so
+-- do all of these taxes with their bases, also where an allowance stays.
+create function _billing.scale_credit(invoice_id uuid, section_start date, room bigint,
+  net numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  -- Where notes come to all of the invoice, they come to all of its taxes.
+  taken constant bigint := _billing.taken_credit(invoice_id);
   empties constant boolean := room >= (
     select i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
-      where n.invoice_id = i.id and n.voided_at is null), 0) - _billing.taken_credit(i.id)
+      where n.invoice_id = i.id and n.voided_at is null), 0) - taken
+    from public.invoices i where i.id = scale_credit.invoice_id);
+  ends_section constant boolean := room >= (
+    select _billing.creditable(i, scale_credit.section_start) - taken
     from public.invoices i where i.id = scale_credit.invoice_id);
   taxes numeric;
   taxes_before numeric;
@@ -14195,14 +14204,30 @@ begin
   update pg_temp.credit_take t set quantity = round(t.quantity * room / net, 6),
     precise_amount = round(t.precise_amount * room / net, 10),
     tax_base_minor = round(t.tax_base_minor * room / net);
-  update pg_temp.credit_take t set amount_minor = case when x.tax_left is null
-      then round(t.amount_minor * room / net)
-      when empties then x.tax_left
-      else least(round(t.amount_minor * room / net), x.tax_left) end
+  update pg_temp.credit_take t
+  set amount_minor = case when x.left_minor is null then round(t.amount_minor * room / net)
+      when empties then x.left_minor
+      when ends_section then least(coalesce(x.of_section, x.left_minor), x.left_minor)
+      else least(round(t.amount_minor * room / net), x.left_minor) end,
+    tax_base_minor = case when empties then coalesce(x.left_base, t.tax_base_minor)
+      when ends_section then coalesce(least(x.base_of_section, x.left_base), t.tax_base_minor)
+      else t.tax_base_minor end
   from (
-    select k.rating_key, o.amount_minor - o.by_hand_minor - o.rated_minor as tax_left
+    -- On this invoice an earlier step may have taken a part of it.
+    select k.rating_key, o.amount_minor - least(o.by_hand_minor + o.rated_minor + p.minor,
+        greatest(o.amount_minor, 0)) as left_minor,
+      o.base_minor - least(o.by_hand_base_minor + o.rated_base_minor + p.base,
+        greatest(o.base_minor, 0)) as left_base,
+      c.amount_minor - p.minor as of_section, c.tax_base_minor - p.base as base_of_section
     from pg_temp.credit_take k
     left join _billing.taxes_of_invoice(scale_credit.invoice_id) o on o.rating_key = k.rating_key
+    left join _billing.charged_lines(scale_credit.invoice_id, scale_credit.section_start) c
+      on c.rating_key = k.rating_key
+    cross join lateral (
+      select coalesce(sum(q.amount_minor), 0) as minor, coalesce(sum(q.tax_base_minor), 0) as base
+      from pg_temp.credit_parts q
+      where q.invoice_id = scale_credit.invoice_id and q.rating_key = k.rating_key
+    ) p
     where k.rating_key like 'tax|%'
   ) x where x.rating_key = t.rating_key;
   select coalesce(sum(t.amount_minor), 0) into taxes
@@ -14369,7 +14394,7 @@ begin
     net := _billing.move_discount(invoice_id, section_start, room, net);
   end if;
   if net > room then
-    perform _billing.scale_credit(invoice_id, room, net);
+    perform _billing.scale_credit(invoice_id, section_start, room, net);
   end if;
   insert into pg_temp.credit_parts
   select take_credit.invoice_id, t.rating_key, t.amount_minor, t.quantity, t.precise_amount,
@@ -15242,14 +15267,20 @@ $$;
 comment on function _billing.unblocked is 'Those of the targets that nothing blocks.';
 
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
--- already; one that is rated below what was invoiced is not blocked: it is credited.
-create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
+-- already; one that is rated below what was invoiced is not blocked: it is credited. At an instant
+-- that is given, what is blocked is marked before others take the credit of its drafts.
+create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[],
+  as_of timestamptz default null)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
 begin
   made.blocked := array(select b from _billing.blocking_reasons(
     due || late, _billing.rate_drafts(due || late)) b);
+  if as_of is not null and made.blocked <> '{}' then
+    perform _billing.mark_blocked(array(select unnest(due) except
+      select unnest(_billing.unblocked(due, made.blocked, true))), as_of, made.blocked);
+  end if;
   made.drafts := _billing.make_drafts(
     _billing.unblocked(due, made.blocked, true), _billing.unblocked(late, made.blocked, false));
   return made;
@@ -15283,7 +15314,7 @@ declare
   charged billing.rating_target[];
   credited billing.rating_target[];
 begin
-  made := _billing.draft_periods(due, late);
+  made := _billing.draft_periods(due, late, as_of);
   charged := _billing.mark_blocked(due, as_of, made.blocked);
   credited := _billing.unblocked(late, made.blocked, false);
   made.credit_notes := _billing.credit_overcharges(_billing.overcharged_targets(

@@ -102,7 +102,7 @@ select is(_billing.take_credit((pg_temp.invoice('2026-06-01')).id, '2026-06-01',
 select results_eq('select amount_minor, quantity from pg_temp.credit_take',
   $$values (100::numeric, 333333.333333)$$, 'a share of the line');
 update pg_temp.credit_take set amount_minor = 300;
-select _billing.scale_credit((pg_temp.invoice('2026-06-01')).id, 200, 300);
+select _billing.scale_credit((pg_temp.invoice('2026-06-01')).id, '2026-06-01', 200, 300);
 select results_eq('select amount_minor from pg_temp.credit_take', $$values (200::numeric)$$,
   'as large as it is asked for');
 savepoint before_note;

@@ -3,6 +3,7 @@ import type { Sql } from "postgres";
 import { z } from "zod";
 import { insert } from "../cases/insert.ts";
 import { type Clients, openBooks } from "../cases/play.ts";
+import { client } from "../cases/world.ts";
 import { UNMAPPED } from "./calls.ts";
 import { playWorldStep, type WorldStep } from "./steps.ts";
 import { invoicesOf, type State } from "./state.ts";
@@ -49,11 +50,16 @@ export async function openWorld(sql: Sql): Promise<void> {
   // The day a world begins on: before its first run, ends and returns are of that day as well.
   await sql`select set_config('billing.as_of', ${FIRST_DAY}, true)`;
   await sql`delete from public.hold_limits`;
+  // How long a statement may take is for other tests, on a machine that does nothing else.
+  await sql`select set_config('statement_timeout', '0', true)`;
   // Corrections come in after all calls of the world: by the clock some calls are still to come.
   await sql`
     alter table public.agent_usage_logs alter created_at set default '2027-01-01 00:00+00'`;
   await insert(sql, "models", { id: UNMAPPED, family: "claude-sonnet" });
 }
+
+/** Whose the agents of all others are while some clients are alone. */
+const OTHERS = "others";
 
 /** Plays what was lived again with some of the clients alone, and takes it back. */
 export async function booksAlone(
@@ -66,6 +72,7 @@ export async function booksAlone(
   await sql`savepoint alone`;
   await sql`rollback to savepoint world`;
   await openWorld(sql);
+  await playWorldStep(sql, clients, client(OTHERS, {}, { started_on: "2026-01-01" }));
   for (const { owner, step } of state.lived) {
     const isTheirs = owner !== null && keys.has(owner);
     const owned = isTheirs ? await invoicesOf(alone, owner) : [];
@@ -79,7 +86,11 @@ export async function booksAlone(
   return books;
 }
 
-/** What another client's step means to this one: it loses what the other one gets. */
+/**
+ * What another client's step means to these: they lose what the other one gets. An agent of others
+ * is theirs: of nobody's agent the usage would be the default client's.
+ */
 function withoutOther(step: WorldStep): WorldStep | null {
-  return step.do === "assign" || step.do === "default_client" ? { ...step, key: null } : null;
+  if (step.do === "assign") return { ...step, key: OTHERS };
+  return step.do === "default_client" ? { ...step, key: null } : null;
 }

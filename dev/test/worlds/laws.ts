@@ -120,8 +120,8 @@ async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<
 
 /**
  * What a credit note gives back its invoice has charged, unless the invoice that did has nothing left
- * to be credited (by notes by hand, say); a tax is named as the invoice does. A discount that stays
- * moves from one invoice of the period to another.
+ * to be credited, by notes by hand or for the section; a tax is named as the invoice does. A discount
+ * that stays moves from one invoice of the period to another.
  */
 function strangeCredits(sql: Sql): Promise<string[]> {
   return texts(sql`
@@ -145,10 +145,17 @@ function strangeCredits(sql: Sql): Promise<string[]> {
         where l.rating_key = x.rating_key and l.section_start = x.section_start
           and i.total_minor > coalesce((select sum(o.total_minor) from public.credit_notes o
             where o.invoice_id = i.id), 0)
-          -- Usage within the minimum, which is taken back beside it: the invoice charged nothing.
-          and (select sum(a.amount_minor) from public.invoice_lines a
-            where a.invoice_id = i.id and a.section_start = x.section_start
-              and a.tax_behavior is distinct from 'inclusive') > 0)
+          -- A section with no room on it: usage within the minimum, which is taken back beside it, or
+          -- an allowance that stays while all usage beside it has been given back.
+          and (select sum(a.amount_minor) from (
+            select c.amount_minor, c.tax_behavior from public.invoice_lines c
+            where c.invoice_id = i.id and c.section_start = x.section_start
+            union all
+            select -c.amount_minor, c.tax_behavior
+            from public.credit_note_lines c join public.credit_notes o on o.id = c.credit_note_id
+            where o.invoice_id = i.id and c.section_start = x.section_start
+              and o.issued_at <= n.issued_at
+          ) a where a.tax_behavior is distinct from 'inclusive') > 0)
     union all
     -- No note of a period is on an invoice that charged nothing of it, while one of its own is there.
     select distinct format('%s: %s, which its invoice did not charge', n.number, x.section_start)

@@ -1,7 +1,7 @@
 -- Which grants reduce which sections, and by how much: what is recorded, then new charges.
 
 -- Promotional grants of clients with what may be used of each. Drafts that are not rated now keep
--- what they have of promotional credit.
+-- what they have of promotional credit, but not those of blocked periods: they are made anew.
 create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
@@ -19,7 +19,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       join public.invoices i on i.client_id = c.client_id and i.status = 'draft'
       join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
       where (c.client_id, l.section_start) not in (
-        select t.client_id, t.period_start from unnest(targets) t)
+          select t.client_id, t.period_start from unnest(targets) t)
+        and not exists (
+          select from public.billing_periods p
+          where i.kind = 'period' and p.client_id = i.client_id
+            and p.period_start = i.period_start and p.state = 'blocked')
       group by i.id, l.section_start, 1
     ) x
     group by x.grant_id

@@ -19,14 +19,20 @@ $$;
 comment on function _billing.unblocked is 'Those of the targets that nothing blocks.';
 
 -- Rates targets and writes the drafts of those that are not blocked. `late` targets are invoiced
--- already; one that is rated below what was invoiced is not blocked: it is credited.
-create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[])
+-- already; one that is rated below what was invoiced is not blocked: it is credited. At an instant
+-- that is given, what is blocked is marked before others take the credit of its drafts.
+create function _billing.draft_periods(due billing.rating_target[], late billing.rating_target[],
+  as_of timestamptz default null)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made _billing.closing;
 begin
   made.blocked := array(select b from _billing.blocking_reasons(
     due || late, _billing.rate_drafts(due || late)) b);
+  if as_of is not null and made.blocked <> '{}' then
+    perform _billing.mark_blocked(array(select unnest(due) except
+      select unnest(_billing.unblocked(due, made.blocked, true))), as_of, made.blocked);
+  end if;
   made.drafts := _billing.make_drafts(
     _billing.unblocked(due, made.blocked, true), _billing.unblocked(late, made.blocked, false));
   return made;
@@ -60,7 +66,7 @@ declare
   charged billing.rating_target[];
   credited billing.rating_target[];
 begin
-  made := _billing.draft_periods(due, late);
+  made := _billing.draft_periods(due, late, as_of);
   charged := _billing.mark_blocked(due, as_of, made.blocked);
   credited := _billing.unblocked(late, made.blocked, false);
   made.credit_notes := _billing.credit_overcharges(_billing.overcharged_targets(

@@ -82,14 +82,19 @@ begin
 end $$;
 
 -- Brings credit_take from `net` down to `room`, one rounding a line. No tax beyond what is left of
--- it on the invoice; where all of the invoice is given back, all of it.
-create function _billing.scale_credit(invoice_id uuid, room bigint, net numeric)
+-- it on the invoice. Where all goes back that the invoice charged, or charged for the section, so
+-- do all of these taxes with their bases, also where an allowance stays.
+create function _billing.scale_credit(invoice_id uuid, section_start date, room bigint,
+  net numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  -- Where notes come to all of the invoice, they come to all of its taxes.
+  taken constant bigint := _billing.taken_credit(invoice_id);
   empties constant boolean := room >= (
     select i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
-      where n.invoice_id = i.id and n.voided_at is null), 0) - _billing.taken_credit(i.id)
+      where n.invoice_id = i.id and n.voided_at is null), 0) - taken
+    from public.invoices i where i.id = scale_credit.invoice_id);
+  ends_section constant boolean := room >= (
+    select _billing.creditable(i, scale_credit.section_start) - taken
     from public.invoices i where i.id = scale_credit.invoice_id);
   taxes numeric;
   taxes_before numeric;
@@ -99,14 +104,30 @@ begin
   update pg_temp.credit_take t set quantity = round(t.quantity * room / net, 6),
     precise_amount = round(t.precise_amount * room / net, 10),
     tax_base_minor = round(t.tax_base_minor * room / net);
-  update pg_temp.credit_take t set amount_minor = case when x.tax_left is null
-      then round(t.amount_minor * room / net)
-      when empties then x.tax_left
-      else least(round(t.amount_minor * room / net), x.tax_left) end
+  update pg_temp.credit_take t
+  set amount_minor = case when x.left_minor is null then round(t.amount_minor * room / net)
+      when empties then x.left_minor
+      when ends_section then least(coalesce(x.of_section, x.left_minor), x.left_minor)
+      else least(round(t.amount_minor * room / net), x.left_minor) end,
+    tax_base_minor = case when empties then coalesce(x.left_base, t.tax_base_minor)
+      when ends_section then coalesce(least(x.base_of_section, x.left_base), t.tax_base_minor)
+      else t.tax_base_minor end
   from (
-    select k.rating_key, o.amount_minor - o.by_hand_minor - o.rated_minor as tax_left
+    -- On this invoice an earlier step may have taken a part of it.
+    select k.rating_key, o.amount_minor - least(o.by_hand_minor + o.rated_minor + p.minor,
+        greatest(o.amount_minor, 0)) as left_minor,
+      o.base_minor - least(o.by_hand_base_minor + o.rated_base_minor + p.base,
+        greatest(o.base_minor, 0)) as left_base,
+      c.amount_minor - p.minor as of_section, c.tax_base_minor - p.base as base_of_section
     from pg_temp.credit_take k
     left join _billing.taxes_of_invoice(scale_credit.invoice_id) o on o.rating_key = k.rating_key
+    left join _billing.charged_lines(scale_credit.invoice_id, scale_credit.section_start) c
+      on c.rating_key = k.rating_key
+    cross join lateral (
+      select coalesce(sum(q.amount_minor), 0) as minor, coalesce(sum(q.tax_base_minor), 0) as base
+      from pg_temp.credit_parts q
+      where q.invoice_id = scale_credit.invoice_id and q.rating_key = k.rating_key
+    ) p
     where k.rating_key like 'tax|%'
   ) x where x.rating_key = t.rating_key;
   select coalesce(sum(t.amount_minor), 0) into taxes
@@ -273,7 +294,7 @@ begin
     net := _billing.move_discount(invoice_id, section_start, room, net);
   end if;
   if net > room then
-    perform _billing.scale_credit(invoice_id, room, net);
+    perform _billing.scale_credit(invoice_id, section_start, room, net);
   end if;
   insert into pg_temp.credit_parts
   select take_credit.invoice_id, t.rating_key, t.amount_minor, t.quantity, t.precise_amount,
