@@ -38,24 +38,23 @@ export const advances: readonly Case[] = [
   },
   {
     name: "parts of an advance bear parts of its tax that come to the whole",
-    because:
-      "1.00 contains 0.17; 0.34 of it 0.06, twice, and the rest 0.05; ahead 0.17, 0.11, 0.05",
+    because: "1.00 contains 0.17, 0.80 left 0.14, 0.60 left 0.10: 0.03, 0.04 and 0.10 are deducted",
     steps: [
       client("A", { taxes: [VAT] }),
       taxedOnPurchase,
       topUp("A", "2026-06-02", 100),
       pay(1, 100, "2026-06-03"),
-      ...["2026-06-04", "2026-06-05", "2026-06-06"].flatMap((day): Step[] => [
-        item("A", day, "0.28"),
-        { do: "one_off", key: "A", at: day },
+      ...["0.17", "0.17", "0.50"].flatMap((amount, place): Step[] => [
+        item("A", `2026-06-0${place + 4}`, amount),
+        { do: "one_off", key: "A", at: `2026-06-0${place + 4}` },
       ]),
     ],
     books: [
       "#1 A paid 100 due 0 top_up: top_up 100, VAT 83 17",
-      "#2 A paid 34 due 0 less tax 6 one_off: one_off 28, VAT 28 6",
-      "#3 A paid 34 due 0 less tax 6 one_off: one_off 28, VAT 28 6",
-      "#4 A open 34 due 2 less tax 5 one_off: one_off 28, VAT 28 6",
-      "tax A owed 18, ahead 0",
+      "#2 A paid 20 due 0 less tax 3 one_off: one_off 17, VAT 17 3",
+      "#3 A paid 20 due 0 less tax 4 one_off: one_off 17, VAT 17 3",
+      "#4 A paid 60 due 0 less tax 10 one_off: one_off 50, VAT 50 10",
+      "tax A owed 16, ahead 0",
     ],
   },
   {
