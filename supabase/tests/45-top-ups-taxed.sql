@@ -1,7 +1,7 @@
 -- Top-ups that are taxed when they are bought: the tax is due with the payment, deducted with what
 -- the credit pays, and goes back with the credit. Amounts derived by hand.
 begin;
-select plan(51);
+select plan(52);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-0000000457' || lpad(n::text, 2, '0'))::uuid, name, '2026-06-01'
@@ -114,7 +114,7 @@ select results_eq($$select g.tax_minor, g.tax_invoice_id from public.credit_gran
   $$values (2000::bigint, pg_temp.invoice('spent'))$$, 'the grant knows it, and whose it is');
 create temporary table spent as select pg_temp.work('spent', 50, '2026-06-05') as id;
 select is(pg_temp.accounts('spent'), 'advance_tax 1000, cash 12000, earnings -5000, '
-  'prepaid_credit -6000, tax_payable -2000', 'what it pays is taxed once');
+  'prepaid_credit -6000, tax_payable -2000', 'a use of it is taxed once');
 select is((select i.document #> '{credits,0,advance}' from public.invoices i
     join spent using (id)), (select jsonb_build_object('invoice_number', i.number,
     'tax_minor', 1000, 'taxes',
@@ -165,7 +165,7 @@ select pg_temp.buy('noted', 12000, 12000), pg_temp.work('noted', 50, '2026-06-05
 select pg_temp.refund('noted', 12000, '2026-06-06');
 select is(pg_temp.notes('noted'), 'VAT 1000 of 5000', 'the tax of a refund is that of its credit');
 select is(pg_temp.accounts('noted'), 'earnings -5000, promotion_expense 6000, tax_payable -1000',
-  'what was used is for nothing, and taxed');
+  'the used part is for nothing, and taxed');
 select pg_temp.move('noted', 'refund_failed', 12000, '2026-06-07');
 select ok(_billing.void_credit_note(n.id, '2026-06-07'), 'the note is void')
 from public.credit_notes n where n.invoice_id = pg_temp.invoice('noted');
@@ -181,7 +181,7 @@ where g.client_id = pg_temp.client('rolled');
 select results_eq($$select g.kind, g.tax_minor, g.tax_invoice_id = pg_temp.invoice('rolled')
     from public.credit_grants g where g.client_id = pg_temp.client('rolled') order by 1$$,
   $$values ('paid', 1667::bigint, true), ('rollover', 1467, true)$$,
-  'what rolls over takes its tax along');
+  'a rollover takes its tax along');
 select pg_temp.move('rolled', 'dispute', -2000, '2026-06-11');
 select results_eq($$select e.kind, e.amount_minor, e.tax_minor from public.credit_entries e
     where e.client_id = pg_temp.client('rolled') order by e.amount_minor, e.kind$$,
@@ -197,7 +197,7 @@ select pg_temp.buy('parts', 12000, 4000);
 select is(pg_temp.accounts('parts'), 'advances -12000, cash 4000, receivable 8000',
   'a part of the payment grants nothing, and no tax is posted');
 select billing.issue_credit_note(pg_temp.invoice('parts'), 'less', 3000, false, '2026-06-03');
-select is(pg_temp.notes('parts'), 'VAT 500 of 2500', 'what is taken off says its tax');
+select is(pg_temp.notes('parts'), 'VAT 500 of 2500', 'a note off what is due says its tax');
 select is(pg_temp.accounts('parts'), 'advances -9000, cash 4000, receivable 5000',
   'which was not due');
 select billing.record_payment(pg_temp.invoice('parts'), 5000, '2026-06-04');
@@ -215,7 +215,7 @@ select results_eq($$select x.amount_minor, x.tax_minor
 select billing.record_payment(pg_temp.invoice('gone'), 8000, '2026-06-04');
 select is(pg_temp.accounts('gone'),
   'advance_tax 1333, cash 8000, prepaid_credit -8000, tax_payable -1333',
-  'what has gone back before the grant is not taxed');
+  'money that has gone back before the grant is not taxed');
 -- What is never paid is never taxed.
 select pg_temp.buy('off', 12000, 0);
 select billing.mark_uncollectible(pg_temp.invoice('off'), '2026-06-03');
@@ -254,6 +254,12 @@ select is_empty($$select * from _billing.tax_of_movements(array[((select g.id
 select billing.issue_credit_note(pg_temp.invoice('reversed'), 'leaves', 6000, true, '2026-06-07');
 select is(pg_temp.notes('reversed'), 'VAT 0 of 6000', 'nor does a note of it give any back');
 select is(pg_temp.sound(), 0::bigint, 'the books are sound');
+
+select results_eq($$select x.kind, sum(x.amount_minor) from _billing.grants_by_account() x
+    where x.client_id = pg_temp.client('rolled') group by 1 having sum(x.amount_minor) <> 0
+    order by 1$$,
+  $$values ('advances', 10000::numeric), ('breakage', -5666), ('tax_payable', -1134)$$,
+  'accounts stand at what grants say of them');
 
 -- What must hold is asked of the data too, in both directions.
 set constraints all immediate;

@@ -26,7 +26,7 @@ export const advances: readonly Case[] = [
     ],
   },
   {
-    name: "what is left of an advance contains its share of the tax",
+    name: "the rest of an advance contains its share of the tax",
     because: "30.00 contain 5.00; June's 12.00 deduct 2.00: 18.00 are left with 3.00, paid already",
     steps: [...bought(3000), searches("A", "2026-06-10", 1000), run("2026-07-01")],
     books: [

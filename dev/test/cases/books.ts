@@ -77,16 +77,20 @@ export async function describeBooks(sql: Sql, clients: Clients): Promise<string[
         where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
       ) l
       where g.client_id = any (${ids}) and l.left_minor <> 0
-      union all
-      select 6, c.name, format('tax %s owed %s, ahead %s', c.name,
-        -sum(e.amount_minor) filter (where a.kind = 'tax_payable'),
-        sum(e.amount_minor) filter (where a.kind = 'advance_tax'))
-      from billing.ledger_accounts a join public.clients c on c.id = a.client_id
-      join billing.ledger_entries e on e.account_id = a.id
-      where a.client_id = any (${ids}) group by c.name
-      having bool_or(a.kind = 'advance_tax')
     )
     select s.line from shown s order by s.part, s.place nulls last, s.line`;
+  return [...texts.parse(rows).map((row) => row.line), ...await describeTaxes(sql, ids)];
+}
+
+async function describeTaxes(sql: Sql, ids: readonly string[]): Promise<string[]> {
+  const rows = await sql`
+    select format('tax %s owed %s, ahead %s', c.name,
+      -sum(e.amount_minor) filter (where a.kind = 'tax_payable'),
+      sum(e.amount_minor) filter (where a.kind = 'advance_tax')) as line
+    from billing.ledger_accounts a join public.clients c on c.id = a.client_id
+    join billing.ledger_entries e on e.account_id = a.id
+    where a.client_id = any (${ids}) group by c.name
+    having bool_or(a.kind = 'advance_tax') order by c.name`;
   return texts.parse(rows).map((row) => row.line);
 }
 

@@ -17,9 +17,9 @@ $$;
 comment on function _billing.taxes_on_purchase is
   'The taxes that are contained in credit which a client buys now; none where use is taxed.';
 
--- What of a note of a top-up contains tax, and how much: what it takes off what is due, with what
--- will be granted less; what goes back, with the credit that goes with it. `invoice` is as it was
--- before the note.
+-- What of a note of a top-up contains tax, and how much. An amount off what is due does, with the
+-- credit that will not be granted; money that goes back does, with the credit that goes with it.
+-- `invoice` is as it was before the note.
 create function _billing.tax_in_note(invoice public.invoices, note public.credit_notes)
 returns table (amount_minor bigint, tax_minor bigint)
 language sql stable set search_path = pg_catalog, pg_temp as $$

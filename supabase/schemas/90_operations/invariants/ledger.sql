@@ -45,18 +45,12 @@ $$;
 comment on function _billing.check_ledger_invoices is
   'Invoices of which something else is due than the ledger says.';
 
--- Account by account, of each client and currency: what the documents say it is.
-create function _billing.documents_by_account()
+-- Account by account, of each client and currency: what grants of credit and their entries say.
+create function _billing.grants_by_account()
 returns table (client_id uuid, currency text, kind text, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
-  from public.balance_entries b
-  union all
-  select p.client_id, p.currency, 'cash', p.amount_minor
-  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
-  union all
   select g.client_id, g.currency, case when g.top_up_id is null then 'cash' else 'advances' end,
-    g.cost_minor
+    g.cost_minor::numeric
   from public.credit_grants g where g.kind = 'paid'
   union all
   select e.client_id, e.currency, 'advances', e.amount_minor
@@ -77,7 +71,22 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     (case when e.kind in ('expiry', 'release', 'reopening') then 'breakage'
       else 'tax_payable' end, -e.tax_minor, e.tax_minor <> 0)
   ) x(kind, amount, applies)
-  where x.applies
+  where x.applies;
+$$;
+comment on function _billing.grants_by_account is
+  'What accounts of the ledger stand at, by grants of credit: rows to be summed.';
+
+-- The same by all documents.
+create function _billing.documents_by_account()
+returns table (client_id uuid, currency text, kind text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
+  from public.balance_entries b
+  union all
+  select p.client_id, p.currency, 'cash', p.amount_minor
+  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
+  union all
+  select * from _billing.grants_by_account()
   union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
