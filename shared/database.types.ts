@@ -371,6 +371,7 @@ export type Database = {
           "seller_tax_id": string | null;
           "seller_website": string | null;
           "spend_jump_factor": number;
+          "top_up_tax": string;
         };
         ComputedFields: never;
         Insert: {
@@ -398,6 +399,7 @@ export type Database = {
           "seller_tax_id"?: string | null;
           "seller_website"?: string | null;
           "spend_jump_factor"?: number;
+          "top_up_tax"?: string;
         };
         Update: {
           "audit_addresses"?: boolean;
@@ -424,6 +426,7 @@ export type Database = {
           "seller_tax_id"?: string | null;
           "seller_website"?: string | null;
           "spend_jump_factor"?: number;
+          "top_up_tax"?: string;
         };
         Relationships: [
           {
@@ -621,6 +624,7 @@ export type Database = {
           "invoice_id": string | null;
           "kind": string;
           "line_id": string | null;
+          "tax_minor": number;
         };
         ComputedFields: never;
         Insert: {
@@ -635,6 +639,7 @@ export type Database = {
           "invoice_id"?: string | null;
           "kind": string;
           "line_id"?: string | null;
+          "tax_minor"?: number;
         };
         Update: {
           "amount_minor"?: number;
@@ -648,6 +653,7 @@ export type Database = {
           "invoice_id"?: string | null;
           "kind"?: string;
           "line_id"?: string | null;
+          "tax_minor"?: number;
         };
         Relationships: [
           {
@@ -713,6 +719,8 @@ export type Database = {
           "note": string | null;
           "priority": number;
           "reference": string | null;
+          "tax_invoice_id": string | null;
+          "tax_minor": number;
           "top_up_id": string | null;
         };
         ComputedFields: never;
@@ -734,6 +742,8 @@ export type Database = {
           "note"?: string | null;
           "priority"?: number;
           "reference"?: string | null;
+          "tax_invoice_id"?: string | null;
+          "tax_minor"?: number;
           "top_up_id"?: string | null;
         };
         Update: {
@@ -754,6 +764,8 @@ export type Database = {
           "note"?: string | null;
           "priority"?: number;
           "reference"?: string | null;
+          "tax_invoice_id"?: string | null;
+          "tax_minor"?: number;
           "top_up_id"?: string | null;
         };
         Relationships: [
@@ -777,6 +789,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "currencies";
             referencedColumns: ["code"];
+          },
+          {
+            foreignKeyName: "credit_grants_tax_invoice_id_fkey";
+            columns: ["tax_invoice_id"];
+            isOneToOne: false;
+            referencedRelation: "invoices";
+            referencedColumns: ["id"];
           },
           {
             foreignKeyName: "credit_grants_top_up_id_fkey";

@@ -20,6 +20,8 @@ export interface CreditGrant {
   readonly continues: string | null;
   /** The invoice of a top-up that has paid for it. */
   readonly bought: string | null;
+  /** What that invoice charged and the percent of each tax that it contains; null: it has none. */
+  readonly taxed: { readonly total: bigint; readonly rates: readonly Fraction[] } | null;
 }
 
 export interface ChargedLine {
@@ -103,6 +105,8 @@ export interface Move {
 
 export interface CreditEntry extends Move {
   readonly grant: string;
+  /** The tax of the purchase that moves with it. */
+  readonly tax: bigint;
   readonly kind: string;
   readonly line: string | null;
 }

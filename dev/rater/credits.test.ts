@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { anchorBefore, parseInstant } from "../../shared/rater/calendar.ts";
+import { parseDecimal } from "../../shared/rater/fraction.ts";
 import type { CreditEvent, CreditGrant } from "./credit-events.ts";
 import { creditAt, replayCredits } from "./credits.ts";
 
@@ -31,6 +32,7 @@ function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): C
       agents: null,
       continues: null,
       bought: null,
+      taxed: null,
       ...change,
     },
   };
@@ -52,6 +54,30 @@ const rated = (...events: CreditEvent[]) =>
   replayCredits(events, calendar).map((entry) =>
     [entry.grant, entry.kind, entry.amount, entry.line ?? "-"].join(" ")
   );
+
+Deno.test("tax of a purchase moves with the credit; the last movement brings it to zero", () => {
+  // 10.00 contain 1.67 of 20 %; 7.00 of them 1.17, 3.00 0.50, 5.50 0.92. The new grant has the 0.92:
+  // 4.50 of it 0.75.
+  const later = { granted: at("2026-08-01"), from: at("2026-08-01") };
+  const entries = replayCredits([
+    grant("a", 1000n, { bought: "#0", taxed: { total: 1000n, rates: [parseDecimal("20")] } }),
+    invoice(700n, 300n, 400n),
+    { do: "credit", at: at("2026-07-02"), invoice: "#1", amount: 250n, offDue: 0n },
+    grant("b", 550n, { kind: "rollover", continues: "a", until: midnight("2026-09-01"), ...later }),
+    { do: "dispute", at: at("2026-08-02"), invoice: "#0", amount: 100n },
+  ], calendar);
+  deepStrictEqual(entries.map(({ grant, kind, tax }) => `${grant} ${kind} ${tax}`), [
+    "a grant 167",
+    "a use -50",
+    "a use -67",
+    "a return 42",
+    "a rollover -92",
+    "b grant 92",
+    "b expiry -92",
+    "b withdrawal -17",
+    "b release 17",
+  ]);
+});
 
 Deno.test("grants pay in their order, each line its share of the total, in their scope", () => {
   // 3.00 and 1.00 with 10 % on top: 3.30 and 1.10. "b" pays searches alone: 3.00 of 3.30.

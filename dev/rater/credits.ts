@@ -9,6 +9,7 @@ import type {
   Move,
 } from "./credit-events.ts";
 import { type Book, burnOrder, giveBack, mayPay, type Paid, usesOf } from "./credit-uses.ts";
+import { Taxes } from "./credit-taxes.ts";
 import { Promotions } from "./promotions.ts";
 
 /** What has gone back of a top-up's payments beyond what was taken of its credit. */
@@ -36,6 +37,7 @@ export function replayCredits(
 
 class Replay {
   readonly entries: CreditEntry[] = [];
+  readonly #taxes = new Taxes();
   readonly #grants = new Map<string, CreditGrant>();
   readonly #moves = new Map<string, Move[]>();
   readonly #invoices = new Map<string, Paid>();
@@ -53,8 +55,10 @@ class Replay {
   grant(grant: CreditGrant): void {
     this.#grants.set(grant.id, grant);
     const old = this.#grants.get(grant.continues ?? "");
+    this.#taxes.bought(grant);
     if (old !== undefined) {
       this.#book(old, "rollover", -this.#left(old.id, grant.from), grant.from);
+      this.#taxes.rolledOver(old, grant);
     }
     this.#book(grant, "grant", grant.amount, grant.from);
     // Of credit that had expired nothing was taken: it counted as used.
@@ -107,11 +111,13 @@ class Replay {
     if (amount === 0n) return;
     const { until } = grant;
     this.#moves.set(grant.id, [...this.#moves.get(grant.id) ?? [], { at, amount }]);
-    this.entries.push({ grant: grant.id, kind, amount, at, line });
+    const tax = this.#taxes.move(grant, amount);
+    this.entries.push({ grant: grant.id, kind, amount, tax, at, line });
     if (until === null) return;
     const ends = kind === "grant" ? "expiry" : amount < 0n ? "release" : "reopening";
     // What happens after the expiry changes nothing of what was before.
-    this.entries.push({ grant: grant.id, kind: ends, amount: -amount, at: later(until, at), line });
+    const ended = { amount: -amount, tax: -tax, at: later(until, at), line };
+    this.entries.push({ grant: grant.id, kind: ends, ...ended });
   };
 
   #left(id: string, at: bigint): bigint {

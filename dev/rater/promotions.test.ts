@@ -31,6 +31,7 @@ function grant(id: string, amount: bigint, change: Partial<CreditGrant> = {}): C
       ...scope,
       continues: null,
       bought: null,
+      taxed: null,
       ...change,
     },
   };

@@ -25,6 +25,10 @@ const grantRow = z.object({
   agents: names,
   continues: z.string().nullable(),
   bought: z.string().nullable(),
+  taxed: z.object({
+    total: amount,
+    rates: z.array(z.coerce.string().transform(parseDecimal)),
+  }).nullable(),
 });
 const invoiceRow = z.object({
   id: z.string(),
@@ -83,6 +87,7 @@ const entryRows = z.array(z.object({
   grant: z.string(),
   kind: z.string(),
   amount,
+  tax: amount,
   at: instant,
   line: z.string().nullable(),
 }));
@@ -100,8 +105,8 @@ export async function rateCredits(
 ): Promise<{ booked: CreditEntry[]; rated: CreditEntry[] }> {
   const entries = entryRows.parse(
     await sql`
-    select grant_id as grant, kind, amount_minor::text as amount, effective_at::text as at,
-      line_id as line
+    select grant_id as grant, kind, amount_minor::text as amount, tax_minor::text as tax,
+      effective_at::text as at, line_id as line
     from public.credit_entries`,
   );
   if (entries.length === 0) return { booked: [], rated: [] };
@@ -135,7 +140,13 @@ async function readEvents(
         'amount', g.amount_minor::text, 'priority', g.priority, 'granted', g.granted_at::text,
         'from', g.effective_at::text, 'until', g.expires_at::text, 'metrics', g.metrics,
         'models', g.models, 'agents', g.agents, 'continues', g.continues_id,
-        'bought', (select p.invoice_id from public.top_ups p where p.id = g.top_up_id)) as grant,
+        'bought', (select p.invoice_id from public.top_ups p where p.id = g.top_up_id), 'taxed', (
+          select jsonb_build_object('total', min(i.total_minor)::text,
+            'rates', jsonb_agg(l.tax_rate_percent))
+          from public.top_ups p
+          join public.invoices i on i.id = p.invoice_id
+          join public.invoice_lines l on l.invoice_id = i.id and l.tax_behavior = 'inclusive'
+          where p.id = g.top_up_id having count(*) > 0)) as grant,
       null::jsonb as invoice, null as amount, null as "offDue"
     from public.credit_grants g
     join public.credit_entries e on e.grant_id = g.id and e.kind = 'grant'
@@ -238,8 +249,8 @@ async function readDays(
 }
 
 function sorted(entries: readonly CreditEntry[]): CreditEntry[] {
-  const key = ({ grant, at, kind, line, amount }: CreditEntry) =>
-    [grant, String(at).padStart(20), kind, line, amount].join(" ");
+  const key = ({ grant, at, kind, line, amount, tax }: CreditEntry) =>
+    [grant, String(at).padStart(20), kind, line, amount, tax].join(" ");
   return entries.map((entry) => ({ entry, key: key(entry) }))
     .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
     .map(({ entry }) => entry);

@@ -27,6 +27,7 @@ const fields = {
   datev_client: z.int().min(1).max(99_999).nullable(),
   datev_account_length: z.int().min(4).max(8),
   fiscal_year_month: z.int().min(1).max(12),
+  top_up_tax: z.enum(["on_use", "on_purchase"]),
 };
 
 /** The seller as printed on invoices, and the defaults of the installation. */

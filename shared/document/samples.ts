@@ -235,6 +235,40 @@ export const creditNote: InvoiceDocument = {
   payment_url: null,
 };
 
+/** 60.00 were paid ahead with 10.00 of tax; the invoice of 120.00 with 20.00 deducts both. */
+export const advance: InvoiceDocument = {
+  ...acme,
+  number: "INV-2026-000128",
+  lines: [line("Claude Sonnet · output tokens", null, "6666666", "15.00", 10000)],
+  taxes: [{
+    name: "VAT",
+    rate_percent: "20",
+    behavior: "exclusive",
+    base_minor: 10000,
+    amount_minor: 2000,
+    note: null,
+  }],
+  credits: [{
+    description: "Prepaid credit",
+    amount_minor: 6000,
+    left_minor: 0,
+    advance: {
+      invoice_number: "INV-2026-000122",
+      tax_minor: 1000,
+      taxes: [{ name: "VAT", rate_percent: "20", amount_minor: 1000 }],
+    },
+  }],
+  totals: totals({
+    subtotal_minor: 10000,
+    tax_minor: 2000,
+    total_minor: 12000,
+    balance_applied_minor: 6000,
+    amount_due_minor: 6000,
+  }),
+  agents: [],
+  daily: [],
+};
+
 /** Two hundred lines: several pages. */
 export const long: InvoiceDocument = {
   ...acme,

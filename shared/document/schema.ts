@@ -95,12 +95,23 @@ export const DocumentTotals = z.strictObject({
   amount_due_minor: minor,
 });
 
-/** What a grant of credit has paid of the invoice, and what was left of it then, or had expired. */
+/** Tax that was due with the purchase of credit, by the invoice that says it. */
+export const DocumentAdvance = z.strictObject({
+  invoice_number: text,
+  tax_minor: minor,
+  taxes: z.array(z.strictObject({ name: text, rate_percent: decimal, amount_minor: minor })),
+});
+
+/**
+ * What a grant of credit has paid of the invoice, and what was left of it then, or had expired; with
+ * `advance`, the tax of the invoice that is deducted with it. Of a credit note: what comes back.
+ */
 export const DocumentCredit = z.strictObject({
   description: text,
   amount_minor: minor,
   left_minor: minor,
   expired_minor: minor.optional(),
+  advance: DocumentAdvance.optional(),
 });
 
 /** What one agent used; amounts are its share of the usage, before discount and tax. */
@@ -142,7 +153,10 @@ export const InvoiceDocument = z.strictObject({
   discounts: z.array(DocumentDiscount),
   taxes: z.array(DocumentTax),
   totals: DocumentTotals,
-  /** Missing where no grant has paid. `balance_applied_minor` includes them. */
+  /**
+   * Missing where no grant has paid. `balance_applied_minor` includes them. Of a credit note: what
+   * comes back to grants with tax that was deducted; missing where none does.
+   */
   credits: z.array(DocumentCredit).optional(),
   agents: z.array(DocumentAgent),
   daily: z.array(DocumentDay),
@@ -175,6 +189,7 @@ export const InvoiceDocument = z.strictObject({
 export type InvoiceDocument = z.infer<typeof InvoiceDocument>;
 export type DocumentLine = z.infer<typeof DocumentLine>;
 export type DocumentTier = z.infer<typeof DocumentTier>;
+export type DocumentCredit = z.infer<typeof DocumentCredit>;
 export type DocumentTax = z.infer<typeof DocumentTax>;
 export type DocumentDay = z.infer<typeof DocumentDay>;
 

@@ -3,7 +3,7 @@ import { lineDescription } from "../words/line-words.ts";
 import { say } from "../words/words.ts";
 import { formatMoney } from "./locale.ts";
 import { lineTextOf, type Reader } from "./reader.ts";
-import type { DocumentTax, InvoiceDocument } from "./schema.ts";
+import type { DocumentCredit, DocumentTax, InvoiceDocument } from "./schema.ts";
 import { cleanText } from "./text.ts";
 
 /** One row under the lines; the strong ones are the sums a reader looks for. */
@@ -41,7 +41,10 @@ export function totalRows(document: InvoiceDocument, reader: Reader): TotalRow[]
   ];
 }
 
-/** What each grant of credit has paid, with what was left of it, then what the balance has. */
+/**
+ * What each grant of credit has paid, with what was left of it, then what the balance has; or, of a
+ * credit note, what comes back to each. Tax of purchases is said beside it, and what tax is left.
+ */
 function appliedRows(
   document: InvoiceDocument,
   reader: Reader,
@@ -50,11 +53,47 @@ function appliedRows(
   const { words } = reader;
   const { credits = [], totals } = document;
   const granted = credits.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
-  const rest = totals.balance_applied_minor - granted;
+  const isNote = document.kind === "credit_note";
+  const rest = isNote ? 0 : totals.balance_applied_minor - granted;
   return [
-    ...credits.map((credit) => row(withRest(credit, document, reader), -credit.amount_minor)),
+    ...credits.flatMap((credit) => [
+      row(withRest(credit, document, reader), isNote ? credit.amount_minor : -credit.amount_minor),
+      ...advanceRows(credit, reader, row),
+    ]),
     ...(rest === 0 ? [] : [row(words.texts.balanceApplied, -rest)]),
+    ...taxLeftRow(document, reader, row),
   ];
+}
+
+/** The tax in credit that was bought, by its name, its rate and the invoice of the purchase. */
+function advanceRows(
+  { advance }: DocumentCredit,
+  { words, format }: Reader,
+  row: (label: string, minor: number) => TotalRow,
+): TotalRow[] {
+  if (advance === undefined) return [];
+  return advance.taxes.map(({ name, rate_percent, amount_minor }) =>
+    row(
+      say(words, "taxInAdvance", {
+        tax: cleanText(name),
+        rate: rateText(rate_percent, format),
+        number: cleanText(advance.invoice_number),
+      }),
+      amount_minor,
+    )
+  );
+}
+
+/** The tax that is left where some of it was due with the purchase of credit. */
+function taxLeftRow(
+  { credits = [], taxes }: InvoiceDocument,
+  { words }: Reader,
+  row: (label: string, minor: number) => TotalRow,
+): TotalRow[] {
+  if (credits.every(({ advance }) => advance === undefined)) return [];
+  const tax = taxes.reduce((sum, { amount_minor }) => sum + amount_minor, 0);
+  const deducted = credits.reduce((sum, { advance }) => sum + (advance?.tax_minor ?? 0), 0);
+  return [row(words.texts.taxLeft, tax - deducted)];
 }
 
 interface Deduction {
@@ -100,9 +139,13 @@ function taxLabel(
   document: InvoiceDocument,
   { words, format }: Reader,
 ): string {
-  const rate = `${groupDecimal(trimDecimal(tax.rate_percent, 0), format.numbers)}%`;
+  const rate = rateText(tax.rate_percent, format);
   const amount = formatMoney(tax.base_minor, document, format);
   const values = { tax: cleanText(tax.name), rate, amount };
   if (tax.behavior === "reverse_charge") return say(words, "taxReversed", values);
   return say(words, tax.behavior === "inclusive" ? "taxIncluded" : "taxOn", values);
+}
+
+function rateText(percent: string, { numbers }: Reader["format"]): string {
+  return `${groupDecimal(trimDecimal(percent, 0), numbers)}%`;
 }

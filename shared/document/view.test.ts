@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { acme, arabic, creditNote, german, greek, japanese, long } from "./samples.ts";
+import { acme, advance, arabic, creditNote, german, greek, japanese, long } from "./samples.ts";
 import { type InvoiceView, invoiceView } from "./view.ts";
 
 function totals(view: InvoiceView): string[] {
@@ -67,6 +67,31 @@ Deno.test("of credit that has expired the document says so", () => {
   assert.deepEqual([rows[1], rows.at(-2)], [
     "Promotional credit (12,00 € expired): -5,00 €",
     "Prepaid credit (12,00 € expired): -3,55 €",
+  ]);
+});
+
+Deno.test("tax of a purchase stands with the credit that it was paid with, and what is left", () => {
+  assert.deepEqual(totals(invoiceView(advance)).slice(1), [
+    "VAT 20% on $100.00: $20.00",
+    "Total: $120.00",
+    "Prepaid credit ($0.00 left): -$60.00",
+    "Includes VAT 20% of invoice INV-2026-000122: $10.00",
+    "Tax less that of earlier invoices: $10.00",
+    "Amount due: $60.00",
+  ]);
+});
+
+Deno.test("a credit note says what tax comes back with credit, and is owed no more", () => {
+  const { taxes, credits = [] } = advance;
+  const rows = totals(invoiceView({
+    ...creditNote,
+    taxes: taxes.map((tax) => ({ ...tax, amount_minor: 1500 })),
+    credits: credits.map((credit) => ({ ...credit, left_minor: 6000 })),
+  }));
+  assert.deepEqual(rows.slice(-3), [
+    "Prepaid credit ($60.00 left): $60.00",
+    "Includes VAT 20% of invoice INV-2026-000122: $10.00",
+    "Tax less that of earlier invoices: $5.00",
   ]);
 });
 

@@ -20,13 +20,20 @@ interface Pair {
 }
 
 /**
- * A movement as debits each with a credit: the first of both sides as far as the smaller goes, then
- * on. The debit and credit of each account stay the same.
+ * A movement as debits each with a credit: those of the same amount, then the first of both sides as
+ * far as the smaller goes, then on. The debit and credit of each account stay the same.
  */
 export function pairsOf({ entries }: Pick<Movement, "entries">): Pair[] {
   const debits = entries.filter(({ minor }) => minor > 0);
   const credits = entries.filter(({ minor }) => minor < 0);
   const pairs: Pair[] = [];
+  for (const debit of [...debits]) {
+    const credit = credits.find(({ minor }) => minor === -debit.minor);
+    if (credit === undefined) continue;
+    pairs.push({ debit, credit, minor: debit.minor });
+    debits.splice(debits.indexOf(debit), 1);
+    credits.splice(credits.indexOf(credit), 1);
+  }
   let [owed, paid] = [0, 0];
   let [debit, credit] = [debits.shift(), credits.shift()];
   while (debit !== undefined && credit !== undefined) {

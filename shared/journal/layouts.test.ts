@@ -74,6 +74,20 @@ Deno.test("DATEV: a movement of several debits and credits is split to the cent"
   );
 });
 
+Deno.test("DATEV: a use of credit pays with credit, and deducts the tax of its purchase", () => {
+  const entry = (account: string, minor: number) => ({ account, processor: null, minor });
+  const entries = [
+    entry("advance_tax", -1000),
+    entry("prepaid_credit", 6000),
+    entry("receivable", -6000),
+    entry("tax_payable", 1000),
+  ];
+  assert.deepEqual(
+    pairsOf({ entries }).map(({ debit, credit, minor }) => [debit.account, credit.account, minor]),
+    [["prepaid_credit", "receivable", 6000], ["tax_payable", "advance_tax", 1000]],
+  );
+});
+
 Deno.test("DATEV: what is not set or no number is told, not written", () => {
   const [earnings, ...others] = JOURNAL.codes;
   assert.ok(earnings !== undefined);

@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} على {amount}",
   taxIncluded: "يشمل {tax} {rate} على {amount}",
   taxReversed: "{tax}: احتساب عكسي على {amount}",
+  taxInAdvance: "يشمل {tax} {rate} من الفاتورة {number}",
+  taxLeft: "الضريبة بعد خصم ضريبة الفواتير السابقة",
   page: "صفحة {page} من {pages}",
   allLines: "كل البنود",
   documentFor: "{title} إلى {client}",

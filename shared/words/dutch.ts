@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} over {amount}",
   taxIncluded: "Inclusief {tax} {rate} over {amount}",
   taxReversed: "{tax} verlegd over {amount}",
+  taxInAdvance: "Inclusief {tax} {rate} van factuur {number}",
+  taxLeft: "Belasting na aftrek van eerdere facturen",
   page: "Pagina {page} van {pages}",
   allLines: "Alle regels",
   documentFor: "{title} voor {client}",

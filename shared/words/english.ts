@@ -77,6 +77,8 @@ export const DOCUMENT = {
   taxOn: "{tax} {rate} on {amount}",
   taxIncluded: "Includes {tax} {rate} on {amount}",
   taxReversed: "{tax} reverse charge on {amount}",
+  taxInAdvance: "Includes {tax} {rate} of invoice {number}",
+  taxLeft: "Tax less that of earlier invoices",
   page: "Page {page} of {pages}",
   allLines: "All lines",
   documentFor: "{title} for {client}",

@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} sur {amount}",
   taxIncluded: "Dont {tax} {rate} sur {amount}",
   taxReversed: "{tax} : autoliquidation sur {amount}",
+  taxInAdvance: "Dont {tax} {rate} de la facture {number}",
+  taxLeft: "Taxe après déduction des factures antérieures",
   page: "Page {page} sur {pages}",
   allLines: "Toutes les lignes",
   documentFor: "{title} pour {client}",

@@ -79,6 +79,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} auf {amount}",
   taxIncluded: "Enthält {tax} {rate} auf {amount}",
   taxReversed: "{tax}: Steuerschuldnerschaft des Leistungsempfängers, auf {amount}",
+  taxInAdvance: "Enthält {tax} {rate} der Rechnung {number}",
+  taxLeft: "Steuer abzüglich früherer Rechnungen",
   page: "Seite {page} von {pages}",
   allLines: "Alle Positionen",
   documentFor: "{title} für {client}",

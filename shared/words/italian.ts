@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} su {amount}",
   taxIncluded: "Include {tax} {rate} su {amount}",
   taxReversed: "{tax}: inversione contabile su {amount}",
+  taxInAdvance: "Include {tax} {rate} della fattura {number}",
+  taxLeft: "Imposta al netto delle fatture precedenti",
   page: "Pagina {page} di {pages}",
   allLines: "Tutte le righe",
   documentFor: "{title} per {client}",

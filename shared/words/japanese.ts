@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate}（対象 {amount}）",
   taxIncluded: "内 {tax} {rate}（対象 {amount}）",
   taxReversed: "{tax} リバースチャージ（対象 {amount}）",
+  taxInAdvance: "内 {tax} {rate}（請求書 {number}）",
+  taxLeft: "前回までの請求分を差し引いた税額",
   page: "{page} / {pages} ページ",
   allLines: "すべての明細",
   documentFor: "{title}：{client}",

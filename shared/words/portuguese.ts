@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} sobre {amount}",
   taxIncluded: "Inclui {tax} {rate} sobre {amount}",
   taxReversed: "{tax}: autoliquidação sobre {amount}",
+  taxInAdvance: "Inclui {tax} {rate} da fatura {number}",
+  taxLeft: "Imposto menos o de faturas anteriores",
   page: "Página {page} de {pages}",
   allLines: "Todas as linhas",
   documentFor: "{title} para {client}",

@@ -78,6 +78,8 @@ export const DOCUMENT: DocumentWords = {
   taxOn: "{tax} {rate} sobre {amount}",
   taxIncluded: "Incluye {tax} {rate} sobre {amount}",
   taxReversed: "{tax}: inversión del sujeto pasivo sobre {amount}",
+  taxInAdvance: "Incluye {tax} {rate} de la factura {number}",
+  taxLeft: "Impuesto menos el de facturas anteriores",
   page: "Página {page} de {pages}",
   allLines: "Todas las líneas",
   documentFor: "{title} para {client}",

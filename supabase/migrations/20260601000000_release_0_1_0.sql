@@ -829,7 +829,9 @@ create table public.billing_settings (
   datev_account_length smallint not null default 4
     constraint billing_settings_datev_length_range check (datev_account_length between 4 and 8),
   fiscal_year_month smallint not null default 1
-    constraint billing_settings_fiscal_month_range check (fiscal_year_month between 1 and 12)
+    constraint billing_settings_fiscal_month_range check (fiscal_year_month between 1 and 12),
+  top_up_tax text not null default 'on_use'
+    constraint billing_settings_top_up_tax_known check (top_up_tax in ('on_use', 'on_purchase'))
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.payment_page_url is
@@ -865,6 +867,9 @@ comment on column public.billing_settings.datev_account_length is
   'How many digits the numbers of accounts have (Sachkontenlänge).';
 comment on column public.billing_settings.fiscal_year_month is
   'The month in which a fiscal year of the seller begins.';
+comment on column public.billing_settings.top_up_tax is
+  'When credit that clients buy is taxed: on_use, by the invoices that it pays; on_purchase, by the
+   invoice of the top-up, whose tax the invoices that it pays deduct. Of top-ups from now on.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;
@@ -8291,6 +8296,8 @@ create table public.credit_grants (
   top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
+  tax_minor bigint not null default 0,
+  tax_invoice_id uuid references public.invoices (id),
   constraint credit_grants_kind_known check (
     kind in ('paid', 'refund', 'rollover', 'promotional')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
@@ -8298,6 +8305,9 @@ create table public.credit_grants (
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
   constraint credit_grants_of_top_ups check (
     top_up_id is null or (method = 'top_up' and cost_minor = amount_minor)),
+  constraint credit_grants_tax_of_purchase check (tax_minor between 0 and amount_minor
+    and (tax_minor > 0) = (tax_invoice_id is not null)
+    and (tax_minor = 0 or top_up_id is not null or kind = 'rollover')),
   constraint credit_grants_rollover_continues check (
     (kind = 'rollover') = (continues_id is not null)),
   constraint credit_grants_expires_later check (
@@ -8325,11 +8335,16 @@ comment on column public.credit_grants.top_up_id is
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';
+comment on column public.credit_grants.tax_minor is
+  'Tax contained in all of it that was paid with it (ADR 64); 0 where it is taxed on use.';
+comment on column public.credit_grants.tax_invoice_id is
+  'The invoice of the top-up that says that tax, also of what rolled over.';
 create index credit_grants_client_id on public.credit_grants (client_id, currency);
 create index credit_grants_promotional on public.credit_grants (client_id)
   where kind = 'promotional';
 create index credit_grants_currency on public.credit_grants (currency);
 create index credit_grants_continues_id on public.credit_grants (continues_id);
+create index credit_grants_tax_invoice_id on public.credit_grants (tax_invoice_id);
 
 create trigger refuse_change before update or delete or truncate on public.credit_grants
   for each statement execute function _billing.refuse_change();
@@ -8371,12 +8386,15 @@ create table public.credit_entries (
   line_id uuid references public.invoice_lines (id),
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
+  tax_minor bigint not null default 0,
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
     'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration', 'discount',
     'discount_return')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
     and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration',
       'discount_return'))),
+  constraint credit_entries_tax_of_amount check (tax_minor = 0
+    or (tax_minor > 0) = (amount_minor > 0) and abs(tax_minor) <= abs(amount_minor)),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
     when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
@@ -8392,6 +8410,8 @@ comment on column public.credit_entries.kind is
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
    another grant; withdrawal of credit whose payment goes back; restoration of it; discount by
    promotional credit; discount_return of it.';
+comment on column public.credit_entries.tax_minor is
+  'The tax of the grant that moves with the amount: what is left of a grant contains its share.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -8438,23 +8458,57 @@ comment on function _billing.left_of_grants is
 create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
+-- The tax in a part of what contains it. Of a grant it is the tax in what is left: what moves bears
+-- the difference of two rests, in any order, and the last movement brings the tax to zero.
+create function _billing.tax_share(part numeric, whole bigint, tax_minor bigint)
+returns bigint language sql immutable
+return round(tax_minor * part / whole)::bigint;
+comment on function _billing.tax_share is 'The tax in a part of an amount that contains tax.';
+
+create function _billing.tax_of_movements(movements _billing.credit_movement[])
+returns table (place bigint, tax_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with taxed as materialized (
+    select g.id, g.amount_minor, g.tax_minor, coalesce(l.left_minor, 0) as left_minor
+    from public.credit_grants g
+    cross join lateral (
+      select sum(e.amount_minor) as left_minor from public.credit_entries e
+      where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+    ) l
+    where g.id in (select m.grant_id from unnest(movements) m) and g.tax_minor > 0
+  )
+  select x.place, _billing.tax_share(x.rest, x.amount_minor, x.tax_minor)
+    - _billing.tax_share(x.rest - x.moved, x.amount_minor, x.tax_minor)
+  from (
+    select m.place, m.amount_minor as moved, t.amount_minor, t.tax_minor,
+      t.left_minor + sum(m.amount_minor) over (partition by t.id order by m.place) as rest
+    from unnest(movements) with ordinality m(grant_id, kind, amount_minor, at, invoice_id, line_id,
+      credit_note_id, place)
+    join taxed t on t.id = m.grant_id
+  ) x;
+$$;
+comment on function _billing.tax_of_movements is
+  'The tax that each of these movements bears, in their order; no row of grants without tax.';
+
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
 -- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
 -- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
-  insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
+  insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor, tax_minor,
     effective_at, invoice_id, line_id, credit_note_id)
-  select g.id, g.client_id, g.currency, x.kind, x.amount, x.at, m.invoice_id, m.line_id,
-    m.credit_note_id
-  from unnest(movements) m
+  select g.id, g.client_id, g.currency, x.kind, x.sign * m.amount_minor,
+    x.sign * coalesce(t.tax_minor, 0), x.at, m.invoice_id, m.line_id, m.credit_note_id
+  from unnest(movements) with ordinality m(grant_id, kind, amount_minor, at, invoice_id, line_id,
+    credit_note_id, place)
   join public.credit_grants g on g.id = m.grant_id
+  left join _billing.tax_of_movements(movements) t on t.place = m.place
   cross join lateral (values
-    (m.kind, m.amount_minor, m.at),
+    (m.kind, 1, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor,
+      else 'reopening' end, -1,
       case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
-  ) x(kind, amount, at)
+  ) x(kind, sign, at)
   where x.at is not null;
 $$;
 comment on function _billing.move_credit is
@@ -8662,7 +8716,7 @@ create table billing.ledger_accounts (
   processor text,
   constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
     'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments', 'prepaid_credit',
-    'breakage', 'promotion_expense', 'advances')),
+    'breakage', 'promotion_expense', 'advances', 'advance_tax')),
   constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
   -- So there is one of each. The currency is one of the row that is posted, which refers to it.
   constraint ledger_accounts_named check (
@@ -8676,7 +8730,8 @@ comment on column billing.ledger_accounts.kind is
    without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
    credit that was given or taken without an invoice; prepaid_credit: what is left of grants;
    breakage: what of them has expired; promotion_expense: what of them was not paid for;
-   advances: top-ups that are invoiced and not granted.';
+   advances: top-ups that are invoiced and not granted; advance_tax: tax that was due with the
+   purchase of credit, and that the invoices which it will pay deduct (ADR 64).';
 create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_accounts
@@ -8959,7 +9014,8 @@ begin
   perform _billing.post(array(
     with moved as materialized (
       select n.id, n.client_id, n.currency, n.total_minor, n.written_off_minor,
-        n.tax_minor + n.tax_included_minor as tax_minor,
+        -- Tax in a top-up is due when it is paid, and posted with its grant.
+        case n.kind when 'top_up' then 0 else n.tax_minor + n.tax_included_minor end as tax_minor,
         case when o.status = 'draft' then n.finalized_at end as issued_at,
         case when o.uncollectible_at is null then n.uncollectible_at end as written_off_at,
         case when o.status <> 'void' then n.voided_at end as voided_at,
@@ -9096,7 +9152,8 @@ begin
       (e.note, e.at, 'advances', 'receivable', e.sign * a.in_advance, a.is_advance),
       (e.note, e.at, 'promotion_expense', 'receivable', e.sign * (n.total_minor - a.in_advance),
         a.is_advance and n.total_minor <> a.in_advance),
-      (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0),
+      -- Tax of a top-up goes with the credit that is taken back.
+      (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0 and not a.is_advance),
       (e.refund, e.at, 'receivable', 'refunds_due', e.sign * n.to_refund_minor,
         n.to_refund_minor > 0)
     ) x(kind, at, debit, credit, amount, applies)
@@ -9165,7 +9222,8 @@ create function _billing.post_credit_entries() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.post(array(
-    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency,
+    select (x.kind, n.id, case n.kind when 'grant' then g.tax_invoice_id else n.invoice_id end,
+      n.client_id, n.currency,
       case when n.kind = 'grant' then g.granted_at else n.effective_at end, x.debit,
       case when g.kind = 'promotional' then 'earnings' else 'prepaid_credit' end, x.amount,
       g.method)::_billing.ledger_transfer
@@ -9198,7 +9256,26 @@ begin
           then 'promotion_expense'
         else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
-    where x.applies and x.amount <> 0));
+    where x.applies and x.amount <> 0
+    union all
+    -- Tax of a purchase is due with its grant, and off what is due with all that becomes of it; of
+    -- what expires it stays paid. From grant to grant it stays on the account.
+    select (k.transaction, n.id,
+      case n.kind when 'grant' then g.tax_invoice_id else n.invoice_id end, n.client_id,
+      n.currency, case when n.kind = 'grant' then g.granted_at else n.effective_at end,
+      'advance_tax', k.credit, n.tax_minor, null)::_billing.ledger_transfer
+    from new_rows n
+    join public.credit_grants g on g.id = n.grant_id
+    join (values
+      ('grant', 'prepayment', 'tax_payable'), ('use', 'prepaid_use', 'tax_payable'),
+      ('return', 'prepaid_return', 'tax_payable'),
+      ('transfer', 'prepaid_transfer', 'tax_payable'),
+      ('withdrawal', 'prepaid_withdrawal', 'tax_payable'),
+      ('restoration', 'prepaid_withdrawal', 'tax_payable'),
+      ('expiry', 'prepaid_expiry', 'breakage'), ('release', 'prepaid_expiry', 'breakage'),
+      ('reopening', 'prepaid_expiry', 'breakage')
+    ) k(entry, transaction, credit) on k.entry = n.kind
+    where n.tax_minor <> 0 and (n.kind <> 'grant' or g.kind <> 'rollover')));
   return null;
 end $$;
 comment on function _billing.post_credit_entries is
@@ -9261,13 +9338,20 @@ left join lateral (
   select string_agg(distinct l.tax_name || ' ' || trim_scale(l.tax_rate_percent) || ' %', ', ')
     as taxes
   from public.invoice_lines l
-  where l.invoice_id = t.invoice_id and l.kind = 'tax' and l.amount_minor <> 0
-) x on a.kind = 'tax_payable';
+  -- What moves tax of a purchase is of the rates of then.
+  where a.kind = 'tax_payable' and l.invoice_id = case when t.kind like 'prepa%' then (
+      select g.tax_invoice_id
+      from public.credit_entries c join public.credit_grants g on g.id = c.grant_id
+      where c.id = t.source_id)
+    else t.invoice_id end and l.kind = 'tax' and l.amount_minor <> 0
+) x on true;
 comment on view billing.journal is
   'Debits and credits of the ledger, with the number of the invoice or credit note they are of.';
 comment on column billing.journal.at is
   'When it happened. An event told late is of an earlier month than its posting: see posted_at.';
-comment on column billing.journal.taxes is 'The taxes of the invoice, on entries of tax_payable.';
+comment on column billing.journal.taxes is
+  'The taxes of the invoice, on entries of tax_payable; where credit is used or goes back, those
+   that were contained in what was paid for it.';
 revoke all on billing.journal from public;
 grant select on billing.journal to service_role;
 
@@ -12297,7 +12381,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       select x.line_id, sum(x.amount_minor) as amount_minor from unnest(uses) x group by x.line_id
     ) u on u.line_id = p.line_id
   ), wanted as (
-    select c.grant_id, p.invoice_id, p.line_id, p.open_minor, c.left_minor,
+    select c.grant_id, p.invoice_id, p.line_id, p.place, p.open_minor, c.left_minor,
       sum(p.open_minor) over (partition by c.grant_id order by p.place) - p.open_minor as taken
     from unnest(credits) c
     join part p on p.client_id = c.client_id and p.currency = c.currency
@@ -12308,7 +12392,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     where c.place = turn and p.open_minor > 0
   )
   select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
-  from wanted w where w.left_minor > w.taken;
+  from wanted w where w.left_minor > w.taken
+  order by w.grant_id, w.place;
 $$;
 comment on function _billing.uses_of_place is
   'What the grants of one place in the burn order pay of what the places before have left.';
@@ -12521,7 +12606,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     from given g
     join (values ('return', 1), ('transfer', -1)) x(kind, sign)
       on x.kind = 'return' or g.expires_at <= as_of
-    where g.minor > 0);
+    where g.minor > 0
+    order by g.place, x.sign desc);
 $$;
 comment on function _billing.credit_to_give_back is
   'Movements that give an amount of what grants have paid of an invoice back to them.';
@@ -12813,6 +12899,34 @@ comment on function _billing.document_language is
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
   due_on date, balance_applied_minor bigint);
 
+-- The tax that was due with the purchase of credit, and is deducted with what that pays: by the
+-- taxes of the invoice that has said it. Empty for credit that is taxed on use.
+create function _billing.document_advance(tax_invoice_id uuid, tax_minor bigint)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when tax_invoice_id is null then '{}' else (
+    select jsonb_build_object('advance', jsonb_build_object('invoice_number', i.number,
+      'tax_minor', document_advance.tax_minor, 'taxes', jsonb_agg(jsonb_build_object(
+        'name', l.tax_name, 'rate_percent', _billing.decimal_text(l.tax_rate_percent),
+        'amount_minor', l.upto - l.before) order by l.position)))
+    from public.invoices i
+    cross join lateral (
+      -- Shares add up.
+      select s.*, _billing.tax_share(document_advance.tax_minor, i.tax_included_minor, s.until)
+        as upto, _billing.tax_share(document_advance.tax_minor, i.tax_included_minor,
+        s.until - s.amount_minor) as before
+      from (
+        select t.*, sum(t.amount_minor) over (order by t.position)::bigint as until
+        from public.invoice_lines t
+        where t.invoice_id = i.id and t.kind = 'tax' and t.amount_minor <> 0
+      ) s
+    ) l
+    where i.id = document_advance.tax_invoice_id
+    group by i.id
+  ) end;
+$$;
+comment on function _billing.document_advance is
+  'The part of documents that says what tax of a purchase is deducted with credit.';
+
 -- What grants of credit have paid of invoices, and what is left of them. Nothing for invoices that
 -- no grant has paid.
 create function _billing.document_credits(invoice_ids uuid[])
@@ -12823,9 +12937,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       g.expires_at), ''),
     'amount_minor', u.used_minor) || _billing.document_rest(g.client_id,
       g.expires_at, l.left_minor, invoice_ids)
+      || _billing.document_advance(g.tax_invoice_id, u.tax_minor)
     order by _billing.burn_rank(g)))
   from (
-    select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
+    select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor,
+      -sum(e.tax_minor)::bigint as tax_minor
     from public.credit_entries e
     where e.invoice_id = any (invoice_ids) and e.kind = 'use'
     group by e.invoice_id, e.grant_id
@@ -12839,6 +12955,34 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.document_credits is
   'The part of documents that says what grants of credit have paid.';
+
+-- The same of a credit note: what comes back to grants with tax that was deducted, and is again
+-- tax of what is paid ahead. Nothing where no such tax comes back.
+create function _billing.document_returned(note_id uuid)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
+    'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
+      g.expires_at), ''),
+    'amount_minor', r.returned_minor) || _billing.document_rest(g.client_id,
+      g.expires_at, l.left_minor, '{}')
+      || _billing.document_advance(g.tax_invoice_id, r.tax_minor)
+    order by _billing.burn_rank(g)))
+  from (
+    select e.grant_id, sum(e.amount_minor)::bigint as returned_minor,
+      sum(e.tax_minor)::bigint as tax_minor
+    from public.credit_entries e
+    where e.credit_note_id = document_returned.note_id and e.kind in ('return', 'transfer')
+    group by e.grant_id having sum(e.tax_minor) <> 0
+  ) r
+  join public.credit_grants g on g.id = r.grant_id
+  cross join lateral (
+    select sum(e.amount_minor)::bigint as left_minor from public.credit_entries e
+    where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+  ) l
+  having count(*) > 0;
+$$;
+comment on function _billing.document_returned is
+  'The part of the document of a credit note that says what tax of purchases it gives back.';
 
 -- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
@@ -13382,69 +13526,6 @@ end $$;
 comment on function _billing.finalize_invoices is
   'Numbers and freezes drafts, in order of client name; returns how many.';
 
--- 50_invoicing/credit_notes/taxes.sql
-
--- Taxes of an invoice by name, rate and behavior, and what its notes have given back of each: by
--- hand, and by re-rating a section.
-create function _billing.taxes_of_invoice(invoice_id uuid)
-returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
-  tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
-  by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  with given as (
-    select x.rating_key,
-      sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
-      sum(x.tax_base_minor) filter (where x.section_start is null) as by_hand_base,
-      sum(x.amount_minor) filter (where x.section_start is not null) as rated,
-      sum(x.tax_base_minor) filter (where x.section_start is not null) as rated_base
-    from public.credit_notes n join public.credit_note_lines x on x.credit_note_id = n.id
-    where n.invoice_id = taxes_of_invoice.invoice_id and n.voided_at is null and x.kind = 'tax'
-    group by x.rating_key
-  )
-  select l.rating_key, min(l.tax_name), min(l.tax_rate_percent), min(l.tax_behavior),
-    min(l.tax_note), sum(l.amount_minor), sum(l.tax_base_minor), coalesce(min(g.by_hand), 0),
-    coalesce(min(g.by_hand_base), 0), coalesce(min(g.rated), 0), coalesce(min(g.rated_base), 0)
-  from public.invoice_lines l left join given g on g.rating_key = l.rating_key
-  where l.invoice_id = taxes_of_invoice.invoice_id and l.kind = 'tax'
-  group by l.rating_key;
-$$;
-comment on function _billing.taxes_of_invoice is
-  'Taxes of an invoice by name, rate and behavior, with what notes have given back of each.';
-
--- The taxes in a note by hand. They are shares of what re-rating has left of the invoice, rounded
--- over all notes by hand so far: notes that credit all give all tax back. Taxes on top never exceed
--- the note: what a cent has no room for comes with the next one.
-create function _billing.tax_shares(invoice public.invoices, note public.credit_notes)
-returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
-  tax_note text, amount_minor bigint, tax_base_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  with part as (
-    -- This note has no lines yet: it counts as one by hand.
-    select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,
-      invoice.total_minor - coalesce(sum(c.total_minor) filter (where x.is_rated), 0) as whole
-    from public.credit_notes c
-    cross join lateral (select exists (select from public.credit_note_lines l
-      where l.credit_note_id = c.id and l.section_start is not null) as is_rated) x
-    where c.invoice_id = invoice.id and c.voided_at is null
-  ), wanted as (
-    select t.*, greatest(0, least(t.amount_minor - t.rated_minor - t.by_hand_minor,
-        round((t.amount_minor - t.rated_minor) * p.by_hand / p.whole) - t.by_hand_minor)) as minor,
-      greatest(0, least(t.base_minor - t.rated_base_minor - t.by_hand_base_minor,
-        round((t.base_minor - t.rated_base_minor) * p.by_hand / p.whole)
-          - t.by_hand_base_minor)) as base
-    from _billing.taxes_of_invoice(invoice.id) t cross join part p
-  )
-  select w.rating_key, w.tax_name, w.tax_rate_percent, w.tax_behavior, w.tax_note,
-    case when w.tax_behavior = 'exclusive' then least(w.minor, greatest(0, note.total_minor
-      - coalesce(sum(w.minor) filter (where w.tax_behavior = 'exclusive') over (
-        order by w.rating_key rows between unbounded preceding and 1 preceding), 0)))
-      else w.minor end::bigint,
-    w.base::bigint
-  from wanted w;
-$$;
-comment on function _billing.tax_shares is
-  'What a credit note by hand gives back of each tax of its invoice.';
-
 -- 50_invoicing/top_ups/take_back.sql
 
 -- Credit whose payment goes back: its unused part is taken back with it.
@@ -13476,28 +13557,37 @@ $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
 
--- Takes back what of an amount is not used. Expired credit counts as used, too,
+-- What of an amount is not used and can be taken back. Expired credit counts as used, too,
 -- unless an invoice may still take it: that goes last.
-create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
+create function _billing.credit_to_take_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  taken _billing.credit_movement[];
-begin
+returns _billing.credit_movement[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with unused as (
     select g.id, g.effective_at, l.left_minor,
       sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
         - l.left_minor as before
-    from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
+    from _billing.grants_of_top_up(credit_to_take_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
     join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
     where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
       or _billing.pays_after_expiry(g.client_id, g.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
-    greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
-    take_top_up_back.credit_note_id)::_billing.credit_movement), '{}') into taken
+    greatest(as_of, u.effective_at), credit_to_take_back.invoice_id, null,
+    credit_to_take_back.credit_note_id)::_billing.credit_movement), '{}')
   from unused u where u.before < amount;
+$$;
+comment on function _billing.credit_to_take_back is
+  'Movements that take the unused part of a top-up back from its grants, up to an amount.';
+
+create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  taken constant _billing.credit_movement[] := _billing.credit_to_take_back(invoice_id, amount,
+    as_of, credit_note_id);
+begin
   perform _billing.move_credit(taken);
   return -_billing.sum_of_movements(taken);
 end $$;
@@ -13635,6 +13725,156 @@ create trigger follow_top_up_dispute after insert on public.payments
   for each row when (new.kind in ('dispute', 'dispute_reversed'))
   execute function _billing.follow_top_up_dispute();
 
+-- 50_invoicing/top_ups/tax.sql
+
+-- Tax that is due with the purchase of credit. ADR 64 says why it is as it is.
+
+-- The taxes that a top-up bought at an instant contains: those of the client that apply to all that
+-- it is charged. Whether invoices add them or contain them, what is bought pays both: it contains
+-- them. None where tax is charged on use.
+create function _billing.taxes_on_purchase(client_id uuid, as_of timestamptz)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(jsonb_agg(x.tax || case x.tax ->> 'behavior' when 'exclusive'
+    then '{"behavior": "inclusive"}'::jsonb else '{}' end order by x.n), '[]')
+  from public.billing_settings s
+  cross join lateral billing.config_on(array[taxes_on_purchase.client_id],
+    array[billing.day_of(taxes_on_purchase.client_id, as_of)]) t
+  cross join lateral jsonb_array_elements(t.taxes) with ordinality x(tax, n)
+  where s.top_up_tax = 'on_purchase'
+    and coalesce(jsonb_typeof(x.tax -> 'applies_to'), 'null') = 'null';
+$$;
+comment on function _billing.taxes_on_purchase is
+  'The taxes that are contained in credit which a client buys now; none where use is taxed.';
+
+-- What of a note of a top-up contains tax, and how much. An amount off what is due does, with the
+-- credit that will not be granted; money that goes back does, with the credit that goes with it.
+-- `invoice` is as it was before the note.
+create function _billing.tax_in_note(invoice public.invoices, note public.credit_notes)
+returns table (amount_minor bigint, tax_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with state as (
+    select invoice.total_minor - invoice.credited_minor as was,
+      note.total_minor - note.to_invoice_minor as gone,
+      exists (select from public.top_ups t join public.credit_grants g on g.top_up_id = t.id
+        where t.invoice_id = invoice.id) as is_granted, (
+        select coalesce(sum(n.total_minor - n.to_invoice_minor), 0) from public.credit_notes n
+        where n.invoice_id = invoice.id and n.id <> note.id and n.voided_at is null)
+        as gone_before
+  ), off as (
+    -- The two ends of each part of the invoice. Of what goes back before the grant it will be taken
+    -- back with the grant.
+    select s.was as upper, s.was - note.to_invoice_minor as lower from state s
+    union all
+    select greatest(x.rest, 0), greatest(x.rest - s.gone, 0)
+    from state s
+    cross join lateral (select s.was - note.to_invoice_minor - s.gone_before as rest) x
+    where not s.is_granted
+  ), taken as (
+    select t.movements from state s
+    cross join lateral (select _billing.credit_to_take_back(invoice.id, s.gone, note.issued_at,
+      note.id) as movements) t
+    where s.is_granted
+  )
+  select coalesce(sum(x.amount), 0)::bigint, coalesce(sum(x.tax), 0)::bigint
+  from (
+    select o.upper - o.lower as amount,
+      _billing.tax_share(o.upper, invoice.total_minor, invoice.tax_included_minor)
+        - _billing.tax_share(o.lower, invoice.total_minor, invoice.tax_included_minor) as tax
+    from off o
+    union all
+    select -_billing.sum_of_movements(t.movements), coalesce((
+      select -sum(m.tax_minor) from _billing.tax_of_movements(t.movements) m), 0)
+    from taken t
+  ) x;
+$$;
+comment on function _billing.tax_in_note is
+  'What of a credit note of a top-up contains tax, and that tax.';
+
+-- 50_invoicing/credit_notes/taxes.sql
+
+-- Taxes of an invoice by name, rate and behavior, and what its notes have given back of each: by
+-- hand, and by re-rating a section.
+create function _billing.taxes_of_invoice(invoice_id uuid)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor numeric, base_minor numeric, by_hand_minor numeric,
+  by_hand_base_minor numeric, rated_minor numeric, rated_base_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with given as (
+    select x.rating_key,
+      sum(x.amount_minor) filter (where x.section_start is null) as by_hand,
+      sum(x.tax_base_minor) filter (where x.section_start is null) as by_hand_base,
+      sum(x.amount_minor) filter (where x.section_start is not null) as rated,
+      sum(x.tax_base_minor) filter (where x.section_start is not null) as rated_base
+    from public.credit_notes n join public.credit_note_lines x on x.credit_note_id = n.id
+    where n.invoice_id = taxes_of_invoice.invoice_id and n.voided_at is null and x.kind = 'tax'
+    group by x.rating_key
+  )
+  select l.rating_key, min(l.tax_name), min(l.tax_rate_percent), min(l.tax_behavior),
+    min(l.tax_note), sum(l.amount_minor), sum(l.tax_base_minor), coalesce(min(g.by_hand), 0),
+    coalesce(min(g.by_hand_base), 0), coalesce(min(g.rated), 0), coalesce(min(g.rated_base), 0)
+  from public.invoice_lines l left join given g on g.rating_key = l.rating_key
+  where l.invoice_id = taxes_of_invoice.invoice_id and l.kind = 'tax'
+  group by l.rating_key;
+$$;
+comment on function _billing.taxes_of_invoice is
+  'Taxes of an invoice by name, rate and behavior, with what notes have given back of each.';
+
+-- The taxes in a note of a top-up: shares of what it contains in all, each of the amount without
+-- any.
+create function _billing.tax_shares_of_top_up(invoice public.invoices, note public.credit_notes)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor bigint, tax_base_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select t.rating_key, t.tax_name, t.tax_rate_percent, t.tax_behavior, t.tax_note,
+    coalesce(_billing.tax_share(x.tax_minor, t.whole, t.until)
+      - _billing.tax_share(x.tax_minor, t.whole, t.until - t.amount_minor::bigint), 0),
+    x.amount_minor - x.tax_minor
+  from (
+    select t.*, sum(t.amount_minor) over (order by t.rating_key)::bigint as until,
+      nullif(invoice.tax_included_minor, 0) as whole
+    from _billing.taxes_of_invoice(invoice.id) t
+  ) t
+  cross join _billing.tax_in_note(invoice, note) x;
+$$;
+comment on function _billing.tax_shares_of_top_up is
+  'What a credit note of a top-up gives back of each tax that its invoice contains.';
+
+-- The taxes in a note by hand. They are shares of what re-rating has left of the invoice, rounded
+-- over all notes by hand so far: notes that credit all give all tax back. Taxes on top never exceed
+-- the note: what a cent has no room for comes with the next one.
+create function _billing.tax_shares(invoice public.invoices, note public.credit_notes)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor bigint, tax_base_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with part as (
+    -- This note has no lines yet: it counts as one by hand.
+    select coalesce(sum(c.total_minor) filter (where not x.is_rated), 0) as by_hand,
+      invoice.total_minor - coalesce(sum(c.total_minor) filter (where x.is_rated), 0) as whole
+    from public.credit_notes c
+    cross join lateral (select exists (select from public.credit_note_lines l
+      where l.credit_note_id = c.id and l.section_start is not null) as is_rated) x
+    where c.invoice_id = invoice.id and c.voided_at is null
+  ), wanted as (
+    select t.*, greatest(0, least(t.amount_minor - t.rated_minor - t.by_hand_minor,
+        round((t.amount_minor - t.rated_minor) * p.by_hand / p.whole) - t.by_hand_minor)) as minor,
+      greatest(0, least(t.base_minor - t.rated_base_minor - t.by_hand_base_minor,
+        round((t.base_minor - t.rated_base_minor) * p.by_hand / p.whole)
+          - t.by_hand_base_minor)) as base
+    from _billing.taxes_of_invoice(invoice.id) t cross join part p
+  )
+  select w.rating_key, w.tax_name, w.tax_rate_percent, w.tax_behavior, w.tax_note,
+    case when w.tax_behavior = 'exclusive' then least(w.minor, greatest(0, note.total_minor
+      - coalesce(sum(w.minor) filter (where w.tax_behavior = 'exclusive') over (
+        order by w.rating_key rows between unbounded preceding and 1 preceding), 0)))
+      else w.minor end::bigint,
+    w.base::bigint
+  from wanted w where invoice.kind <> 'top_up'
+  union all
+  select s.* from _billing.tax_shares_of_top_up(invoice, note) s where invoice.kind = 'top_up';
+$$;
+comment on function _billing.tax_shares is
+  'What a credit note by hand gives back of each tax of its invoice.';
+
 -- 50_invoicing/grants/grant.sql
 
 -- Granting credit.
@@ -13738,6 +13978,8 @@ declare
   old public.credit_grants;
   made public.credit_grants;
   rest bigint;
+  -- What moves, out of the old one and into the new one.
+  moves _billing.credit_movement[];
 begin
   perform billing.require_second_factor();
   perform _billing.lock_clients(array(select g.client_id from public.credit_grants g
@@ -13759,17 +14001,19 @@ begin
       'grant %s cannot roll over: %s', old.id,
       case when rest = 0 then 'nothing is left of it' else 'it would have expired' end));
   end if;
+  moves := array[(old.id, 'rollover', -rest, greatest(as_of, old.effective_at), null, null,
+    null)::_billing.credit_movement];
+  made.tax_minor := coalesce((select -t.tax_minor from _billing.tax_of_movements(moves) t), 0);
   insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
-    granted_at, effective_at, expires_at, metrics, models, agents, continues_id)
+    granted_at, effective_at, expires_at, metrics, models, agents, continues_id, tax_minor,
+    tax_invoice_id)
   values (old.client_id, 'rollover', old.currency, rest,
     round(old.cost_minor::numeric * rest / old.amount_minor), old.priority, as_of,
     greatest(as_of, old.effective_at), made.expires_at, old.metrics, old.models, old.agents,
-    old.id)
+    old.id, made.tax_minor, case when made.tax_minor > 0 then old.tax_invoice_id end)
   returning * into made;
-  perform _billing.move_credit(array[
-    (old.id, 'rollover', -rest, made.effective_at, null, null, null),
-    (made.id, 'grant', rest, made.effective_at, null, null, null)
-  ]::_billing.credit_movement[]);
+  perform _billing.move_credit(moves || (made.id, 'grant', rest, made.effective_at, null, null,
+    null)::_billing.credit_movement);
   -- Expired credit whose payment has gone back was not taken: it had been used.
   if old.expires_at <= as_of then
     perform _billing.take_returned_back(array[
@@ -13884,6 +14128,7 @@ begin
       'amount_due_minor', 0),
     'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)
+    || coalesce(_billing.document_returned(n.id), '{}')
     || _billing.document_language(c.locale) into content
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id
@@ -15548,18 +15793,23 @@ grant execute on function billing.finalize_invoice(uuid, timestamptz) to service
 -- credit is granted in that transaction, and never without the payment.
 
 -- Grants the credit of a top-up whose invoice is paid: all of it, less what was credited of the
--- invoice before.
+-- invoice before, with the tax in it.
 create function _billing.grant_top_up(top_up public.top_ups, amount bigint, paid_at timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made uuid;
 begin
   insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor,
-    granted_at, effective_at, expires_at, method, top_up_id, note)
-  values (top_up.client_id, 'paid', top_up.currency, amount, amount, paid_at, paid_at,
-    _billing.day_start(top_up.client_id,
-      billing.day_of(top_up.client_id, paid_at) + top_up.expires_after_days),
-    'top_up', top_up.id, top_up.note)
+    granted_at, effective_at, expires_at, method, top_up_id, note, tax_minor, tax_invoice_id)
+  select top_up.client_id, 'paid', top_up.currency, amount, amount, grant_top_up.paid_at,
+    grant_top_up.paid_at, _billing.day_start(top_up.client_id,
+      billing.day_of(top_up.client_id, grant_top_up.paid_at) + top_up.expires_after_days),
+    'top_up', top_up.id, top_up.note, x.tax, case when x.tax > 0 then i.id end
+  from public.invoices i
+  cross join lateral (
+    select _billing.tax_share(amount, i.total_minor, i.tax_included_minor) as tax
+  ) x
+  where i.id = top_up.invoice_id
   on conflict on constraint credit_grants_top_up_id_key do nothing
   returning id into made;
   if made is not null then
@@ -15601,8 +15851,8 @@ create trigger follow_top_up after update on public.invoices
 
 -- Top-ups that are wanted, and their invoices.
 
--- Issues the invoice of a top-up. It has no tax: tax is charged on what the credit pays for, by the
--- invoice of that. Neither grants nor the balance pay it.
+-- Issues the invoice of a top-up. Unless purchases are taxed it has no tax: tax is charged on what
+-- the credit pays for, by the invoice of that. Neither grants nor the balance pay it.
 create function _billing.invoice_top_up(top_up_id uuid, as_of timestamptz)
 returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15620,13 +15870,21 @@ begin
     array[billing.day_of(wanted.client_id, as_of)]) t
   returning id into made;
   insert into public.invoice_lines (invoice_id, position, kind, rating_key, quantity, unit_amount,
-    per_units, precise_amount, amount_minor, description)
-  select made, 1, 'top_up', 'top_up|' || wanted.id, 1, x.amount, 1, x.amount, wanted.amount_minor,
-    'Prepaid credit'
+    per_units, precise_amount, amount_minor, tax_name, tax_rate_percent, tax_behavior,
+    tax_base_minor, tax_note, description)
+  select made, row_number() over (order by l.kind = 'tax', l.rating_key), l.kind, l.rating_key,
+    l.quantity, l.unit_amount, l.per_units, l.precise_amount, l.amount_minor, l.tax_name,
+    l.tax_rate_percent, l.tax_behavior, l.tax_base_minor, l.tax_note, l.description
   from public.currencies c
   cross join lateral (
     select wanted.amount_minor / _billing.to_minor(1, c.exponent)::numeric as amount
   ) x
+  cross join lateral _billing.add_discounts_and_taxes(
+    array[(wanted.client_id, null, null, 'top_up', 'top_up|' || wanted.id, null, null, null, null,
+      null, null, null, 1, x.amount, 1, null, null, x.amount, wanted.amount_minor, null, null,
+      null, null, null, 'Prepaid credit', null)::_billing.rated_line],
+    array[(wanted.client_id, null, c.exponent, null, null, _billing.taxes_on_purchase(
+      wanted.client_id, as_of))::_billing.section_terms]) l
   where c.code = wanted.currency;
   perform _billing.write_totals(array[made]);
   perform _billing.write_documents(array[made]);
@@ -24709,18 +24967,12 @@ $$;
 comment on function _billing.check_ledger_invoices is
   'Invoices of which something else is due than the ledger says.';
 
--- Account by account, of each client and currency: what the documents say it is.
-create function _billing.documents_by_account()
+-- Account by account, of each client and currency: what grants of credit and their entries say.
+create function _billing.grants_by_account()
 returns table (client_id uuid, currency text, kind text, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
-  from public.balance_entries b
-  union all
-  select p.client_id, p.currency, 'cash', p.amount_minor
-  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
-  union all
   select g.client_id, g.currency, case when g.top_up_id is null then 'cash' else 'advances' end,
-    g.cost_minor
+    g.cost_minor::numeric
   from public.credit_grants g where g.kind = 'paid'
   union all
   select e.client_id, e.currency, 'advances', e.amount_minor
@@ -24735,13 +24987,33 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     ('breakage', e.amount_minor, g.kind <> 'promotional'
       and e.kind in ('expiry', 'release', 'reopening')),
     -- Charges that promotional credit reduces are earned in full, and the reduction is our expense.
-    ('earnings', e.amount_minor, e.kind in ('discount', 'discount_return'))
+    ('earnings', e.amount_minor, e.kind in ('discount', 'discount_return')),
+    -- Tax of a purchase: due with the grant, off what is due with what becomes of it, or expired.
+    ('advance_tax', e.tax_minor, e.tax_minor <> 0),
+    (case when e.kind in ('expiry', 'release', 'reopening') then 'breakage'
+      else 'tax_payable' end, -e.tax_minor, e.tax_minor <> 0)
   ) x(kind, amount, applies)
-  where x.applies
+  where x.applies;
+$$;
+comment on function _billing.grants_by_account is
+  'What accounts of the ledger stand at, by grants of credit: rows to be summed.';
+
+-- The same by all documents.
+create function _billing.documents_by_account()
+returns table (client_id uuid, currency text, kind text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
+  from public.balance_entries b
+  union all
+  select p.client_id, p.currency, 'cash', p.amount_minor
+  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
+  union all
+  select * from _billing.grants_by_account()
   union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
-  cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
+  cross join lateral (select case i.kind when 'top_up' then 0
+    else i.tax_minor + i.tax_included_minor end as tax) t
   cross join lateral (values ('tax_payable', t.tax), (case i.kind when 'top_up' then 'advances'
     else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
@@ -24759,7 +25031,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.credit_notes n
   cross join lateral (
     select coalesce(sum(l.amount_minor), 0) as tax from public.credit_note_lines l
-    where l.credit_note_id = n.id and l.kind = 'tax'
+    where l.credit_note_id = n.id and l.kind = 'tax' and not exists (
+      select from public.invoices i where i.id = n.invoice_id and i.kind = 'top_up')
   ) t
   cross join lateral (
     select i.kind = 'top_up' as is_advance, case
@@ -24798,7 +25071,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
     where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
-      'prepaid_credit', 'breakage', 'advances')
+      'prepaid_credit', 'breakage', 'advances', 'advance_tax')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all
@@ -24916,6 +25189,37 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.check_top_ups is
   'Top-ups that are granted otherwise than they are paid.';
+
+-- The tax of purchases that the ledger holds for a client is the tax in what is left of its grants,
+-- and what expires takes it along: said by amounts alone, not by the tax of entries.
+create function _billing.check_advance_tax()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'advance_tax_is_in_grants', x.client_id::text, format('%s%s: in grants %s, ledger %s',
+    x.currency, case when x.expires then ', expiring' end, sum(x.grants), sum(x.ledger))
+  from (
+    select a.client_id, a.currency, t.kind = 'prepaid_expiry' as expires, 0 as grants,
+      e.amount_minor as ledger
+    from billing.ledger_accounts a
+    join billing.ledger_entries e on e.account_id = a.id
+    join billing.ledger_transactions t on t.id = e.transaction_id
+    where a.kind = 'advance_tax'
+    union all
+    select g.client_id, g.currency, y.expires, y.sign * _billing.tax_share(l.left_minor,
+      g.amount_minor, g.tax_minor), 0
+    from public.credit_grants g
+    cross join lateral (
+      select sum(e.amount_minor) as left_minor from public.credit_entries e
+      where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+    ) l
+    join (values (false, 1), (true, -1)) y(expires, sign)
+      on not y.expires or g.expires_at is not null
+    where g.tax_minor > 0
+  ) x
+  group by x.client_id, x.currency, x.expires having sum(x.grants) <> sum(x.ledger);
+$$;
+comment on function _billing.check_advance_tax is
+  'Clients whose tax of purchases is not that in what is left of their credit.';
 
 -- 90_operations/invariants/sums.sql
 
@@ -25177,6 +25481,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   union all select * from _billing.check_ledger()
   union all select * from _billing.check_grants()
   union all select * from _billing.check_top_ups()
+  union all select * from _billing.check_advance_tax()
   union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_booked(sections)

@@ -68,7 +68,7 @@ select c || '.' || f, v.class from (values
   ('none', 'public.chart_of_accounts', 'layout account processor code tax_code'),
   ('none', 'public.clients', 'locale paper time_zone status'),
   ('none', 'public.client_time_zones', 'time_zone'),
-  ('none', 'public.billing_settings', 'number_series'),
+  ('none', 'public.billing_settings', 'number_series top_up_tax'),
   ('none', 'public.providers', 'id'), ('none', 'public.models', 'id family provider'),
   ('none', 'public.price_syncs', 'source sha256'),
   ('none', 'public.price_sources', 'id url'),

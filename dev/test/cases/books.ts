@@ -8,12 +8,14 @@ const texts = z.array(z.object({ line: z.string() }));
  * The books of these clients as lines a person can check, in this order:
  * - `#1 A open 5000: web_searches 1995, minimum 3005` invoices (drafts as `draft`): total, lines in
  *   their order; `late …` for earlier periods, `… JPY` unless USD, `… due 4000` unless all is due,
- *   `for #1` when it replaces that one; taxes as `name base amount`; promotional credit with what
+ *   `less tax 100` that was due with a purchase, `for #1` when it replaces that one; taxes as `name base amount`; promotional credit with what
  *   it takes off which charges, all grants together;
  * - `#1-CN1 1000: off due 600, balance 400, refund 0, credit 0` credit notes;
  * - `blocked A 2026-06-01 unpriced_usage` what could not be billed;
  * - `balance A 400` credit that the next invoice will take;
- * - `credit A 400 of 1000` what is left of a grant of credit; `expired` before the last invoice.
+ * - `credit A 400 of 1000` what is left of a grant of credit; `expired` before the last invoice;
+ * - `tax A owed 2000, ahead 100` where purchases were taxed: what is owed, and what of it is still
+ *   to be deducted.
  */
 export async function describeBooks(sql: Sql, clients: Clients): Promise<string[]> {
   const ids = [...clients.values()];
@@ -39,6 +41,8 @@ export async function describeBooks(sql: Sql, clients: Clients): Promise<string[
         case when i.currency <> 'USD' then i.currency || ' ' end, i.total_minor,
         case when i.amount_due_minor <> i.total_minor and i.status <> 'void'
           then ' due ' || i.amount_due_minor end,
+        ' less tax ' || (select nullif(-sum(e.tax_minor), 0) from public.credit_entries e
+          where e.invoice_id = i.id and e.kind = 'use'),
         case when i.kind <> 'period' then ' ' || i.kind end,
         ' for #' || ltrim(right(o.number, 6), '0'), ': ' || l.text) as line
       from public.invoices i join public.clients c on c.id = i.client_id
@@ -75,6 +79,18 @@ export async function describeBooks(sql: Sql, clients: Clients): Promise<string[
       where g.client_id = any (${ids}) and l.left_minor <> 0
     )
     select s.line from shown s order by s.part, s.place nulls last, s.line`;
+  return [...texts.parse(rows).map((row) => row.line), ...await describeTaxes(sql, ids)];
+}
+
+async function describeTaxes(sql: Sql, ids: readonly string[]): Promise<string[]> {
+  const rows = await sql`
+    select format('tax %s owed %s, ahead %s', c.name,
+      -sum(e.amount_minor) filter (where a.kind = 'tax_payable'),
+      sum(e.amount_minor) filter (where a.kind = 'advance_tax')) as line
+    from billing.ledger_accounts a join public.clients c on c.id = a.client_id
+    join billing.ledger_entries e on e.account_id = a.id
+    where a.client_id = any (${ids}) group by c.name
+    having bool_or(a.kind = 'advance_tax') order by c.name`;
   return texts.parse(rows).map((row) => row.line);
 }
 

@@ -75,6 +75,9 @@ export async function playStep(sql: Sql, clients: Clients, step: Step): Promise<
     case "at":
       await sql`select set_config('billing.as_of', ${step.at}, true)`;
       return;
+    case "setting":
+      await sql`update public.billing_settings set ${sql(step.set)}`;
+      return;
     case "run":
       await sql`select billing.run_monthly(${step.at})`;
       return;

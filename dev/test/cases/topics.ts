@@ -1,3 +1,4 @@
+import { advances } from "./advances.ts";
 import { calendar } from "./calendar.ts";
 import { corrections } from "./corrections.ts";
 import { costPlusCases } from "./cost-plus.ts";
@@ -41,6 +42,7 @@ export const topics: Record<string, readonly Case[]> = {
   "one-off items": items,
   "credit notes and payments": credits,
   "granted credit": grants,
+  "advances with tax": advances,
   "promotional credit": [...promotions, ...promotionScopes, ...promotionNotes],
   "late usage": [...late, ...lateAmounts],
   "settled periods": settled,

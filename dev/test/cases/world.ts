@@ -69,6 +69,7 @@ export type Step =
     readonly says: Row;
   }
   | { readonly do: "at"; readonly at: string }
+  | { readonly do: "setting"; readonly set: Row }
   | { readonly do: "run"; readonly at: string }
   | { readonly do: "void"; readonly invoice: number; readonly at: string }
   | { readonly do: "regenerate"; readonly invoice: number; readonly at: string }
@@ -190,6 +191,9 @@ export function pay(invoice: number, amount: number, at: string): Step {
 export function topUp(key: string, at: string, amount: number, days: number | null = null): Step {
   return { do: "top_up", key, amount, at, days };
 }
+
+/** Top-ups from now on are taxed when they are bought. */
+export const taxedOnPurchase: Step = { do: "setting", set: { top_up_tax: "on_purchase" } };
 
 /** Credit that the client has paid at `at`. */
 export function grant(key: string, at: string, amount: number, terms: GrantTerms = {}): Step {

@@ -28,6 +28,7 @@ const ACTS = [
   "write_off",
   ...Array<"top_up">(4).fill("top_up"),
   "dispute",
+  "tax",
 ] as const;
 export type Act = typeof ACTS[number];
 
@@ -56,6 +57,10 @@ export function nextIntent(
 export async function carryOut(sql: TransactionSql, intent: Intent): Promise<boolean> {
   const { act, client, at, amount, days, salt } = intent;
   if (act === "grant") return await grant(sql, intent);
+  if (act === "tax") {
+    const on = Number(salt) % 2 === 0 ? "on_use" : "on_purchase";
+    return await done(sql`update public.billing_settings set top_up_tax = ${on}`);
+  }
   if (act === "month") return await done(sql`select billing.run_monthly(${at})`);
   if (act === "roll") {
     const of = await pick(sql`
@@ -154,13 +159,17 @@ function dayAfter(at: Date, days: number): string {
   return new Date(at.getTime() + days * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Clients of three zones, with a minimum that every month comes to, with and without tax. */
+/**
+ * Clients of three zones, with a minimum that every month comes to, with and without tax; top-ups
+ * are taxed when they are bought, until an act says otherwise.
+ */
 export async function addWallets(sql: Sql, clients: readonly string[]): Promise<void> {
   await sql`
     create table public.credit_acts (
       place bigint generated always as identity,
       began text not null default (extract(epoch from now()) * 1e6)::bigint::text,
       act text not null)`;
+  await sql`update public.billing_settings set top_up_tax = 'on_purchase'`;
   await sql`
     insert into public.clients (id, name, time_zone, started_on)
     select id::uuid, 'Client ' || n, (array['UTC', 'Pacific/Auckland', 'America/New_York'])[1 + n % 3],

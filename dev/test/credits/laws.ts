@@ -34,8 +34,8 @@ export async function contradictions(
 }
 
 function differences(booked: readonly CreditEntry[], rated: readonly CreditEntry[]): string[] {
-  const text = ({ grant, kind, amount, at, line }: CreditEntry) =>
-    `grant ${grant} ${kind} ${amount} at ${at} line ${line}`;
+  const text = ({ grant, kind, amount, tax, at, line }: CreditEntry) =>
+    `grant ${grant} ${kind} ${amount} with tax ${tax} at ${at} line ${line}`;
   const [inBooks, byRater] = [new Set(booked.map(text)), new Set(rated.map(text))];
   return [
     ...[...inBooks].filter((entry) => !byRater.has(entry)).map((entry) => `booked: ${entry}`),

@@ -41,7 +41,9 @@ create table public.billing_settings (
   datev_account_length smallint not null default 4
     constraint billing_settings_datev_length_range check (datev_account_length between 4 and 8),
   fiscal_year_month smallint not null default 1
-    constraint billing_settings_fiscal_month_range check (fiscal_year_month between 1 and 12)
+    constraint billing_settings_fiscal_month_range check (fiscal_year_month between 1 and 12),
+  top_up_tax text not null default 'on_use'
+    constraint billing_settings_top_up_tax_known check (top_up_tax in ('on_use', 'on_purchase'))
 );
 comment on table public.billing_settings is 'The seller and the installation''s defaults; one row.';
 comment on column public.billing_settings.payment_page_url is
@@ -77,6 +79,9 @@ comment on column public.billing_settings.datev_account_length is
   'How many digits the numbers of accounts have (Sachkontenlänge).';
 comment on column public.billing_settings.fiscal_year_month is
   'The month in which a fiscal year of the seller begins.';
+comment on column public.billing_settings.top_up_tax is
+  'When credit that clients buy is taxed: on_use, by the invoices that it pays; on_purchase, by the
+   invoice of the top-up, whose tax the invoices that it pays deduct. Of top-ups from now on.';
 create index billing_settings_default_client_id on public.billing_settings (default_client_id);
 alter table public.billing_settings enable row level security;
 revoke all on public.billing_settings from anon, authenticated, service_role;

@@ -25,6 +25,7 @@ const SETTINGS = {
   datev_client: null,
   datev_account_length: 4,
   fiscal_year_month: 1,
+  top_up_tax: "on_use" as const,
 };
 
 function part(title: string) {
@@ -68,6 +69,15 @@ Deno.test("numbers are numbers, an emptied one is none, and what is no number is
     delivery_attempts: "many",
   }, false);
   ok(bad.problem?.startsWith("Delivery attempts"), bad.problem ?? "");
+});
+
+Deno.test("a setting of few values is chosen among them", () => {
+  const fields = part("Bookkeeping").settings.map((setting) => fieldOf(setting, SETTINGS));
+  deepStrictEqual(fields.at(-1)?.options, [["on_use", "on_use"], ["on_purchase", "on_purchase"]]);
+  const values = { ...entered("Bookkeeping"), top_up_tax: "on_purchase" };
+  deepStrictEqual(changesOf(part("Bookkeeping"), SETTINGS, values, false).body, {
+    top_up_tax: "on_purchase",
+  });
 });
 
 Deno.test("a second factor is not asked of all by an operator who has none", () => {

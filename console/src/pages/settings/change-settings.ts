@@ -13,6 +13,8 @@ interface Setting {
   readonly name: keyof Settings;
   readonly as: "text" | "long" | "lines" | "number" | "numbers" | "switch";
   readonly hint?: string;
+  /** What it may be; else it is what is entered. */
+  readonly choices?: readonly string[];
 }
 
 /** Settings that are changed together. */
@@ -65,6 +67,12 @@ export const PARTS: readonly Part[] = [
       { name: "datev_client", as: "number", hint: "Mandantennummer." },
       { name: "datev_account_length", as: "number", hint: "Digits of an account, 4 to 8." },
       { name: "fiscal_year_month", as: "number", hint: "The month in which a fiscal year begins." },
+      {
+        name: "top_up_tax",
+        as: "text",
+        choices: ["on_use", "on_purchase"],
+        hint: "When bought credit is taxed. It holds for top-ups from now on.",
+      },
     ],
   },
   {
@@ -120,7 +128,7 @@ export function changesOf(
 
 /** How a setting is entered, with what holds. */
 export function fieldOf(setting: Setting, settings: Settings): Field {
-  const { name, as, hint } = setting;
+  const { name, as, hint, choices } = setting;
   return {
     name,
     label: sentence(name),
@@ -128,6 +136,7 @@ export function fieldOf(setting: Setting, settings: Settings): Field {
     ...hint === undefined ? {} : { hint },
     ...as === "long" || as === "lines" ? { kind: "long" as const } : {},
     ...as === "switch" ? { options: [["no", "no"], ["yes", "yes"]] as const } : {},
+    ...choices === undefined ? {} : { options: choices.map((one) => [one, one] as const) },
   };
 }
 

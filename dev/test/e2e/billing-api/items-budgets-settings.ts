@@ -88,6 +88,7 @@ Deno.test("settings are read and changed, unknown ones are refused", async () =>
   strictEqual(empty.error?.code, "bad_request");
   const jump = await call(settings.updateSettings, { body: { spend_jump_factor: "1" } });
   strictEqual(jump.error?.code, "bad_request");
+  strictEqual(before.top_up_tax, "on_use", "credit that is bought is taxed on use");
   await data(call(settings.updateSettings, {
     body: { max_usage_keys_per_day: before.max_usage_keys_per_day },
   }));

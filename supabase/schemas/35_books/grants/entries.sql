@@ -14,12 +14,15 @@ create table public.credit_entries (
   line_id uuid references public.invoice_lines (id),
   credit_note_id uuid references public.credit_notes (id),
   created_at timestamptz not null default now(),
+  tax_minor bigint not null default 0,
   constraint credit_entries_kind_known check (kind in ('grant', 'expiry', 'use', 'release',
     'return', 'reopening', 'transfer', 'rollover', 'withdrawal', 'restoration', 'discount',
     'discount_return')),
   constraint credit_entries_sign_of_kind check (amount_minor <> 0
     and (amount_minor > 0) = (kind in ('grant', 'release', 'return', 'restoration',
       'discount_return'))),
+  constraint credit_entries_tax_of_amount check (tax_minor = 0
+    or (tax_minor > 0) = (amount_minor > 0) and abs(tax_minor) <= abs(amount_minor)),
   constraint credit_entries_of_lines check (case
     when kind in ('use', 'return', 'transfer') then num_nulls(invoice_id, line_id) = 0
     when kind in ('withdrawal', 'restoration') then invoice_id is not null and line_id is null
@@ -35,6 +38,8 @@ comment on column public.credit_entries.kind is
    use; reopening of its expiry; transfer to the balance of what came back too late; rollover to
    another grant; withdrawal of credit whose payment goes back; restoration of it; discount by
    promotional credit; discount_return of it.';
+comment on column public.credit_entries.tax_minor is
+  'The tax of the grant that moves with the amount: what is left of a grant contains its share.';
 create index credit_entries_balance on public.credit_entries (client_id, effective_at)
   include (currency, amount_minor);
 create index credit_entries_grant_id on public.credit_entries (grant_id);
@@ -81,23 +86,57 @@ comment on function _billing.left_of_grants is
 create type _billing.credit_movement as (grant_id uuid, kind text, amount_minor bigint,
   at timestamptz, invoice_id uuid, line_id uuid, credit_note_id uuid);
 
+-- The tax in a part of what contains it. Of a grant it is the tax in what is left: what moves bears
+-- the difference of two rests, in any order, and the last movement brings the tax to zero.
+create function _billing.tax_share(part numeric, whole bigint, tax_minor bigint)
+returns bigint language sql immutable
+return round(tax_minor * part / whole)::bigint;
+comment on function _billing.tax_share is 'The tax in a part of an amount that contains tax.';
+
+create function _billing.tax_of_movements(movements _billing.credit_movement[])
+returns table (place bigint, tax_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  with taxed as materialized (
+    select g.id, g.amount_minor, g.tax_minor, coalesce(l.left_minor, 0) as left_minor
+    from public.credit_grants g
+    cross join lateral (
+      select sum(e.amount_minor) as left_minor from public.credit_entries e
+      where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+    ) l
+    where g.id in (select m.grant_id from unnest(movements) m) and g.tax_minor > 0
+  )
+  select x.place, _billing.tax_share(x.rest, x.amount_minor, x.tax_minor)
+    - _billing.tax_share(x.rest - x.moved, x.amount_minor, x.tax_minor)
+  from (
+    select m.place, m.amount_minor as moved, t.amount_minor, t.tax_minor,
+      t.left_minor + sum(m.amount_minor) over (partition by t.id order by m.place) as rest
+    from unnest(movements) with ordinality m(grant_id, kind, amount_minor, at, invoice_id, line_id,
+      credit_note_id, place)
+    join taxed t on t.id = m.grant_id
+  ) x;
+$$;
+comment on function _billing.tax_of_movements is
+  'The tax that each of these movements bears, in their order; no row of grants without tax.';
+
 -- Books movements of grants, and with each that takes or gives back what its expiry is now: credit
 -- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
 -- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
 returns void language sql set search_path = pg_catalog, pg_temp as $$
-  insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor,
+  insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor, tax_minor,
     effective_at, invoice_id, line_id, credit_note_id)
-  select g.id, g.client_id, g.currency, x.kind, x.amount, x.at, m.invoice_id, m.line_id,
-    m.credit_note_id
-  from unnest(movements) m
+  select g.id, g.client_id, g.currency, x.kind, x.sign * m.amount_minor,
+    x.sign * coalesce(t.tax_minor, 0), x.at, m.invoice_id, m.line_id, m.credit_note_id
+  from unnest(movements) with ordinality m(grant_id, kind, amount_minor, at, invoice_id, line_id,
+    credit_note_id, place)
   join public.credit_grants g on g.id = m.grant_id
+  left join _billing.tax_of_movements(movements) t on t.place = m.place
   cross join lateral (values
-    (m.kind, m.amount_minor, m.at),
+    (m.kind, 1, m.at),
     (case when m.kind = 'grant' then 'expiry' when m.amount_minor < 0 then 'release'
-      else 'reopening' end, -m.amount_minor,
+      else 'reopening' end, -1,
       case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
-  ) x(kind, amount, at)
+  ) x(kind, sign, at)
   where x.at is not null;
 $$;
 comment on function _billing.move_credit is

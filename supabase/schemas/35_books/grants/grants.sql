@@ -21,6 +21,8 @@ create table public.credit_grants (
   top_up_id uuid unique references public.top_ups (id),
   reference text unique,
   note text,
+  tax_minor bigint not null default 0,
+  tax_invoice_id uuid references public.invoices (id),
   constraint credit_grants_kind_known check (
     kind in ('paid', 'refund', 'rollover', 'promotional')),
   constraint credit_grants_cost_in_range check (cost_minor between 0 and amount_minor
@@ -28,6 +30,9 @@ create table public.credit_grants (
   constraint credit_grants_paid_somehow check ((kind = 'paid') = (method is not null)),
   constraint credit_grants_of_top_ups check (
     top_up_id is null or (method = 'top_up' and cost_minor = amount_minor)),
+  constraint credit_grants_tax_of_purchase check (tax_minor between 0 and amount_minor
+    and (tax_minor > 0) = (tax_invoice_id is not null)
+    and (tax_minor = 0 or top_up_id is not null or kind = 'rollover')),
   constraint credit_grants_rollover_continues check (
     (kind = 'rollover') = (continues_id is not null)),
   constraint credit_grants_expires_later check (
@@ -55,11 +60,16 @@ comment on column public.credit_grants.top_up_id is
 comment on column public.credit_grants.continues_id is 'Of a rollover: the grant it comes from.';
 comment on column public.credit_grants.reference is
   'What it is called where it was paid or decided; the same reference is granted once.';
+comment on column public.credit_grants.tax_minor is
+  'Tax contained in all of it that was paid with it (ADR 64); 0 where it is taxed on use.';
+comment on column public.credit_grants.tax_invoice_id is
+  'The invoice of the top-up that says that tax, also of what rolled over.';
 create index credit_grants_client_id on public.credit_grants (client_id, currency);
 create index credit_grants_promotional on public.credit_grants (client_id)
   where kind = 'promotional';
 create index credit_grants_currency on public.credit_grants (currency);
 create index credit_grants_continues_id on public.credit_grants (continues_id);
+create index credit_grants_tax_invoice_id on public.credit_grants (tax_invoice_id);
 
 create trigger refuse_change before update or delete or truncate on public.credit_grants
   for each statement execute function _billing.refuse_change();

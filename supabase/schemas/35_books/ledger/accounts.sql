@@ -18,7 +18,7 @@ create table billing.ledger_accounts (
   processor text,
   constraint ledger_accounts_kind_known check (kind in ('receivable', 'customer_credit', 'cash',
     'refunds_due', 'earnings', 'tax_payable', 'write_off', 'adjustments', 'prepaid_credit',
-    'breakage', 'promotion_expense', 'advances')),
+    'breakage', 'promotion_expense', 'advances', 'advance_tax')),
   constraint ledger_accounts_processor_of_cash check ((kind = 'cash') = (processor is not null)),
   -- So there is one of each. The currency is one of the row that is posted, which refers to it.
   constraint ledger_accounts_named check (
@@ -32,7 +32,8 @@ comment on column billing.ledger_accounts.kind is
    without its tax; tax_payable: the tax of it; write_off: what will not be paid; adjustments:
    credit that was given or taken without an invoice; prepaid_credit: what is left of grants;
    breakage: what of them has expired; promotion_expense: what of them was not paid for;
-   advances: top-ups that are invoiced and not granted.';
+   advances: top-ups that are invoiced and not granted; advance_tax: tax that was due with the
+   purchase of credit, and that the invoices which it will pay deduct (ADR 64).';
 create index ledger_accounts_client_id on billing.ledger_accounts (client_id);
 
 create trigger refuse_change before update or delete or truncate on billing.ledger_accounts

@@ -54,7 +54,8 @@ begin
       (e.note, e.at, 'advances', 'receivable', e.sign * a.in_advance, a.is_advance),
       (e.note, e.at, 'promotion_expense', 'receivable', e.sign * (n.total_minor - a.in_advance),
         a.is_advance and n.total_minor <> a.in_advance),
-      (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0),
+      -- Tax of a top-up goes with the credit that is taken back.
+      (e.note, e.at, 'tax_payable', 'receivable', e.sign * t.tax, t.tax <> 0 and not a.is_advance),
       (e.refund, e.at, 'receivable', 'refunds_due', e.sign * n.to_refund_minor,
         n.to_refund_minor > 0)
     ) x(kind, at, debit, credit, amount, applies)

@@ -24,7 +24,8 @@ create function _billing.post_credit_entries() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform _billing.post(array(
-    select (x.kind, n.id, n.invoice_id, n.client_id, n.currency,
+    select (x.kind, n.id, case n.kind when 'grant' then g.tax_invoice_id else n.invoice_id end,
+      n.client_id, n.currency,
       case when n.kind = 'grant' then g.granted_at else n.effective_at end, x.debit,
       case when g.kind = 'promotional' then 'earnings' else 'prepaid_credit' end, x.amount,
       g.method)::_billing.ledger_transfer
@@ -57,7 +58,26 @@ begin
           then 'promotion_expense'
         else 'advances' end, n.amount_minor, n.kind in ('withdrawal', 'restoration'))
     ) x(kind, debit, amount, applies)
-    where x.applies and x.amount <> 0));
+    where x.applies and x.amount <> 0
+    union all
+    -- Tax of a purchase is due with its grant, and off what is due with all that becomes of it; of
+    -- what expires it stays paid. From grant to grant it stays on the account.
+    select (k.transaction, n.id,
+      case n.kind when 'grant' then g.tax_invoice_id else n.invoice_id end, n.client_id,
+      n.currency, case when n.kind = 'grant' then g.granted_at else n.effective_at end,
+      'advance_tax', k.credit, n.tax_minor, null)::_billing.ledger_transfer
+    from new_rows n
+    join public.credit_grants g on g.id = n.grant_id
+    join (values
+      ('grant', 'prepayment', 'tax_payable'), ('use', 'prepaid_use', 'tax_payable'),
+      ('return', 'prepaid_return', 'tax_payable'),
+      ('transfer', 'prepaid_transfer', 'tax_payable'),
+      ('withdrawal', 'prepaid_withdrawal', 'tax_payable'),
+      ('restoration', 'prepaid_withdrawal', 'tax_payable'),
+      ('expiry', 'prepaid_expiry', 'breakage'), ('release', 'prepaid_expiry', 'breakage'),
+      ('reopening', 'prepaid_expiry', 'breakage')
+    ) k(entry, transaction, credit) on k.entry = n.kind
+    where n.tax_minor <> 0 and (n.kind <> 'grant' or g.kind <> 'rollover')));
   return null;
 end $$;
 comment on function _billing.post_credit_entries is

@@ -14,7 +14,8 @@ begin
   perform _billing.post(array(
     with moved as materialized (
       select n.id, n.client_id, n.currency, n.total_minor, n.written_off_minor,
-        n.tax_minor + n.tax_included_minor as tax_minor,
+        -- Tax in a top-up is due when it is paid, and posted with its grant.
+        case n.kind when 'top_up' then 0 else n.tax_minor + n.tax_included_minor end as tax_minor,
         case when o.status = 'draft' then n.finalized_at end as issued_at,
         case when o.uncollectible_at is null then n.uncollectible_at end as written_off_at,
         case when o.status <> 'void' then n.voided_at end as voided_at,

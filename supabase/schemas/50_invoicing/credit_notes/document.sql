@@ -21,6 +21,7 @@ begin
       'amount_due_minor', 0),
     'agents', '[]'::jsonb, 'daily', '[]'::jsonb, 'notes', '[]'::jsonb,
     'payment_terms_days', i.payment_terms_days, 'payment_url', null)
+    || coalesce(_billing.document_returned(n.id), '{}')
     || _billing.document_language(c.locale) into content
   from public.credit_notes n
   join public.invoices i on i.id = n.invoice_id

@@ -25,6 +25,26 @@ $$;
 comment on function _billing.taxes_of_invoice is
   'Taxes of an invoice by name, rate and behavior, with what notes have given back of each.';
 
+-- The taxes in a note of a top-up: shares of what it contains in all, each of the amount without
+-- any.
+create function _billing.tax_shares_of_top_up(invoice public.invoices, note public.credit_notes)
+returns table (rating_key text, tax_name text, tax_rate_percent numeric, tax_behavior text,
+  tax_note text, amount_minor bigint, tax_base_minor bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select t.rating_key, t.tax_name, t.tax_rate_percent, t.tax_behavior, t.tax_note,
+    coalesce(_billing.tax_share(x.tax_minor, t.whole, t.until)
+      - _billing.tax_share(x.tax_minor, t.whole, t.until - t.amount_minor::bigint), 0),
+    x.amount_minor - x.tax_minor
+  from (
+    select t.*, sum(t.amount_minor) over (order by t.rating_key)::bigint as until,
+      nullif(invoice.tax_included_minor, 0) as whole
+    from _billing.taxes_of_invoice(invoice.id) t
+  ) t
+  cross join _billing.tax_in_note(invoice, note) x;
+$$;
+comment on function _billing.tax_shares_of_top_up is
+  'What a credit note of a top-up gives back of each tax that its invoice contains.';
+
 -- The taxes in a note by hand. They are shares of what re-rating has left of the invoice, rounded
 -- over all notes by hand so far: notes that credit all give all tax back. Taxes on top never exceed
 -- the note: what a cent has no room for comes with the next one.
@@ -54,7 +74,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         order by w.rating_key rows between unbounded preceding and 1 preceding), 0)))
       else w.minor end::bigint,
     w.base::bigint
-  from wanted w;
+  from wanted w where invoice.kind <> 'top_up'
+  union all
+  select s.* from _billing.tax_shares_of_top_up(invoice, note) s where invoice.kind = 'top_up';
 $$;
 comment on function _billing.tax_shares is
   'What a credit note by hand gives back of each tax of its invoice.';

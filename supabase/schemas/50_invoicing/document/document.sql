@@ -28,6 +28,34 @@ comment on function _billing.document_language is
 create type _billing.issue as (invoice_id uuid, number text, status text, issued_on date,
   due_on date, balance_applied_minor bigint);
 
+-- The tax that was due with the purchase of credit, and is deducted with what that pays: by the
+-- taxes of the invoice that has said it. Empty for credit that is taxed on use.
+create function _billing.document_advance(tax_invoice_id uuid, tax_minor bigint)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when tax_invoice_id is null then '{}' else (
+    select jsonb_build_object('advance', jsonb_build_object('invoice_number', i.number,
+      'tax_minor', document_advance.tax_minor, 'taxes', jsonb_agg(jsonb_build_object(
+        'name', l.tax_name, 'rate_percent', _billing.decimal_text(l.tax_rate_percent),
+        'amount_minor', l.upto - l.before) order by l.position)))
+    from public.invoices i
+    cross join lateral (
+      -- Shares add up.
+      select s.*, _billing.tax_share(document_advance.tax_minor, i.tax_included_minor, s.until)
+        as upto, _billing.tax_share(document_advance.tax_minor, i.tax_included_minor,
+        s.until - s.amount_minor) as before
+      from (
+        select t.*, sum(t.amount_minor) over (order by t.position)::bigint as until
+        from public.invoice_lines t
+        where t.invoice_id = i.id and t.kind = 'tax' and t.amount_minor <> 0
+      ) s
+    ) l
+    where i.id = document_advance.tax_invoice_id
+    group by i.id
+  ) end;
+$$;
+comment on function _billing.document_advance is
+  'The part of documents that says what tax of a purchase is deducted with credit.';
+
 -- What grants of credit have paid of invoices, and what is left of them. Nothing for invoices that
 -- no grant has paid.
 create function _billing.document_credits(invoice_ids uuid[])
@@ -38,9 +66,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       g.expires_at), ''),
     'amount_minor', u.used_minor) || _billing.document_rest(g.client_id,
       g.expires_at, l.left_minor, invoice_ids)
+      || _billing.document_advance(g.tax_invoice_id, u.tax_minor)
     order by _billing.burn_rank(g)))
   from (
-    select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor
+    select e.invoice_id, e.grant_id, -sum(e.amount_minor)::bigint as used_minor,
+      -sum(e.tax_minor)::bigint as tax_minor
     from public.credit_entries e
     where e.invoice_id = any (invoice_ids) and e.kind = 'use'
     group by e.invoice_id, e.grant_id
@@ -54,6 +84,34 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.document_credits is
   'The part of documents that says what grants of credit have paid.';
+
+-- The same of a credit note: what comes back to grants with tax that was deducted, and is again
+-- tax of what is paid ahead. Nothing where no such tax comes back.
+create function _billing.document_returned(note_id uuid)
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp as $$
+  select jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
+    'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
+      g.expires_at), ''),
+    'amount_minor', r.returned_minor) || _billing.document_rest(g.client_id,
+      g.expires_at, l.left_minor, '{}')
+      || _billing.document_advance(g.tax_invoice_id, r.tax_minor)
+    order by _billing.burn_rank(g)))
+  from (
+    select e.grant_id, sum(e.amount_minor)::bigint as returned_minor,
+      sum(e.tax_minor)::bigint as tax_minor
+    from public.credit_entries e
+    where e.credit_note_id = document_returned.note_id and e.kind in ('return', 'transfer')
+    group by e.grant_id having sum(e.tax_minor) <> 0
+  ) r
+  join public.credit_grants g on g.id = r.grant_id
+  cross join lateral (
+    select sum(e.amount_minor)::bigint as left_minor from public.credit_entries e
+    where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+  ) l
+  having count(*) > 0;
+$$;
+comment on function _billing.document_returned is
+  'The part of the document of a credit note that says what tax of purchases it gives back.';
 
 -- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.

@@ -36,7 +36,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     from given g
     join (values ('return', 1), ('transfer', -1)) x(kind, sign)
       on x.kind = 'return' or g.expires_at <= as_of
-    where g.minor > 0);
+    where g.minor > 0
+    order by g.place, x.sign desc);
 $$;
 comment on function _billing.credit_to_give_back is
   'Movements that give an amount of what grants have paid of an invoice back to them.';

@@ -99,6 +99,8 @@ declare
   old public.credit_grants;
   made public.credit_grants;
   rest bigint;
+  -- What moves, out of the old one and into the new one.
+  moves _billing.credit_movement[];
 begin
   perform billing.require_second_factor();
   perform _billing.lock_clients(array(select g.client_id from public.credit_grants g
@@ -120,17 +122,19 @@ begin
       'grant %s cannot roll over: %s', old.id,
       case when rest = 0 then 'nothing is left of it' else 'it would have expired' end));
   end if;
+  moves := array[(old.id, 'rollover', -rest, greatest(as_of, old.effective_at), null, null,
+    null)::_billing.credit_movement];
+  made.tax_minor := coalesce((select -t.tax_minor from _billing.tax_of_movements(moves) t), 0);
   insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor, priority,
-    granted_at, effective_at, expires_at, metrics, models, agents, continues_id)
+    granted_at, effective_at, expires_at, metrics, models, agents, continues_id, tax_minor,
+    tax_invoice_id)
   values (old.client_id, 'rollover', old.currency, rest,
     round(old.cost_minor::numeric * rest / old.amount_minor), old.priority, as_of,
     greatest(as_of, old.effective_at), made.expires_at, old.metrics, old.models, old.agents,
-    old.id)
+    old.id, made.tax_minor, case when made.tax_minor > 0 then old.tax_invoice_id end)
   returning * into made;
-  perform _billing.move_credit(array[
-    (old.id, 'rollover', -rest, made.effective_at, null, null, null),
-    (made.id, 'grant', rest, made.effective_at, null, null, null)
-  ]::_billing.credit_movement[]);
+  perform _billing.move_credit(moves || (made.id, 'grant', rest, made.effective_at, null, null,
+    null)::_billing.credit_movement);
   -- Expired credit whose payment has gone back was not taken: it had been used.
   if old.expires_at <= as_of then
     perform _billing.take_returned_back(array[

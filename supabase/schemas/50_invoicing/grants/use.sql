@@ -89,7 +89,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       select x.line_id, sum(x.amount_minor) as amount_minor from unnest(uses) x group by x.line_id
     ) u on u.line_id = p.line_id
   ), wanted as (
-    select c.grant_id, p.invoice_id, p.line_id, p.open_minor, c.left_minor,
+    select c.grant_id, p.invoice_id, p.line_id, p.place, p.open_minor, c.left_minor,
       sum(p.open_minor) over (partition by c.grant_id order by p.place) - p.open_minor as taken
     from unnest(credits) c
     join part p on p.client_id = c.client_id and p.currency = c.currency
@@ -100,7 +100,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     where c.place = turn and p.open_minor > 0
   )
   select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
-  from wanted w where w.left_minor > w.taken;
+  from wanted w where w.left_minor > w.taken
+  order by w.grant_id, w.place;
 $$;
 comment on function _billing.uses_of_place is
   'What the grants of one place in the burn order pay of what the places before have left.';

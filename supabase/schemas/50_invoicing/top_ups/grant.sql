@@ -2,18 +2,23 @@
 -- credit is granted in that transaction, and never without the payment.
 
 -- Grants the credit of a top-up whose invoice is paid: all of it, less what was credited of the
--- invoice before.
+-- invoice before, with the tax in it.
 create function _billing.grant_top_up(top_up public.top_ups, amount bigint, paid_at timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   made uuid;
 begin
   insert into public.credit_grants (client_id, kind, currency, amount_minor, cost_minor,
-    granted_at, effective_at, expires_at, method, top_up_id, note)
-  values (top_up.client_id, 'paid', top_up.currency, amount, amount, paid_at, paid_at,
-    _billing.day_start(top_up.client_id,
-      billing.day_of(top_up.client_id, paid_at) + top_up.expires_after_days),
-    'top_up', top_up.id, top_up.note)
+    granted_at, effective_at, expires_at, method, top_up_id, note, tax_minor, tax_invoice_id)
+  select top_up.client_id, 'paid', top_up.currency, amount, amount, grant_top_up.paid_at,
+    grant_top_up.paid_at, _billing.day_start(top_up.client_id,
+      billing.day_of(top_up.client_id, grant_top_up.paid_at) + top_up.expires_after_days),
+    'top_up', top_up.id, top_up.note, x.tax, case when x.tax > 0 then i.id end
+  from public.invoices i
+  cross join lateral (
+    select _billing.tax_share(amount, i.total_minor, i.tax_included_minor) as tax
+  ) x
+  where i.id = top_up.invoice_id
   on conflict on constraint credit_grants_top_up_id_key do nothing
   returning id into made;
   if made is not null then

@@ -1,7 +1,7 @@
 -- Top-ups that are wanted, and their invoices.
 
--- Issues the invoice of a top-up. It has no tax: tax is charged on what the credit pays for, by the
--- invoice of that. Neither grants nor the balance pay it.
+-- Issues the invoice of a top-up. Unless purchases are taxed it has no tax: tax is charged on what
+-- the credit pays for, by the invoice of that. Neither grants nor the balance pay it.
 create function _billing.invoice_top_up(top_up_id uuid, as_of timestamptz)
 returns uuid language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -19,13 +19,21 @@ begin
     array[billing.day_of(wanted.client_id, as_of)]) t
   returning id into made;
   insert into public.invoice_lines (invoice_id, position, kind, rating_key, quantity, unit_amount,
-    per_units, precise_amount, amount_minor, description)
-  select made, 1, 'top_up', 'top_up|' || wanted.id, 1, x.amount, 1, x.amount, wanted.amount_minor,
-    'Prepaid credit'
+    per_units, precise_amount, amount_minor, tax_name, tax_rate_percent, tax_behavior,
+    tax_base_minor, tax_note, description)
+  select made, row_number() over (order by l.kind = 'tax', l.rating_key), l.kind, l.rating_key,
+    l.quantity, l.unit_amount, l.per_units, l.precise_amount, l.amount_minor, l.tax_name,
+    l.tax_rate_percent, l.tax_behavior, l.tax_base_minor, l.tax_note, l.description
   from public.currencies c
   cross join lateral (
     select wanted.amount_minor / _billing.to_minor(1, c.exponent)::numeric as amount
   ) x
+  cross join lateral _billing.add_discounts_and_taxes(
+    array[(wanted.client_id, null, null, 'top_up', 'top_up|' || wanted.id, null, null, null, null,
+      null, null, null, 1, x.amount, 1, null, null, x.amount, wanted.amount_minor, null, null,
+      null, null, null, 'Prepaid credit', null)::_billing.rated_line],
+    array[(wanted.client_id, null, c.exponent, null, null, _billing.taxes_on_purchase(
+      wanted.client_id, as_of))::_billing.section_terms]) l
   where c.code = wanted.currency;
   perform _billing.write_totals(array[made]);
   perform _billing.write_documents(array[made]);

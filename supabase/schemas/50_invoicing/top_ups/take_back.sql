@@ -27,28 +27,37 @@ $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
 
--- Takes back what of an amount is not used. Expired credit counts as used, too,
+-- What of an amount is not used and can be taken back. Expired credit counts as used, too,
 -- unless an invoice may still take it: that goes last.
-create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
+create function _billing.credit_to_take_back(invoice_id uuid, amount bigint, as_of timestamptz,
   credit_note_id uuid default null)
-returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  taken _billing.credit_movement[];
-begin
+returns _billing.credit_movement[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with unused as (
     select g.id, g.effective_at, l.left_minor,
       sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
         - l.left_minor as before
-    from _billing.grants_of_top_up(take_top_up_back.invoice_id) x
+    from _billing.grants_of_top_up(credit_to_take_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
     join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
     where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
       or _billing.pays_after_expiry(g.client_id, g.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
-    greatest(as_of, u.effective_at), take_top_up_back.invoice_id, null,
-    take_top_up_back.credit_note_id)::_billing.credit_movement), '{}') into taken
+    greatest(as_of, u.effective_at), credit_to_take_back.invoice_id, null,
+    credit_to_take_back.credit_note_id)::_billing.credit_movement), '{}')
   from unused u where u.before < amount;
+$$;
+comment on function _billing.credit_to_take_back is
+  'Movements that take the unused part of a top-up back from its grants, up to an amount.';
+
+create function _billing.take_top_up_back(invoice_id uuid, amount bigint, as_of timestamptz,
+  credit_note_id uuid default null)
+returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  taken constant _billing.credit_movement[] := _billing.credit_to_take_back(invoice_id, amount,
+    as_of, credit_note_id);
+begin
   perform _billing.move_credit(taken);
   return -_billing.sum_of_movements(taken);
 end $$;

@@ -11,6 +11,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   union all select * from _billing.check_ledger()
   union all select * from _billing.check_grants()
   union all select * from _billing.check_top_ups()
+  union all select * from _billing.check_advance_tax()
   union all select * from _billing.check_balance_sums()
   union all select * from _billing.check_periods()
   union all select * from _billing.check_booked(sections)

@@ -97,3 +97,34 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function _billing.check_top_ups is
   'Top-ups that are granted otherwise than they are paid.';
+
+-- The tax of purchases that the ledger holds for a client is the tax in what is left of its grants,
+-- and what expires takes it along: said by amounts alone, not by the tax of entries.
+create function _billing.check_advance_tax()
+returns table (invariant text, subject text, detail text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select 'advance_tax_is_in_grants', x.client_id::text, format('%s%s: in grants %s, ledger %s',
+    x.currency, case when x.expires then ', expiring' end, sum(x.grants), sum(x.ledger))
+  from (
+    select a.client_id, a.currency, t.kind = 'prepaid_expiry' as expires, 0 as grants,
+      e.amount_minor as ledger
+    from billing.ledger_accounts a
+    join billing.ledger_entries e on e.account_id = a.id
+    join billing.ledger_transactions t on t.id = e.transaction_id
+    where a.kind = 'advance_tax'
+    union all
+    select g.client_id, g.currency, y.expires, y.sign * _billing.tax_share(l.left_minor,
+      g.amount_minor, g.tax_minor), 0
+    from public.credit_grants g
+    cross join lateral (
+      select sum(e.amount_minor) as left_minor from public.credit_entries e
+      where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
+    ) l
+    join (values (false, 1), (true, -1)) y(expires, sign)
+      on not y.expires or g.expires_at is not null
+    where g.tax_minor > 0
+  ) x
+  group by x.client_id, x.currency, x.expires having sum(x.grants) <> sum(x.ledger);
+$$;
+comment on function _billing.check_advance_tax is
+  'Clients whose tax of purchases is not that in what is left of their credit.';

@@ -45,18 +45,12 @@ $$;
 comment on function _billing.check_ledger_invoices is
   'Invoices of which something else is due than the ledger says.';
 
--- Account by account, of each client and currency: what the documents say it is.
-create function _billing.documents_by_account()
+-- Account by account, of each client and currency: what grants of credit and their entries say.
+create function _billing.grants_by_account()
 returns table (client_id uuid, currency text, kind text, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
-  from public.balance_entries b
-  union all
-  select p.client_id, p.currency, 'cash', p.amount_minor
-  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
-  union all
   select g.client_id, g.currency, case when g.top_up_id is null then 'cash' else 'advances' end,
-    g.cost_minor
+    g.cost_minor::numeric
   from public.credit_grants g where g.kind = 'paid'
   union all
   select e.client_id, e.currency, 'advances', e.amount_minor
@@ -71,13 +65,33 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     ('breakage', e.amount_minor, g.kind <> 'promotional'
       and e.kind in ('expiry', 'release', 'reopening')),
     -- Charges that promotional credit reduces are earned in full, and the reduction is our expense.
-    ('earnings', e.amount_minor, e.kind in ('discount', 'discount_return'))
+    ('earnings', e.amount_minor, e.kind in ('discount', 'discount_return')),
+    -- Tax of a purchase: due with the grant, off what is due with what becomes of it, or expired.
+    ('advance_tax', e.tax_minor, e.tax_minor <> 0),
+    (case when e.kind in ('expiry', 'release', 'reopening') then 'breakage'
+      else 'tax_payable' end, -e.tax_minor, e.tax_minor <> 0)
   ) x(kind, amount, applies)
-  where x.applies
+  where x.applies;
+$$;
+comment on function _billing.grants_by_account is
+  'What accounts of the ledger stand at, by grants of credit: rows to be summed.';
+
+-- The same by all documents.
+create function _billing.documents_by_account()
+returns table (client_id uuid, currency text, kind text, amount_minor numeric)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select b.client_id, b.currency, 'customer_credit', -b.amount_minor::numeric
+  from public.balance_entries b
+  union all
+  select p.client_id, p.currency, 'cash', p.amount_minor
+  from public.payments p where p.method <> 'stripe_balance' or p.kind <> 'payment'
+  union all
+  select * from _billing.grants_by_account()
   union all
   select i.client_id, i.currency, x.kind, -x.amount
   from public.invoices i
-  cross join lateral (select i.tax_minor + i.tax_included_minor as tax) t
+  cross join lateral (select case i.kind when 'top_up' then 0
+    else i.tax_minor + i.tax_included_minor end as tax) t
   cross join lateral (values ('tax_payable', t.tax), (case i.kind when 'top_up' then 'advances'
     else 'earnings' end, i.total_minor - t.tax)) x(kind, amount)
   where i.status not in ('draft', 'void')
@@ -95,7 +109,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from public.credit_notes n
   cross join lateral (
     select coalesce(sum(l.amount_minor), 0) as tax from public.credit_note_lines l
-    where l.credit_note_id = n.id and l.kind = 'tax'
+    where l.credit_note_id = n.id and l.kind = 'tax' and not exists (
+      select from public.invoices i where i.id = n.invoice_id and i.kind = 'top_up')
   ) t
   cross join lateral (
     select i.kind = 'top_up' as is_advance, case
@@ -134,7 +149,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select a.client_id, a.currency, a.kind, 0, e.amount_minor
     from billing.ledger_entries e join billing.ledger_accounts a on a.id = e.account_id
     where a.kind in ('customer_credit', 'cash', 'tax_payable', 'earnings', 'refunds_due',
-      'prepaid_credit', 'breakage', 'advances')
+      'prepaid_credit', 'breakage', 'advances', 'advance_tax')
   ) x
   group by x.client_id, x.currency, x.kind having sum(x.documents) <> sum(x.ledger)
   union all
