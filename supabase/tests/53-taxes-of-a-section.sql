@@ -24,8 +24,8 @@ join public.clients c on c.id = n.client_id
 join public.credit_note_lines l on l.credit_note_id = n.id;
 
 -- June's invoice of Allowance: searches 10.00 less 6.00 of an allowance, and 0.80; of May, late,
--- 1.00 and 0.20. June's of the other: 6.00 of tokens and 1.20, all of it credited by hand; July's has
--- searches of June, 5.00 and 5.00, and 2.00.
+-- 1.00 and 0.20. June's of the other: 6.00 of tokens and 1.20, all of it credited by hand; July's
+-- has searches of June, 5.00 and 5.00, and 2.00.
 insert into public.invoice_items (client_id, description, unit_amount, currency, item_day)
 values ('00000000-0000-4000-8000-000000000a54', 'Allowance', -6, 'USD', '2026-06-05');
 select pg_temp.log(1, 'Allowance', '2026-05-10', 100, 0);
@@ -43,7 +43,7 @@ select results_eq($$select c.name, i.period_start, i.total_minor
     from public.invoices i join public.clients c on c.id = i.client_id order by 1, 2$$, $$values
   ('Allowance', '2026-05-01'::date, 120::bigint), ('Allowance', '2026-06-01', 600),
   ('Emptied by hand', '2026-06-01', 720), ('Emptied by hand', '2026-07-01', 1200)$$,
-  'what is invoiced');
+  'invoices as they were charged');
 
 -- All of June is taken back: of 12.00 there is room for 4.80. Of the other, tokens and 5.00 of
 -- searches: 13.20, of which July's invoice charged 6.00, and has room for 6.00 more.
