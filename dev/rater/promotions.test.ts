@@ -46,6 +46,7 @@ function june(day: string, lines: readonly string[], section: Partial<ChargedSec
       start: "2026-06-01",
       currency: "USD",
       taxes: [],
+      isShort: false,
       lines: lines.map((line): SectionLine => {
         const [what = "", amount = "", metric = null] = line.split(" ");
         const isKind = ["minimum", "one_off", "discount"].includes(what);

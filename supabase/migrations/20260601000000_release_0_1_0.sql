@@ -7636,6 +7636,8 @@ create unique index invoices_one_live_per_period on public.invoices (client_id, 
 create index invoices_client_id on public.invoices (client_id, created_at);
 create index invoices_created_at on public.invoices (created_at, (id::text));
 create index invoices_drafts on public.invoices (client_id) where status = 'draft';
+-- Promotional credit asks each client of a batch for them: mostly there are none, and it is empty.
+create index invoices_void on public.invoices (client_id) where voided_at is not null;
 create index invoices_replaces_id on public.invoices (replaces_id);
 create index invoices_currency on public.invoices (currency);
 create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');
@@ -8505,7 +8507,8 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_nestloop = on as $$
   with section as materialized (
     -- Mostly none.
     select distinct i.client_id, l.section_start
@@ -12556,7 +12559,8 @@ comment on function _billing.document_breakdown is
 -- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
 -- again.
 create function _billing.promotional_left(grant_id uuid)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+returns bigint language sql stable set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_nestloop = on as $$
   select (coalesce((
     select sum(e.amount_minor) from public.credit_entries e
     where e.grant_id = promotional_left.grant_id
@@ -12844,7 +12848,8 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
-    -- Locked by the caller, which closes them with the others.
+    -- Locked by close_periods: those of late drafts are in with_late_drafts, those of a target's
+    -- own draft are its late_targets.
     update public.billing_periods p set usage_version = p.usage_version + 1
     where p.state <> 'voided' and (p.client_id, p.period_start) in (
         select i.client_id, l.section_start
@@ -14112,8 +14117,10 @@ declare
   total numeric;
   net numeric;
 begin
-  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
-    sum(t.rest_minor) into charged, dearer, total
+  -- What is undone of a dearer line already is part of what it comes to.
+  select sum(t.amount_minor) filter (where t.rest_minor >= 0),
+    -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0), sum(t.rest_minor)
+  into charged, dearer, total
   from pg_temp.credit_take t where t.is_charge;
   select sum(t.amount_minor) into net from pg_temp.credit_take t where t.counts;
   if charged > dearer and total > 0 then
@@ -14302,47 +14309,70 @@ end $$;
 
 -- Where the invoices of a section have less room than is owed, money goes back before promotional
 -- credit: charges are credited without what it took off them, and it stays on them. Of a grant that
--- other charges take more of, that is what it gives back in all.
-create function _billing.keep_promotional_credit()
+-- other charges take more of, that is what it gives back in all. No more than `most`: what there is
+-- room for comes back with its credit.
+create function _billing.keep_promotional_credit(most numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   with promoted as (
-    select r.rating_key, -r.amount_minor as minor, (r.line).metric as metric,
-      (r.line).model as model, (r.line).agent as agent,
+    select r.rating_key, -r.amount_minor as minor, r.line,
       sum(-r.amount_minor) over (partition by g.id) - sum(greatest(-r.amount_minor, 0)) over (
         partition by g.id order by r.rating_key) as beside
     from pg_temp.credit_rest r
     cross join lateral (select _billing.grant_of(r.rating_key) as id) g
     where r.kind = 'promotional_credit'
+  ), line as (
+    select x.rating_key, (x.line).metric as metric, (x.line).model as model,
+      (x.line).agent as agent, x.credit, x.charge
+    from (
+      select p.rating_key, p.line, least(p.minor, p.beside + p.minor) as credit, 0 as charge
+      from promoted p where least(p.minor, p.beside + p.minor) > 0
+      union all
+      select r.rating_key, r.line, 0, r.amount_minor
+      from pg_temp.credit_rest r where r.kind in ('usage', 'minimum') and r.amount_minor > 0
+    ) x
+  ), fitting as (
+    -- Of each metric, model and agent no more than their charges, in order.
+    select l.*, greatest(0, least(l.credit, sum(l.charge) over w + l.credit
+      - sum(l.credit) over (w order by l.rating_key))) as fits
+    from line l window w as (partition by l.metric, l.model, l.agent)
   ), kept as (
-    select p.*, least(p.minor, p.beside + p.minor) as keeps
-    from promoted p where least(p.minor, p.beside + p.minor) > 0
-  ), charge as (
-    select r.rating_key, r.amount_minor as minor, (r.line).metric as metric,
-      (r.line).model as model, (r.line).agent as agent
-    from pg_temp.credit_rest r where r.kind in ('usage', 'minimum') and r.amount_minor > 0
+    select f.*, greatest(0, least(f.fits, most + f.fits
+      - sum(f.fits) over (order by f.rating_key))) as minor
+    from fitting f
   ), moved as (
-    -- Of each metric, model and agent: as much of the one as of the other, in order.
-    select k.rating_key, least(k.keeps, coalesce((select sum(c.minor) from charge c
-        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
-      + k.keeps - sum(k.keeps) over (partition by k.metric, k.model, k.agent
-        order by k.rating_key)) as minor
-    from kept k
-    union all
-    select c.rating_key, -least(c.minor, coalesce((select sum(k.keeps) from kept k
-        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
-      + c.minor - sum(c.minor) over (partition by c.metric, c.model, c.agent
-        order by c.rating_key))
-    from charge c
+    -- As much of the charges as of the credit.
+    select k.rating_key, k.minor - greatest(0, least(k.charge, sum(k.minor) over w + k.charge
+      - sum(k.charge) over (w order by k.rating_key))) as minor
+    from kept k window w as (partition by k.metric, k.model, k.agent)
   )
   update pg_temp.credit_rest r set amount_minor = r.amount_minor + m.minor,
     quantity = round(r.quantity * (r.amount_minor + m.minor) / r.amount_minor, 6),
     precise_amount = round(r.precise_amount * (r.amount_minor + m.minor) / r.amount_minor, 10)
-  from moved m
-  where m.rating_key = r.rating_key and (r.amount_minor < 0) = (m.minor > 0) and m.minor <> 0;
+  from moved m where m.rating_key = r.rating_key and m.minor <> 0;
 end $$;
 comment on function _billing.keep_promotional_credit is
   'Leaves promotional credit on charges that are credited in part.';
+
+-- All lines are credited in the share of `amount` that there is room for, so of promotional credit
+-- a share stays by itself. As much more is kept as makes that what there is no room for, as far as
+-- there is credit.
+create function _billing.fit_promotional_credit(amount numeric, room numeric)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  back numeric;
+begin
+  if amount > room and room > 0 then
+    select -sum(r.amount_minor) into back
+    from pg_temp.credit_rest r where r.kind = 'promotional_credit';
+    if back > 0 and amount > back then
+      perform _billing.keep_promotional_credit(
+        floor((amount - room) * (amount - back) / room));
+    end if;
+  end if;
+end $$;
+comment on function _billing.fit_promotional_credit is
+  'Keeps so much promotional credit on charges as there is no room for.';
 
 -- Credits one section as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
@@ -14362,10 +14392,8 @@ declare
   notes bigint := 0;
 begin
   perform _billing.begin_credit(target);
-  if amount > (select sum(c.room) from _billing.creditable_invoices(target[1]) c
-    where c.room > 0) then
-    perform _billing.keep_promotional_credit();
-  end if;
+  perform _billing.fit_promotional_credit(amount, (
+    select sum(c.room) from _billing.creditable_invoices(target[1]) c where c.room > 0));
   foreach own in array '{true,false}'::boolean[] loop
     for home in select * from _billing.creditable_invoices(target[1]) order by place loop
       taken := _billing.take_credit(home.invoice_id, target[1].period_start,
@@ -14378,7 +14406,8 @@ begin
     where r.kind = 'promotional_credit' and r.amount_minor <> 0) then
     insert into pg_temp.credit_parts
     select last, r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
-    from pg_temp.credit_rest r;
+    from pg_temp.credit_rest r
+    where (r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor) <> (0, 0, 0, 0);
   end if;
   for home in select * from _billing.creditable_invoices(target[1]) order by place loop
     continue when _billing.taken_credit(home.invoice_id) = 0;
@@ -14831,6 +14860,24 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
 $$;
 
+-- With periods that have lines on the clients' late drafts: to close any of the client's periods
+-- makes these drafts anew, also of a period that is billed anew itself.
+create function _billing.with_late_drafts(targets billing.rating_target[])
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select targets || array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where (p.client_id, p.period_start) in (
+        select i.client_id, l.section_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+        where i.status = 'draft' and i.kind = 'late'
+          and i.client_id in (select t.client_id from unnest(targets) t))
+      and (p.client_id, p.period_start) not in (
+        select t.client_id, t.period_start from unnest(targets) t));
+$$;
+comment on function _billing.with_late_drafts is
+  'Targets, and the periods whose late drafts are made anew when they are closed.';
+
 -- 50_invoicing/holds/limits.sql
 
 -- What a draft may come to before a person must release it: per currency, and per client where one
@@ -15193,7 +15240,8 @@ create function _billing.close_periods(due billing.rating_target[], late billing
   as_of timestamptz, issue text)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  versions constant _billing.period_version[] := _billing.lock_periods(due || late);
+  versions constant _billing.period_version[] :=
+    _billing.lock_periods(_billing.with_late_drafts(due || late));
   clients constant uuid[] := array(select distinct t.client_id from unnest(due || late) t);
 begin
   perform _billing.fire_terms_triggers();
@@ -15743,7 +15791,7 @@ begin
   target := _billing.period_containing(old.client_id, old.period_start);
   perform _billing.rollup();
   late := _billing.late_targets(target);
-  perform _billing.lock_periods(array[target] || late);
+  perform _billing.lock_periods(_billing.with_late_drafts(array[target] || late));
   update public.billing_periods p set state = 'pending', updated_at = as_of
   where p.client_id = old.client_id and p.period_start = old.period_start;
   made := _billing.close_periods(array[target], late, as_of, 'none');

@@ -20,3 +20,21 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
   where p.client_id = target.client_id and p.period_start <> target.period_start
     and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
 $$;
+
+-- With periods that have lines on the clients' late drafts: to close any of the client's periods
+-- makes these drafts anew, also of a period that is billed anew itself.
+create function _billing.with_late_drafts(targets billing.rating_target[])
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select targets || array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where (p.client_id, p.period_start) in (
+        select i.client_id, l.section_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+        where i.status = 'draft' and i.kind = 'late'
+          and i.client_id in (select t.client_id from unnest(targets) t))
+      and (p.client_id, p.period_start) not in (
+        select t.client_id, t.period_start from unnest(targets) t));
+$$;
+comment on function _billing.with_late_drafts is
+  'Targets, and the periods whose late drafts are made anew when they are closed.';

@@ -136,8 +136,10 @@ declare
   total numeric;
   net numeric;
 begin
-  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
-    sum(t.rest_minor) into charged, dearer, total
+  -- What is undone of a dearer line already is part of what it comes to.
+  select sum(t.amount_minor) filter (where t.rest_minor >= 0),
+    -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0), sum(t.rest_minor)
+  into charged, dearer, total
   from pg_temp.credit_take t where t.is_charge;
   select sum(t.amount_minor) into net from pg_temp.credit_take t where t.counts;
   if charged > dearer and total > 0 then
