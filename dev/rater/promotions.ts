@@ -204,20 +204,27 @@ class Reduction {
 }
 
 /**
- * What stays where a section is owed more than its invoices have left: notes say what comes back,
- * no more of any charges than go back.
+ * What stays where a section is owed more than its invoices have left: notes say what comes back of
+ * a grant, no more of any charges than go back.
  */
 function staying(had: readonly Use[], lines: readonly SectionLine[]): Use[] {
   const notes = lines.filter(({ id }) => id === null);
+  const sumOf = (some: readonly SectionLine[]) =>
+    some.reduce((amount, line) => amount + line.amount, 0n);
+  const back = new Map<string | null, bigint>();
+  for (const { kind, grant, amount } of notes) {
+    if (kind === "promotional_credit") back.set(grant, (back.get(grant) ?? 0n) + amount);
+  }
   return had.map((use) => {
     const of = notes.filter((line) => keyOf(line) === use.of);
-    const sumOf = (some: readonly SectionLine[]) =>
-      some.reduce((amount, line) => amount + line.amount, 0n);
     const credited = -sumOf(of.filter(({ kind }) => CHARGES.includes(kind)));
-    const back = sumOf(
-      of.filter(({ kind, grant }) => kind === "promotional_credit" && grant === use.grant),
-    );
-    return { ...use, amount: use.amount - atLeastZero(smallest(back, credited)) };
+    const said = sumOf(of.filter(({ kind, grant }) =>
+      kind === "promotional_credit" && grant === use.grant
+    ));
+    const rest = back.get(use.grant) ?? 0n;
+    const freed = atLeastZero(smallest(said, credited, rest));
+    back.set(use.grant, rest - freed);
+    return { ...use, amount: use.amount - freed };
   });
 }
 

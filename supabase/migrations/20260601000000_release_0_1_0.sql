@@ -13981,20 +13981,19 @@ comment on function _billing.charged_lines is
 
 -- What is credited of each line of a section, in a table of the session.
 
--- Amounts to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
+-- Amounts of `lines` to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
 -- pg_temp.credit_parts, none yet.
-create function _billing.begin_credit(target billing.rating_target[])
+create function _billing.begin_credit(target billing.rating_target[], lines _billing.rated_line[])
 returns void language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
-  select (d.line).rating_key, (d.line).kind,
-    (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive' as counts,
-    -(d.line).amount_minor as amount_minor, -coalesce((d.line).quantity, 0) as quantity,
-    -coalesce((d.line).precise_amount, 0) as precise_amount,
-    -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
-  from _billing.section_deltas(target) d;
+  select l.rating_key, l.kind, l.tax_behavior is null or l.tax_behavior = 'exclusive' as counts,
+    -l.amount_minor as amount_minor, -coalesce(l.quantity, 0) as quantity,
+    -coalesce(l.precise_amount, 0) as precise_amount,
+    -coalesce(l.tax_base_minor, 0) as tax_base_minor, l as line
+  from unnest(lines) l;
   -- A discount that stays may move to another invoice: with what it was given on.
   insert into pg_temp.credit_rest
   select b.rating_key, 'discount', true, 0, 0, 0, 0, b.sample
@@ -14374,13 +14373,13 @@ end $$;
 comment on function _billing.fit_promotional_credit is
   'Keeps so much promotional credit on charges as there is no room for.';
 
--- Credits one section as far as its invoices have room; returns how many notes that took. First
+-- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
 -- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
 -- promotional credit comes back with it, the last of the notes says it: it would wait for the next
 -- invoice, which may be of nothing else.
 create function _billing.credit_section(
-  target billing.rating_target[], amount bigint, as_of timestamptz
+  target billing.rating_target[], lines _billing.rated_line[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
@@ -14391,7 +14390,7 @@ declare
   last uuid;
   notes bigint := 0;
 begin
-  perform _billing.begin_credit(target);
+  perform _billing.begin_credit(target, lines);
   perform _billing.fit_promotional_credit(amount, (
     select sum(c.room) from _billing.creditable_invoices(target[1]) c where c.room > 0));
   foreach own in array '{true,false}'::boolean[] loop
@@ -14425,6 +14424,9 @@ end $$;
 -- for its other sections must stay creditable for them. An amount that no invoice has enough left
 -- for stays booked as it is and is set off against later usage of the section.
 
+--
+-- All are rated before the first is credited: promotional credit that comes back with one is for
+-- usage of the next run.
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -14432,13 +14434,20 @@ declare
   credits bigint := 0;
 begin
   for section in
-    select s.client_id, s.section_start, -s.net_minor as amount
-    from _billing.late_sections(targets) s where s.net_minor < 0
-    order by s.client_id, s.section_start
+    select x.target, x.lines, x.owed
+    from (
+      select t as target, array_agg(d.line) as lines, -sum((d.line).amount_minor) filter (
+        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive') as owed
+      from _billing.section_deltas(targets) d
+      join unnest(targets) t on t.client_id = (d.line).client_id
+        and t.period_start = (d.line).section_start
+      group by t
+    ) x
+    where x.owed > 0
+    order by (x.target).client_id, (x.target).period_start
   loop
-    credits := credits + _billing.credit_section(array(
-      select t from unnest(targets) t where t.client_id = section.client_id
-        and t.period_start = section.section_start), section.amount::bigint, as_of);
+    credits := credits + _billing.credit_section(array[section.target], section.lines,
+      section.owed::bigint, as_of);
   end loop;
   return credits;
 end $$;

@@ -100,13 +100,13 @@ end $$;
 comment on function _billing.fit_promotional_credit is
   'Keeps so much promotional credit on charges as there is no room for.';
 
--- Credits one section as far as its invoices have room; returns how many notes that took. First
+-- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns how many notes that took. First
 -- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
 -- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
 -- promotional credit comes back with it, the last of the notes says it: it would wait for the next
 -- invoice, which may be of nothing else.
 create function _billing.credit_section(
-  target billing.rating_target[], amount bigint, as_of timestamptz
+  target billing.rating_target[], lines _billing.rated_line[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
@@ -117,7 +117,7 @@ declare
   last uuid;
   notes bigint := 0;
 begin
-  perform _billing.begin_credit(target);
+  perform _billing.begin_credit(target, lines);
   perform _billing.fit_promotional_credit(amount, (
     select sum(c.room) from _billing.creditable_invoices(target[1]) c where c.room > 0));
   foreach own in array '{true,false}'::boolean[] loop
