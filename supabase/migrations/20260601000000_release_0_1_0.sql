@@ -12848,8 +12848,7 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
-    -- Locked by close_periods: those of late drafts are in with_late_drafts, those of a target's
-    -- own draft are its late_targets.
+    -- Locked by close_periods (with_drafted_sections).
     update public.billing_periods p set usage_version = p.usage_version + 1
     where p.state <> 'voided' and (p.client_id, p.period_start) in (
         select i.client_id, l.section_start
@@ -14116,7 +14115,7 @@ declare
   total numeric;
   net numeric;
 begin
-  -- What is undone of a dearer line already is part of what it comes to.
+  -- Dearer lines with all that they come to, so without the part that is undone already.
   select sum(t.amount_minor) filter (where t.rest_minor >= 0),
     -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0), sum(t.rest_minor)
   into charged, dearer, total
@@ -14308,8 +14307,8 @@ end $$;
 
 -- Where the invoices of a section have less room than is owed, money goes back before promotional
 -- credit: charges are credited without what it took off them, and it stays on them. Of a grant that
--- other charges take more of, that is what it gives back in all. No more than `most`: what there is
--- room for comes back with its credit.
+-- other charges take more of, that is what it gives back in all. No more than `most`: the rest
+-- comes back with its charges.
 create function _billing.keep_promotional_credit(most numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -14353,9 +14352,9 @@ end $$;
 comment on function _billing.keep_promotional_credit is
   'Leaves promotional credit on charges that are credited in part.';
 
--- All lines are credited in the share of `amount` that there is room for, so of promotional credit
--- a share stays by itself. As much more is kept as makes that what there is no room for, as far as
--- there is credit.
+-- All lines are credited in the share of `amount` that there is room for, so a share of promotional
+-- credit stays by itself. So much more is kept that in all the credit stays which there is no room
+-- for, as far as there is credit.
 create function _billing.fit_promotional_credit(amount numeric, room numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -14373,11 +14372,11 @@ end $$;
 comment on function _billing.fit_promotional_credit is
   'Keeps so much promotional credit on charges as there is no room for.';
 
--- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns how many notes that took. First
--- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
--- promotional credit comes back with it, the last of the notes says it: it would wait for the next
--- invoice, which may be of nothing else.
+-- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns
+-- how many notes that took. First each invoice is credited for what it charged itself. A debt
+-- beyond that (an invoice that a note by hand has emptied) goes on those that have room. The rest
+-- then comes to nothing. Where promotional credit comes back with it, the last of the notes says
+-- it: it would wait for the next invoice, which may be of nothing else.
 create function _billing.credit_section(
   target billing.rating_target[], lines _billing.rated_line[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql
@@ -14869,9 +14868,10 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
 $$;
 
--- With periods that have lines on the clients' late drafts: to close any of the client's periods
--- makes these drafts anew, also of a period that is billed anew itself.
-create function _billing.with_late_drafts(targets billing.rating_target[])
+-- With periods that have lines on drafts of targets, or on late drafts of their clients: to close
+-- targets empties these (_billing.empty_drafts). A period whose invoice is void and that is billed
+-- anew may have late lines on another's draft and be no late target.
+create function _billing.with_drafted_sections(targets billing.rating_target[])
 returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select targets || array(
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
@@ -14879,13 +14879,15 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     where (p.client_id, p.period_start) in (
         select i.client_id, l.section_start
         from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
-        where i.status = 'draft' and i.kind = 'late'
-          and i.client_id in (select t.client_id from unnest(targets) t))
+        where i.status = 'draft' and (
+          (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))
+          or (i.kind = 'period' and (i.client_id, i.period_start) in (
+            select t.client_id, t.period_start from unnest(targets) t))))
       and (p.client_id, p.period_start) not in (
         select t.client_id, t.period_start from unnest(targets) t));
 $$;
-comment on function _billing.with_late_drafts is
-  'Targets, and the periods whose late drafts are made anew when they are closed.';
+comment on function _billing.with_drafted_sections is
+  'Targets, and the periods that have lines on drafts which are emptied when these are closed.';
 
 -- 50_invoicing/holds/limits.sql
 
@@ -15250,7 +15252,7 @@ create function _billing.close_periods(due billing.rating_target[], late billing
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   versions constant _billing.period_version[] :=
-    _billing.lock_periods(_billing.with_late_drafts(due || late));
+    _billing.lock_periods(_billing.with_drafted_sections(due || late));
   clients constant uuid[] := array(select distinct t.client_id from unnest(due || late) t);
 begin
   perform _billing.fire_terms_triggers();
@@ -15800,7 +15802,7 @@ begin
   target := _billing.period_containing(old.client_id, old.period_start);
   perform _billing.rollup();
   late := _billing.late_targets(target);
-  perform _billing.lock_periods(_billing.with_late_drafts(array[target] || late));
+  perform _billing.lock_periods(_billing.with_drafted_sections(array[target] || late));
   update public.billing_periods p set state = 'pending', updated_at = as_of
   where p.client_id = old.client_id and p.period_start = old.period_start;
   made := _billing.close_periods(array[target], late, as_of, 'none');

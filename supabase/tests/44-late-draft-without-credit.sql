@@ -49,7 +49,7 @@ select results_eq($$select client, total_minor from billing.held_invoices order 
 select is(_billing.drafts_without_credit(array[(pg_temp.late('Acme')).id], '2026-09-01'), '{}',
   'the credit is there');
 select is(_billing.drafts_without_credit('{}', '2026-09-01'), '{}', 'no draft lacks any');
-select results_eq($$select t.period_start from unnest(_billing.with_late_drafts(array[
+select results_eq($$select t.period_start from unnest(_billing.with_drafted_sections(array[
     (pg_temp.client('Acme'), '2026-06-01', '2026-07-01')::billing.rating_target])) t$$,
   $$values ('2026-06-01'::date), ('2026-07-01')$$,
   'to close June is to lock July too, whose late draft is made anew with it');

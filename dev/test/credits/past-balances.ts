@@ -75,7 +75,7 @@ export class PastBalances {
   }
 }
 
-/** What is given back of uses that are void: what replaces them takes it again. */
+/** What is given back of uses that are void: the invoices in their place take it again. */
 function toTakeAgain(lines: readonly Use[], at: bigint): bigint {
   const standing = lines.filter(({ from, until, expires }) =>
     from <= at && (until === null || until > at) && (expires === null || expires > at)

@@ -35,8 +35,8 @@ end $$;
 
 -- Where the invoices of a section have less room than is owed, money goes back before promotional
 -- credit: charges are credited without what it took off them, and it stays on them. Of a grant that
--- other charges take more of, that is what it gives back in all. No more than `most`: what there is
--- room for comes back with its credit.
+-- other charges take more of, that is what it gives back in all. No more than `most`: the rest
+-- comes back with its charges.
 create function _billing.keep_promotional_credit(most numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
@@ -80,9 +80,9 @@ end $$;
 comment on function _billing.keep_promotional_credit is
   'Leaves promotional credit on charges that are credited in part.';
 
--- All lines are credited in the share of `amount` that there is room for, so of promotional credit
--- a share stays by itself. As much more is kept as makes that what there is no room for, as far as
--- there is credit.
+-- All lines are credited in the share of `amount` that there is room for, so a share of promotional
+-- credit stays by itself. So much more is kept that in all the credit stays which there is no room
+-- for, as far as there is credit.
 create function _billing.fit_promotional_credit(amount numeric, room numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -100,11 +100,11 @@ end $$;
 comment on function _billing.fit_promotional_credit is
   'Keeps so much promotional credit on charges as there is no room for.';
 
--- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns how many notes that took. First
--- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
--- promotional credit comes back with it, the last of the notes says it: it would wait for the next
--- invoice, which may be of nothing else.
+-- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns
+-- how many notes that took. First each invoice is credited for what it charged itself. A debt
+-- beyond that (an invoice that a note by hand has emptied) goes on those that have room. The rest
+-- then comes to nothing. Where promotional credit comes back with it, the last of the notes says
+-- it: it would wait for the next invoice, which may be of nothing else.
 create function _billing.credit_section(
   target billing.rating_target[], lines _billing.rated_line[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql

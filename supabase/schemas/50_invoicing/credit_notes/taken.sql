@@ -135,7 +135,7 @@ declare
   total numeric;
   net numeric;
 begin
-  -- What is undone of a dearer line already is part of what it comes to.
+  -- Dearer lines with all that they come to, so without the part that is undone already.
   select sum(t.amount_minor) filter (where t.rest_minor >= 0),
     -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0), sum(t.rest_minor)
   into charged, dearer, total

@@ -11,8 +11,7 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
-    -- Locked by close_periods: those of late drafts are in with_late_drafts, those of a target's
-    -- own draft are its late_targets.
+    -- Locked by close_periods (with_drafted_sections).
     update public.billing_periods p set usage_version = p.usage_version + 1
     where p.state <> 'voided' and (p.client_id, p.period_start) in (
         select i.client_id, l.section_start
