@@ -218,9 +218,9 @@ function staying(had: readonly Use[], lines: readonly SectionLine[]): Use[] {
   return had.map((use) => {
     const of = notes.filter((line) => keyOf(line) === use.of);
     const credited = -sumOf(of.filter(({ kind }) => CHARGES.includes(kind)));
-    const said = sumOf(of.filter(({ kind, grant }) =>
-      kind === "promotional_credit" && grant === use.grant
-    ));
+    const said = sumOf(
+      of.filter(({ kind, grant }) => kind === "promotional_credit" && grant === use.grant),
+    );
     const rest = back.get(use.grant) ?? 0n;
     const freed = atLeastZero(smallest(said, credited, rest));
     back.set(use.grant, rest - freed);

@@ -97,19 +97,16 @@ export const PINS: readonly Pin[] = [
   },
   {
     setting: "enable_nestloop=on",
-    why:
-      "documents have no nested loops: a client's credit is found by key, once a grant, all the same",
+    why: "documents have no nested loops: what is left of one grant is found by key all the same",
     functions: [
-      "_billing.credit_to_take_again",
       "_billing.promotional_left",
     ],
   },
   {
     setting: "enable_seqscan=off",
-    why: "a client's void invoices, drafts and entries are found by key: history is not read",
+    why: "a client's void invoices and their lines are found by key: history is not read",
     functions: [
       "_billing.credit_to_take_again",
-      "_billing.promotional_left",
     ],
   },
   {

@@ -4,7 +4,7 @@
 -- again.
 create function _billing.promotional_left(grant_id uuid)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_nestloop = on as $$
+set enable_nestloop = on as $$
   select (coalesce((
     select sum(e.amount_minor) from public.credit_entries e
     where e.grant_id = promotional_left.grant_id
