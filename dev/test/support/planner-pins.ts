@@ -211,6 +211,7 @@ export const PINS: readonly Pin[] = [
       "_billing.audit_update",
       "_billing.blocking_reasons",
       "_billing.booked_lines",
+      "_billing.credit_to_take_again",
       "_billing.discounts_and_taxes",
       "_billing.discounts_of",
       "_billing.documents_of",
