@@ -67,6 +67,8 @@ export interface ChargedSection {
     readonly contained: Fraction;
     readonly appliesTo: readonly string[] | null;
   }[];
+  /** Credit notes leave nothing to credit on any invoice of it: it may be owed more. */
+  readonly isShort: boolean;
   readonly lines: readonly SectionLine[];
 }
 

@@ -47,6 +47,7 @@ function june(day: string, lines: readonly string[], section: Partial<ChargedSec
       start: "2026-06-01",
       currency: "USD",
       taxes: [],
+      isShort: false,
       lines: lines.map((line): SectionLine => {
         const [what = "", amount = "", metric = null] = line.split(" ");
         const isKind = ["minimum", "one_off", "discount"].includes(what);
@@ -150,6 +151,31 @@ Deno.test("less usage gives back what it does not come to; expired, it expires a
   ]);
   const last = replayCredits(events, calendar).at(-1);
   deepStrictEqual(last?.at, at("2026-08-01"));
+});
+
+Deno.test("where notes leave nothing to credit, what they say comes back, if charges go back", () => {
+  const blank = { invoice: "#1", id: null, model: null, agent: null, metric: "web_searches" };
+  const notes = (day: string, charges: bigint, back: bigint) =>
+    june(day, [], {
+      isShort: true,
+      lines: [
+        { ...blank, kind: "usage", amount: -charges, grant: null },
+        { ...blank, kind: "promotional_credit", amount: back, grant: "a" },
+      ],
+    });
+  deepStrictEqual(
+    moves(
+      grant("a", 500n),
+      june("2026-07-01", ["web_searches 1000", "credit a web_searches"]),
+      notes("2026-08-01", 300n, 299n),
+      notes("2026-08-02", 100n, 150n),
+    ),
+    [
+      "a discount -500 of a web_searches",
+      "a discount_return 299 -",
+      "a discount_return 100 -",
+    ],
+  );
 });
 
 Deno.test("a void gives all back, and credit that expired before the period serves none of it", () => {

@@ -93,16 +93,17 @@ export class Promotions {
       grant.from <= at && isPromotional(grant)
     ).sort(burnOrder);
     const had = sumByKey(section.uses);
+    const stays = charged.isShort ? staying(had, charged.lines) : had;
     const reduction = new Reduction(section.lines, before.parts, charged);
     for (const grant of known) {
       const rest = credit.left(grant.id) - (credit.taken.get(grant.id) ?? 0n);
-      reduction.keep(grant, had, usedOf(had, grant.id) + atLeastZero(rest));
+      reduction.keep(grant, stays, usedOf(stays, grant.id) + atLeastZero(rest));
     }
     // The rest of it is kept for other charges in the scope of its grant.
     for (const grant of known) {
-      reduction.move(grant, usedOf(had, grant.id) - usedOf(reduction.uses, grant.id));
+      reduction.move(grant, usedOf(stays, grant.id) - usedOf(reduction.uses, grant.id));
     }
-    const released = known.map(({ id }) => usedOf(had, id) - usedOf(reduction.uses, id));
+    const released = known.map(({ id }) => usedOf(stays, id) - usedOf(reduction.uses, id));
     let budget = released.reduce(
       (all, amount) => all + amount,
       atLeastZero(chargedIn(section.lines) - before.charged),
@@ -200,6 +201,31 @@ class Reduction {
     if (amount > 0n) this.uses.push({ grant, of: keyOf(part), amount });
     return amount;
   }
+}
+
+/**
+ * What stays where a section is owed more than its invoices have left: notes say what comes back of
+ * a grant, no more of any charges than go back.
+ */
+function staying(had: readonly Use[], lines: readonly SectionLine[]): Use[] {
+  const notes = lines.filter(({ id }) => id === null);
+  const sumOf = (some: readonly SectionLine[]) =>
+    some.reduce((amount, line) => amount + line.amount, 0n);
+  const back = new Map<string | null, bigint>();
+  for (const { kind, grant, amount } of notes) {
+    if (kind === "promotional_credit") back.set(grant, (back.get(grant) ?? 0n) + amount);
+  }
+  return had.map((use) => {
+    const of = notes.filter((line) => keyOf(line) === use.of);
+    const credited = -sumOf(of.filter(({ kind }) => CHARGES.includes(kind)));
+    const said = sumOf(
+      of.filter(({ kind, grant }) => kind === "promotional_credit" && grant === use.grant),
+    );
+    const rest = back.get(use.grant) ?? 0n;
+    const freed = atLeastZero(smallest(said, credited, rest));
+    back.set(use.grant, rest - freed);
+    return { ...use, amount: use.amount - freed };
+  });
 }
 
 /** The difference of what was used and what is, by the lines that come to it. */

@@ -47,6 +47,7 @@ const invoiceRow = z.object({
 const sectionRow = z.object({
   start: z.string(),
   currency: z.string(),
+  isShort: z.boolean(),
   taxes: z.array(
     z.object({
       rate_percent: z.coerce.string().transform(parseDecimal),
@@ -186,6 +187,28 @@ async function readEvents(
   ];
 }
 
+/** SQL: invoices of section c on which it could be credited once what is booked with it is. */
+const ROOMS = `(
+  select from public.invoices i
+  join billing.ledger_transactions t on t.source_id = i.id and t.kind = 'invoice'
+  cross join lateral (
+    select coalesce(sum(l.amount_minor), 0) as charged from public.invoice_lines l
+    where l.invoice_id = i.id and l.section_start = c.section_start
+      and l.tax_behavior is distinct from 'inclusive'
+  ) own
+  cross join lateral (
+    select coalesce(sum(n.total_minor), 0) as minor, coalesce(sum(n.total_minor) filter (
+      where exists (select from public.credit_note_lines l where l.credit_note_id = n.id
+        and l.section_start = c.section_start)), 0) as own
+    from public.credit_notes n
+    join billing.ledger_transactions b on b.source_id = n.id and b.kind = 'credit_note'
+    where n.invoice_id = i.id and coalesce(n.voided_at > c.at, true)
+      and ${microseconds("b.posted_at")}::bigint <= c.transaction::bigint
+  ) credited
+  where i.client_id = c.client_id and coalesce(i.voided_at > c.at, true)
+    and ${microseconds("t.posted_at")}::bigint <= c.transaction::bigint
+    and least(i.total_minor - credited.minor, own.charged - credited.own) > 0)`;
+
 /** What was booked at once for periods of clients that have promotional credit. */
 async function readSections(
   sql: Sql,
@@ -212,6 +235,7 @@ async function readSections(
           cross join lateral billing.period_terms(array[(p.client_id, p.period_start,
             p.period_end)::billing.rating_target]) t
           where p.client_id = c.client_id and p.period_start = c.section_start),
+        'isShort', bool_or(c.id is null) and not exists (select from ${sql.unsafe(ROOMS)} x),
         'lines', jsonb_agg(jsonb_build_object('invoice', c.invoice_id, 'id', c.id, 'kind', c.kind,
           'metric', c.metric, 'model', c.model, 'agent', c.agent, 'amount', c.amount_minor::text,
           'grant', case when c.kind = 'promotional_credit' then split_part(c.rating_key, '|', 2)

@@ -7694,6 +7694,8 @@ create unique index invoices_one_live_per_period on public.invoices (client_id, 
 create index invoices_client_id on public.invoices (client_id, created_at);
 create index invoices_created_at on public.invoices (created_at, (id::text));
 create index invoices_drafts on public.invoices (client_id) where status = 'draft';
+-- Promotional credit asks each client of a batch for them: mostly there are none, and it is empty.
+create index invoices_void on public.invoices (client_id) where voided_at is not null;
 create index invoices_replaces_id on public.invoices (replaces_id);
 create index invoices_currency on public.invoices (currency);
 create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');
@@ -8612,7 +8614,8 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
   with section as materialized (
     -- Mostly none.
     select distinct i.client_id, l.section_start
@@ -12765,7 +12768,8 @@ comment on function _billing.document_breakdown is
 -- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
 -- again.
 create function _billing.promotional_left(grant_id uuid)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+returns bigint language sql stable set search_path = pg_catalog, pg_temp
+set enable_nestloop = on as $$
   select (coalesce((
     select sum(e.amount_minor) from public.credit_entries e
     where e.grant_id = promotional_left.grant_id
@@ -13111,7 +13115,7 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
-    -- Locked by the caller, which closes them with the others.
+    -- Locked by close_periods (with_drafted_sections).
     update public.billing_periods p set usage_version = p.usage_version + 1
     where p.state <> 'voided' and (p.client_id, p.period_start) in (
         select i.client_id, l.section_start
@@ -14345,20 +14349,19 @@ comment on function _billing.charged_lines is
 
 -- What is credited of each line of a section, in a table of the session.
 
--- Amounts to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
+-- Amounts of `lines` to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
 -- pg_temp.credit_parts, none yet.
-create function _billing.begin_credit(target billing.rating_target[])
+create function _billing.begin_credit(target billing.rating_target[], lines _billing.rated_line[])
 returns void language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
-  select (d.line).rating_key, (d.line).kind,
-    (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive' as counts,
-    -(d.line).amount_minor as amount_minor, -coalesce((d.line).quantity, 0) as quantity,
-    -coalesce((d.line).precise_amount, 0) as precise_amount,
-    -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
-  from _billing.section_deltas(target) d;
+  select l.rating_key, l.kind, l.tax_behavior is null or l.tax_behavior = 'exclusive' as counts,
+    -l.amount_minor as amount_minor, -coalesce(l.quantity, 0) as quantity,
+    -coalesce(l.precise_amount, 0) as precise_amount,
+    -coalesce(l.tax_base_minor, 0) as tax_base_minor, l as line
+  from unnest(lines) l;
   -- A discount that stays may move to another invoice: with what it was given on.
   insert into pg_temp.credit_rest
   select b.rating_key, 'discount', true, 0, 0, 0, 0, b.sample
@@ -14502,8 +14505,10 @@ declare
   total numeric;
   net numeric;
 begin
-  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
-    sum(t.rest_minor) into charged, dearer, total
+  -- Dearer lines with all that they come to, so without the part that is undone already.
+  select sum(t.amount_minor) filter (where t.rest_minor >= 0),
+    -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0), sum(t.rest_minor)
+  into charged, dearer, total
   from pg_temp.credit_take t where t.is_charge;
   select sum(t.amount_minor) into net from pg_temp.credit_take t where t.counts;
   if charged > dearer and total > 0 then
@@ -14692,55 +14697,78 @@ end $$;
 
 -- Where the invoices of a section have less room than is owed, money goes back before promotional
 -- credit: charges are credited without what it took off them, and it stays on them. Of a grant that
--- other charges take more of, that is what it gives back in all.
-create function _billing.keep_promotional_credit()
+-- other charges take more of, that is what it gives back in all. No more than `most`: the rest
+-- comes back with its charges.
+create function _billing.keep_promotional_credit(most numeric)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   with promoted as (
-    select r.rating_key, -r.amount_minor as minor, (r.line).metric as metric,
-      (r.line).model as model, (r.line).agent as agent,
+    select r.rating_key, -r.amount_minor as minor, r.line,
       sum(-r.amount_minor) over (partition by g.id) - sum(greatest(-r.amount_minor, 0)) over (
         partition by g.id order by r.rating_key) as beside
     from pg_temp.credit_rest r
     cross join lateral (select _billing.grant_of(r.rating_key) as id) g
     where r.kind = 'promotional_credit'
+  ), line as (
+    select x.rating_key, (x.line).metric as metric, (x.line).model as model,
+      (x.line).agent as agent, x.credit, x.charge
+    from (
+      select p.rating_key, p.line, least(p.minor, p.beside + p.minor) as credit, 0 as charge
+      from promoted p where least(p.minor, p.beside + p.minor) > 0
+      union all
+      select r.rating_key, r.line, 0, r.amount_minor
+      from pg_temp.credit_rest r where r.kind in ('usage', 'minimum') and r.amount_minor > 0
+    ) x
+  ), fitting as (
+    -- Of each metric, model and agent no more than their charges, in order.
+    select l.*, greatest(0, least(l.credit, sum(l.charge) over w + l.credit
+      - sum(l.credit) over (w order by l.rating_key))) as fits
+    from line l window w as (partition by l.metric, l.model, l.agent)
   ), kept as (
-    select p.*, least(p.minor, p.beside + p.minor) as keeps
-    from promoted p where least(p.minor, p.beside + p.minor) > 0
-  ), charge as (
-    select r.rating_key, r.amount_minor as minor, (r.line).metric as metric,
-      (r.line).model as model, (r.line).agent as agent
-    from pg_temp.credit_rest r where r.kind in ('usage', 'minimum') and r.amount_minor > 0
+    select f.*, greatest(0, least(f.fits, most + f.fits
+      - sum(f.fits) over (order by f.rating_key))) as minor
+    from fitting f
   ), moved as (
-    -- Of each metric, model and agent: as much of the one as of the other, in order.
-    select k.rating_key, least(k.keeps, coalesce((select sum(c.minor) from charge c
-        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
-      + k.keeps - sum(k.keeps) over (partition by k.metric, k.model, k.agent
-        order by k.rating_key)) as minor
-    from kept k
-    union all
-    select c.rating_key, -least(c.minor, coalesce((select sum(k.keeps) from kept k
-        where (c.metric, c.model, c.agent) is not distinct from (k.metric, k.model, k.agent)), 0)
-      + c.minor - sum(c.minor) over (partition by c.metric, c.model, c.agent
-        order by c.rating_key))
-    from charge c
+    -- As much of the charges as of the credit.
+    select k.rating_key, k.minor - greatest(0, least(k.charge, sum(k.minor) over w + k.charge
+      - sum(k.charge) over (w order by k.rating_key))) as minor
+    from kept k window w as (partition by k.metric, k.model, k.agent)
   )
   update pg_temp.credit_rest r set amount_minor = r.amount_minor + m.minor,
     quantity = round(r.quantity * (r.amount_minor + m.minor) / r.amount_minor, 6),
     precise_amount = round(r.precise_amount * (r.amount_minor + m.minor) / r.amount_minor, 10)
-  from moved m
-  where m.rating_key = r.rating_key and (r.amount_minor < 0) = (m.minor > 0) and m.minor <> 0;
+  from moved m where m.rating_key = r.rating_key and m.minor <> 0;
 end $$;
 comment on function _billing.keep_promotional_credit is
   'Leaves promotional credit on charges that are credited in part.';
 
--- Credits one section as far as its invoices have room; returns how many notes that took. First
--- each invoice is credited for what it charged itself. A debt beyond that (an invoice that a
--- note by hand has emptied) goes on those that have room. The rest then comes to nothing. Where
--- promotional credit comes back with it, the last of the notes says it: it would wait for the next
--- invoice, which may be of nothing else.
+-- All lines are credited in the share of `amount` that there is room for, so a share of promotional
+-- credit stays by itself. So much more is kept that in all the credit stays which there is no room
+-- for, as far as there is credit.
+create function _billing.fit_promotional_credit(amount numeric, room numeric)
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  back numeric;
+begin
+  if amount > room and room > 0 then
+    select -sum(r.amount_minor) into back
+    from pg_temp.credit_rest r where r.kind = 'promotional_credit';
+    if back > 0 and amount > back then
+      perform _billing.keep_promotional_credit(
+        floor((amount - room) * (amount - back) / room));
+    end if;
+  end if;
+end $$;
+comment on function _billing.fit_promotional_credit is
+  'Keeps so much promotional credit on charges as there is no room for.';
+
+-- Credits one section, of whose lines `amount` is owed, as far as its invoices have room; returns
+-- how many notes that took. First each invoice is credited for what it charged itself. A debt
+-- beyond that (an invoice that a note by hand has emptied) goes on those that have room. The rest
+-- then comes to nothing. Where promotional credit comes back with it, the last of the notes says
+-- it: it would wait for the next invoice, which may be of nothing else.
 create function _billing.credit_section(
-  target billing.rating_target[], amount bigint, as_of timestamptz
+  target billing.rating_target[], lines _billing.rated_line[], amount bigint, as_of timestamptz
 ) returns bigint language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 declare
@@ -14751,11 +14779,9 @@ declare
   last uuid;
   notes bigint := 0;
 begin
-  perform _billing.begin_credit(target);
-  if amount > (select sum(c.room) from _billing.creditable_invoices(target[1]) c
-    where c.room > 0) then
-    perform _billing.keep_promotional_credit();
-  end if;
+  perform _billing.begin_credit(target, lines);
+  perform _billing.fit_promotional_credit(amount, (
+    select sum(c.room) from _billing.creditable_invoices(target[1]) c where c.room > 0));
   foreach own in array '{true,false}'::boolean[] loop
     for home in select * from _billing.creditable_invoices(target[1]) order by place loop
       taken := _billing.take_credit(home.invoice_id, target[1].period_start,
@@ -14768,7 +14794,8 @@ begin
     where r.kind = 'promotional_credit' and r.amount_minor <> 0) then
     insert into pg_temp.credit_parts
     select last, r.rating_key, r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor
-    from pg_temp.credit_rest r;
+    from pg_temp.credit_rest r
+    where (r.amount_minor, r.quantity, r.precise_amount, r.tax_base_minor) <> (0, 0, 0, 0);
   end if;
   for home in select * from _billing.creditable_invoices(target[1]) order by place loop
     continue when _billing.taken_credit(home.invoice_id) = 0;
@@ -14786,6 +14813,9 @@ end $$;
 -- for its other sections must stay creditable for them. An amount that no invoice has enough left
 -- for stays booked as it is and is set off against later usage of the section.
 
+--
+-- All are rated before the first is credited: promotional credit that comes back with one is for
+-- usage of the next run.
 create function _billing.credit_overcharges(targets billing.rating_target[], as_of timestamptz)
 returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -14793,13 +14823,20 @@ declare
   credits bigint := 0;
 begin
   for section in
-    select s.client_id, s.section_start, -s.net_minor as amount
-    from _billing.late_sections(targets) s where s.net_minor < 0
-    order by s.client_id, s.section_start
+    select x.target, x.lines, x.owed
+    from (
+      select t as target, array_agg(d.line) as lines, -sum((d.line).amount_minor) filter (
+        where (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive') as owed
+      from _billing.section_deltas(targets) d
+      join unnest(targets) t on t.client_id = (d.line).client_id
+        and t.period_start = (d.line).section_start
+      group by t
+    ) x
+    where x.owed > 0
+    order by (x.target).client_id, (x.target).period_start
   loop
-    credits := credits + _billing.credit_section(array(
-      select t from unnest(targets) t where t.client_id = section.client_id
-        and t.period_start = section.section_start), section.amount::bigint, as_of);
+    credits := credits + _billing.credit_section(array[section.target], section.lines,
+      section.owed::bigint, as_of);
   end loop;
   return credits;
 end $$;
@@ -15221,6 +15258,27 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
     and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
 $$;
 
+-- With periods that have lines on drafts of targets, or on late drafts of their clients: to close
+-- targets empties these (_billing.empty_drafts). A period whose invoice is void and that is billed
+-- anew may have late lines on another's draft and be no late target.
+create function _billing.with_drafted_sections(targets billing.rating_target[])
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select targets || array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where (p.client_id, p.period_start) in (
+        select i.client_id, l.section_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+        where i.status = 'draft' and (
+          (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))
+          or (i.kind = 'period' and (i.client_id, i.period_start) in (
+            select t.client_id, t.period_start from unnest(targets) t))))
+      and (p.client_id, p.period_start) not in (
+        select t.client_id, t.period_start from unnest(targets) t));
+$$;
+comment on function _billing.with_drafted_sections is
+  'Targets, and the periods that have lines on drafts which are emptied when these are closed.';
+
 -- 50_invoicing/holds/limits.sql
 
 -- What a draft may come to before a person must release it: per currency, and per client where one
@@ -15589,7 +15647,8 @@ create function _billing.close_periods(due billing.rating_target[], late billing
   as_of timestamptz, issue text)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  versions constant _billing.period_version[] := _billing.lock_periods(due || late);
+  versions constant _billing.period_version[] :=
+    _billing.lock_periods(_billing.with_drafted_sections(due || late));
   clients constant uuid[] := array(select distinct t.client_id from unnest(due || late) t);
 begin
   perform _billing.fire_terms_triggers();
@@ -16152,7 +16211,7 @@ begin
   target := _billing.period_containing(old.client_id, old.period_start);
   perform _billing.rollup();
   late := _billing.late_targets(target);
-  perform _billing.lock_periods(array[target] || late);
+  perform _billing.lock_periods(_billing.with_drafted_sections(array[target] || late));
   update public.billing_periods p set state = 'pending', updated_at = as_of
   where p.client_id = old.client_id and p.period_start = old.period_start;
   made := _billing.close_periods(array[target], late, as_of, 'none');

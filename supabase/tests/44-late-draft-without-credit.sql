@@ -1,7 +1,7 @@
 -- A late draft that waits, held, for credit that is gone when it is finalized: it is made anew, and
 -- no grant goes below zero. 3.00 a million tokens; amounts derived by hand.
 begin;
-select plan(20);
+select plan(21);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000004471', 'Acme', '2026-06-01'),
@@ -49,6 +49,10 @@ select results_eq($$select client, total_minor from billing.held_invoices order 
 select is(_billing.drafts_without_credit(array[(pg_temp.late('Acme')).id], '2026-09-01'), '{}',
   'the credit is there');
 select is(_billing.drafts_without_credit('{}', '2026-09-01'), '{}', 'no draft lacks any');
+select results_eq($$select t.period_start from unnest(_billing.with_drafted_sections(array[
+    (pg_temp.client('Acme'), '2026-06-01', '2026-07-01')::billing.rating_target])) t$$,
+  $$values ('2026-06-01'::date), ('2026-07-01')$$,
+  'to close June is to lock July too, whose late draft is made anew with it');
 select billing.release_invoice((pg_temp.late(name)).id, 'agreed') from public.clients;
 select _billing.remake_late_drafts(pg_temp.client('Bolt'), '2026-09-01');
 select is((pg_temp.late('Bolt')).total_minor, 6900::bigint, 'made anew, a draft is what it was');

@@ -85,9 +85,12 @@ select is_empty($$select * from _billing.taxes_of_invoice((pg_temp.invoice('2026
   'without a tax');
 select is_empty($$select t.* from public.credit_notes n cross join lateral _billing.tax_shares(
     pg_temp.invoice('2026-06-01'), n) t$$, 'notes give none back');
+create function pg_temp.deltas() returns _billing.rated_line[] language sql as $$
+  select array_agg(d.line) from _billing.section_deltas(pg_temp.june()) d;
+$$;
 do $$begin
   perform pg_temp.log(-3000000, '2026-06-12');
-  perform _billing.begin_credit(pg_temp.june());
+  perform _billing.begin_credit(pg_temp.june(), pg_temp.deltas());
 end$$;
 select results_eq($$select amount_minor, quantity, rest_minor, is_charge from _billing.own_credit(
     (pg_temp.invoice('2026-07-01')).id, '2026-06-01')$$,
@@ -130,7 +133,7 @@ select results_eq($$select i.period_start, n.total_minor, n.reason from public.c
 select is_empty('select * from _billing.late_sections(pg_temp.june()) where net_minor <> 0',
   'then June is booked as it is rated');
 select pg_temp.log(-1000000, '2026-06-13');
-select is(_billing.credit_section(pg_temp.june(), 300, '2026-08-04'), 1::bigint,
+select is(_billing.credit_section(pg_temp.june(), pg_temp.deltas(), 300, '2026-08-04'), 1::bigint,
   'a section is credited by as many notes as it takes');
 select is((select sum(l.amount_minor) from public.credit_note_lines l
   join public.credit_notes n on n.id = l.credit_note_id where n.issued_at = '2026-08-04'),

@@ -25,7 +25,9 @@ select billing.run_monthly('2026-08-01');
 savepoint taken;
 do $$begin
   perform _billing.begin_credit(array[('00000000-0000-4000-8000-000000000053', '2026-06-01',
-    '2026-07-01')::billing.rating_target]);
+    '2026-07-01')::billing.rating_target], array(select d.line from _billing.section_deltas(array[
+    ('00000000-0000-4000-8000-000000000053', '2026-06-01',
+    '2026-07-01')::billing.rating_target]) d));
   perform _billing.take_credit((select id from public.invoices
     where number = 'INV-2026-000001'), '2026-06-01', 1, 1, true);
   delete from pg_temp.credit_take where rating_key <> 'discount';

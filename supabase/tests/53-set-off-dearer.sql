@@ -1,7 +1,7 @@
 -- An invoice that charged more of what is given back than is owed in all: what has become dearer is
 -- set off on it. It charged reports; searches were charged by another, pages by none yet.
 begin;
-select plan(7);
+select plan(9);
 
 create function pg_temp.take(pages numeric, tax numeric) returns numeric language plpgsql as $$
 begin
@@ -41,6 +41,11 @@ update pg_temp.credit_take set amount_minor = case rating_key when 'searches' th
   when 'pages' then 0 else amount_minor end;
 select is(_billing.set_off_dearer(96), 96::numeric,
   'nothing that is undone already is set off again');
+select is(pg_temp.take(-200, 40), 120::numeric, 'all of pages');
+update pg_temp.credit_take set amount_minor = case rating_key when 'pages' then -20
+  when 'tax|1' then 40 else amount_minor end;
+select is(_billing.set_off_dearer(240), 120::numeric,
+  'what is undone of a dearer line counts once: half of the tax as well');
 select is(pg_temp.take(0, 0), 300::numeric, 'where nothing is dearer, nothing is set off');
 
 select * from finish();

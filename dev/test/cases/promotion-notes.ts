@@ -95,6 +95,51 @@ export const promotionNotes: readonly Case[] = [
       "#1-CN2 200: off due 200",
     ],
   },
+  {
+    name: "where a note by hand has left one cent too little, one cent of credit stays",
+    because: "10.00 − 5.00, 0.01 by hand; −8.00 and 3.00 of credit: 4.99 are 7.98 less 2.99",
+    steps: [
+      client("A"),
+      promotion("A", "2026-06-05", 500),
+      searches("A", JUNE, 1000),
+      run("2026-07-01"),
+      credit(1, 1, "2026-07-02"),
+      correct("A", JUNE, -800),
+      run("2026-07-03"),
+    ],
+    books: [
+      "#1 A paid 500 due 0: web_searches 1000, promotion on web_searches -500",
+      "#1-CN1 1: off due 1",
+      "#1-CN2 499: off due 499",
+      "credit A 299 of 500",
+    ],
+  },
+  {
+    name: "credit that comes back with one month serves no usage of another in the same run",
+    because: "June −8.00 and 3.00 of credit; July −10.00, units 3.00, credit 5.00: 2.00 are owed",
+    steps: [
+      client("A"),
+      unitPrice("A", { unit_amount: "1" }),
+      promotion("A", "2026-06-05", 500),
+      searches("A", JUNE, 1000),
+      run("2026-07-01"),
+      promotion("A", "2026-07-02", 500, { metrics: ["web_searches"] }),
+      searches("A", "2026-07-10", 1000),
+      run("2026-08-01"),
+      correct("A", JUNE, -800),
+      correct("A", "2026-07-10", -1000),
+      units("A", "2026-07-20", 3, { created_at: "2026-08-02" }),
+      run("2026-08-03"),
+    ],
+    books: [
+      "#1 A paid 500 due 0: web_searches 1000, promotion on web_searches -500",
+      "#2 A open 500 due 300: web_searches 1000, promotion on web_searches -500",
+      "#1-CN1 500: off due 500",
+      "#2-CN1 200: off due 200",
+      "credit A 300 of 500",
+      "credit A 500 of 500",
+    ],
+  },
 ];
 
 /** Units and searches of June, with credit for searches; so many units more come late. */

@@ -98,6 +98,20 @@ export const PINS: readonly Pin[] = [
     ],
   },
   {
+    setting: "enable_nestloop=on",
+    why: "documents have no nested loops: what is left of one grant is found by key all the same",
+    functions: [
+      "_billing.promotional_left",
+    ],
+  },
+  {
+    setting: "enable_seqscan=off",
+    why: "a client's void invoices and their lines are found by key: history is not read",
+    functions: [
+      "_billing.credit_to_take_again",
+    ],
+  },
+  {
     setting: "enable_seqscan=off",
     why: "a page is read by index from its place on",
     functions: [
@@ -199,6 +213,7 @@ export const PINS: readonly Pin[] = [
       "_billing.audit_update",
       "_billing.blocking_reasons",
       "_billing.booked_lines",
+      "_billing.credit_to_take_again",
       "_billing.discounts_and_taxes",
       "_billing.discounts_of",
       "_billing.documents_of",

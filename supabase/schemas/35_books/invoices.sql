@@ -68,6 +68,8 @@ create unique index invoices_one_live_per_period on public.invoices (client_id, 
 create index invoices_client_id on public.invoices (client_id, created_at);
 create index invoices_created_at on public.invoices (created_at, (id::text));
 create index invoices_drafts on public.invoices (client_id) where status = 'draft';
+-- Promotional credit asks each client of a batch for them: mostly there are none, and it is empty.
+create index invoices_void on public.invoices (client_id) where voided_at is not null;
 create index invoices_replaces_id on public.invoices (replaces_id);
 create index invoices_currency on public.invoices (currency);
 create index invoices_unsettled on public.invoices (due_on) where status in ('draft', 'open');

@@ -96,7 +96,8 @@ create function _billing.close_periods(due billing.rating_target[], late billing
   as_of timestamptz, issue text)
 returns _billing.closing language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  versions constant _billing.period_version[] := _billing.lock_periods(due || late);
+  versions constant _billing.period_version[] :=
+    _billing.lock_periods(_billing.with_drafted_sections(due || late));
   clients constant uuid[] := array(select distinct t.client_id from unnest(due || late) t);
 begin
   perform _billing.fire_terms_triggers();

@@ -20,3 +20,24 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
   where p.client_id = target.client_id and p.period_start <> target.period_start
     and (p.usage_changed or _billing.is_on_draft(p.client_id, p.period_start));
 $$;
+
+-- With periods that have lines on drafts of targets, or on late drafts of their clients: to close
+-- targets empties these (_billing.empty_drafts). A period whose invoice is void and that is billed
+-- anew may have late lines on another's draft and be no late target.
+create function _billing.with_drafted_sections(targets billing.rating_target[])
+returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
+  select targets || array(
+    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+    from public.billing_periods p
+    where (p.client_id, p.period_start) in (
+        select i.client_id, l.section_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id
+        where i.status = 'draft' and (
+          (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))
+          or (i.kind = 'period' and (i.client_id, i.period_start) in (
+            select t.client_id, t.period_start from unnest(targets) t))))
+      and (p.client_id, p.period_start) not in (
+        select t.client_id, t.period_start from unnest(targets) t));
+$$;
+comment on function _billing.with_drafted_sections is
+  'Targets, and the periods that have lines on drafts which are emptied when these are closed.';

@@ -85,7 +85,7 @@ begin
   target := _billing.period_containing(old.client_id, old.period_start);
   perform _billing.rollup();
   late := _billing.late_targets(target);
-  perform _billing.lock_periods(array[target] || late);
+  perform _billing.lock_periods(_billing.with_drafted_sections(array[target] || late));
   update public.billing_periods p set state = 'pending', updated_at = as_of
   where p.client_id = old.client_id and p.period_start = old.period_start;
   made := _billing.close_periods(array[target], late, as_of, 'none');

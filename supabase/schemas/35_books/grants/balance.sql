@@ -38,7 +38,8 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp
+set jit = off set enable_seqscan = off as $$
   with section as materialized (
     -- Mostly none.
     select distinct i.client_id, l.section_start

@@ -1,19 +1,18 @@
 -- What is credited of each line of a section, in a table of the session.
 
--- Amounts to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
+-- Amounts of `lines` to be given back, positive, in pg_temp.credit_rest; their parts by invoice in
 -- pg_temp.credit_parts, none yet.
-create function _billing.begin_credit(target billing.rating_target[])
+create function _billing.begin_credit(target billing.rating_target[], lines _billing.rated_line[])
 returns void language plpgsql
 set search_path = pg_catalog, pg_temp set client_min_messages = warning as $$
 begin
   drop table if exists pg_temp.credit_rest, pg_temp.credit_parts;
   create temporary table credit_rest on commit drop as
-  select (d.line).rating_key, (d.line).kind,
-    (d.line).tax_behavior is null or (d.line).tax_behavior = 'exclusive' as counts,
-    -(d.line).amount_minor as amount_minor, -coalesce((d.line).quantity, 0) as quantity,
-    -coalesce((d.line).precise_amount, 0) as precise_amount,
-    -coalesce((d.line).tax_base_minor, 0) as tax_base_minor, d.line
-  from _billing.section_deltas(target) d;
+  select l.rating_key, l.kind, l.tax_behavior is null or l.tax_behavior = 'exclusive' as counts,
+    -l.amount_minor as amount_minor, -coalesce(l.quantity, 0) as quantity,
+    -coalesce(l.precise_amount, 0) as precise_amount,
+    -coalesce(l.tax_base_minor, 0) as tax_base_minor, l as line
+  from unnest(lines) l;
   -- A discount that stays may move to another invoice: with what it was given on.
   insert into pg_temp.credit_rest
   select b.rating_key, 'discount', true, 0, 0, 0, 0, b.sample
@@ -157,8 +156,10 @@ declare
   total numeric;
   net numeric;
 begin
-  select sum(t.amount_minor), -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0),
-    sum(t.rest_minor) into charged, dearer, total
+  -- Dearer lines with all that they come to, so without the part that is undone already.
+  select sum(t.amount_minor) filter (where t.rest_minor >= 0),
+    -coalesce(sum(t.rest_minor) filter (where t.rest_minor < 0), 0), sum(t.rest_minor)
+  into charged, dearer, total
   from pg_temp.credit_take t where t.is_charge;
   select sum(t.amount_minor) into net from pg_temp.credit_take t where t.counts;
   if charged > dearer and total > 0 then

@@ -3,7 +3,8 @@
 -- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
 -- again.
 create function _billing.promotional_left(grant_id uuid)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+returns bigint language sql stable set search_path = pg_catalog, pg_temp
+set enable_nestloop = on as $$
   select (coalesce((
     select sum(e.amount_minor) from public.credit_entries e
     where e.grant_id = promotional_left.grant_id

@@ -11,7 +11,7 @@ declare
       or (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))));
 begin
   if emptied <> '{}' then
-    -- Locked by the caller, which closes them with the others.
+    -- Locked by close_periods (with_drafted_sections).
     update public.billing_periods p set usage_version = p.usage_version + 1
     where p.state <> 'voided' and (p.client_id, p.period_start) in (
         select i.client_id, l.section_start
