@@ -4,7 +4,8 @@
 begin;
 select plan(8);
 
-create function pg_temp.kept(rest text, most numeric default 10000) returns text language plpgsql as $$
+create function pg_temp.kept(rest text, most numeric default 10000) returns text
+language plpgsql as $$
 begin
   drop table if exists pg_temp.credit_rest;
   -- A charge: metric, amount. A line of credit: metric, amount, grant.

@@ -45,7 +45,7 @@ select is(pg_temp.take(-200, 40), 120::numeric, 'all of pages');
 update pg_temp.credit_take set amount_minor = case rating_key when 'pages' then -20
   when 'tax|1' then 40 else amount_minor end;
 select is(_billing.set_off_dearer(240), 120::numeric,
-  'what is undone of a dearer line counts once: half of the tax as well');
+  'the undone part of a dearer line counts once: half of the tax as well');
 select is(pg_temp.take(0, 0), 300::numeric, 'where nothing is dearer, nothing is set off');
 
 select * from finish();
