@@ -51,8 +51,7 @@ create policy "members and operators read their clients" on public.clients
 -- A viewer need not know its colleagues and their roles.
 create policy "users read their own memberships, admins all of their client"
   on public.client_members for select to authenticated
-  using (user_id =
-      (select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid)
+  using (user_id = (select auth.uid())
     or client_id = any ((select billing.administered_clients())::uuid[])
     or (select billing.is_operator()));
 grant execute on function billing.is_operator() to authenticated, service_role;

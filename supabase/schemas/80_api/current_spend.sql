@@ -1,21 +1,26 @@
 -- What the running period has cost so far, and usage straight from the logs; both only read.
 
+create type _billing.running_period as (target billing.rating_target, today date);
+comment on type _billing.running_period is
+  'The period of a client in which an instant lies, and the day that it is there.';
+
 -- In plpgsql, which keeps plans: SQL functions are planned anew for each call.
-create function _billing.current_target(client_id uuid, as_of timestamptz,
-  out target billing.rating_target, out today date)
+create function _billing.current_target(client_id uuid, as_of timestamptz)
+returns _billing.running_period
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   running record;
   month record;
+  found _billing.running_period;
 begin
   select r.next_start, r.today, r.billing_anchor_day into running
   from billing.current_periods(as_of) r where r.client_id = current_target.client_id;
   if running.next_start <= running.today then
-    today := running.today;
-    month := billing.period_around(today, running.billing_anchor_day);
-    target := (client_id, greatest(running.next_start, month.starts), month.ends
-      )::billing.rating_target;
+    month := billing.period_around(running.today, running.billing_anchor_day);
+    found := ((client_id, greatest(running.next_start, month.starts), month.ends
+      )::billing.rating_target, running.today);
   end if;
+  return found;
 end $$;
 comment on function _billing.current_target is
   'The running period of a client and the day that it is there; null without one.';
