@@ -53,6 +53,7 @@ create function billing.g()
 returns text language sql as $$
   select 'g';
 $$;
+revoke all on routine billing.g() from public;
 `,
   );
 });

@@ -28,9 +28,12 @@ export function nextMigration(wanted: string, found: string, sources: readonly S
     if (before?.join("\n") === lines.join("\n")) continue;
     const text = name.startsWith("function ") ? textOf(name, sources) : undefined;
     if (text === undefined) byHand.push(difference(name, before ?? [], lines));
-    else if (before === undefined) statements.push(text);
+    else if (before === undefined) statements.push(created(name, lines, text));
     else if (resultOf(before) === resultOf(lines)) statements.push(replacing(text));
-    else statements.push(`drop routine ${name.slice("function ".length)};\n${text}`);
+    else {
+      const drop = `drop routine ${name.slice("function ".length)};`;
+      statements.push(`${drop}\n${created(name, lines, text)}`);
+    }
   }
   return { statements, byHand };
 }
@@ -43,6 +46,12 @@ export function draftOf({ statements, byHand }: Next): string {
 }
 
 const resultOf = (lines: readonly string[]) => lines.find((line) => line.startsWith("returns "));
+
+/** Everybody may execute a function that is new; the sources take that from all at their end. */
+function created(name: string, lines: readonly string[], text: string): string {
+  if (lines.includes("grant execute to public")) return text;
+  return `${text}\nrevoke all on routine ${name.slice("function ".length)} from public;`;
+}
 
 const replacing = (text: string) =>
   text.replace(/^create (function|procedure)/m, "create or replace $1");
