@@ -14,7 +14,7 @@ const Kind = z.object({ kind: z.string(), of_invoices: z.boolean(), of_credit_no
 /** Any way of writing a row, and the one way in which ours are written. */
 const WRITES = /\b(?:insert|merge)\s+into\s+(?:public\.)?"?deliveries\b/gi;
 const READABLE =
-  /insert into (?:public\.)?deliveries\s*\(kind, event,[^)]*\)\s*select ('\w+'|[a-z]\.kind), '(\w+)'/gi;
+  /insert into (?:public\.)?deliveries(?: as \w+)?\s*\(kind, event,[^)]*\)\s*select ('\w+'|[a-z]\.kind), '(\w+)'/gi;
 
 /**
  * Read from the text of all functions. A kind that is a column is of `billing.delivery_kinds`, where

@@ -119,6 +119,8 @@ Deno.test(
         await page.getByRole("button", { name: "Invite", exact: true }).click();
         await page.getByRole("dialog").waitFor();
       });
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "hidden" });
       await isAccessible(page, "dialog with its preview", async () => {
         await open(page, "#/members");
         await preview(page, "Invite", { "Email": "ann@example.com" });
