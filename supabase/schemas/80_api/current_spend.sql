@@ -43,7 +43,7 @@ returns jsonb language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
-  running record;
+  running _billing.running_period;
   terms billing.target_terms[];
   term billing.target_terms;
   elapsed bigint;
