@@ -17,15 +17,18 @@ export async function measureCloseHosted(sizes: Sizes): Promise<Figure[]> {
     await addLogs(sql, clients * LOGS_PER_CLIENT, clients);
     await sql`select _billing.rollup()`;
     await sql`vacuum analyze`;
+    console.log(`  ${whole(clients)} clients with ${LOGS_PER_CLIENT} logs each`);
     await sql`set statement_timeout = '2min'`;
     await sql`select set_config('billing.as_of', ${AS_OF}, false)`;
     const compared = await timed(() => sql`select billing.reconcile_usage(${AS_OF})`);
+    console.log(`  compared in ${duration(compared)}`);
     const calls: number[] = [];
     const began = performance.now();
     for (let open = true; open;) {
-      calls.push(
-        await timed(() => sql`call billing.close_month(start_new => ${calls.length === 0})`),
+      const call = await timed(
+        () => sql`call billing.close_month(start_new => ${calls.length === 0})`,
       );
+      console.log(`  call ${calls.push(call)} took ${duration(call)}`);
       const [row] = await sql<{ open: boolean }[]>`
         select exists (select from billing.monthly_runs where finished_at is null) as open`;
       open = row?.open ?? false;

@@ -16668,8 +16668,9 @@ grant execute on function billing.run_if_due(timestamptz) to service_role;
 
 -- The same, committed batch by batch, for as long as `budget` allows; the next call goes on. With
 -- `start_new` false it only goes on with a run that is open. A procedure that commits can neither
--- be a
--- definer nor set a timeout: it is the owner's, and ends before the owner's statements must.
+-- be a definer nor set a timeout: it is the owner's, and ends before the owner's statements must.
+-- Finishing is one transaction whose time grows with the clients, so a call that has settled
+-- for half of its budget leaves it to the next.
 create procedure billing.close_month(start_new boolean default true,
   budget interval default '90 seconds')
 language plpgsql as $$
@@ -16677,6 +16678,7 @@ declare
   until constant timestamptz := clock_timestamp() + budget;
   run bigint;
   settled integer;
+  has_settled boolean := false;
 begin
   select r.id into run from billing.monthly_runs r where r.finished_at is null;
   if run is null then
@@ -16697,6 +16699,7 @@ begin
   loop
     settled := billing.settle_batch(run);
     commit;
+    has_settled := has_settled or settled > 0;
     if settled = 0 then
       exit when not exists (
         select from billing.run_clients c where c.run_id = run and c.state = 'waiting');
@@ -16706,6 +16709,9 @@ begin
       return;
     end if;
   end loop;
+  if has_settled and clock_timestamp() > until - budget / 2 then
+    return;
+  end if;
   perform billing.finish_run(run);
   commit;
 end $$;

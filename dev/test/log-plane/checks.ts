@@ -93,6 +93,14 @@ export async function assertBilledAlike(billing: Sql, ways: readonly string[]): 
   await billing`select billing.run_monthly('2025-06-02 00:00+00')`;
   await billing`select billing.run_monthly('2025-06-09 00:00+00')`;
   deepStrictEqual([...await billing`select * from billing.usage_discrepancies()`], []);
+  deepStrictEqual(
+    [
+      ...await billing`select c.external_id, p.period_start::text, p.state, p.reason
+      from public.billing_periods p join public.clients c on c.id = p.client_id
+      where p.state not in ('invoiced', 'skipped')`,
+    ],
+    [],
+  );
   const usage = (way: string) =>
     billing`select r.usage_day, r.model, r.metric, r.rate_class, r.quantity, r.provider_cost
       from public.usage_records r join public.clients c on c.id = r.client_id
