@@ -1,4 +1,4 @@
-import { strictEqual } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
 import { withDatabase } from "../support/june-database.ts";
@@ -97,4 +97,24 @@ Deno.test("two callers that begin a month at once share its clients", () =>
       await caller`call billing.close_month()`;
     }));
     strictEqual(await charged(sql), 400 * 5000);
+  }));
+
+Deno.test("a call that has settled for half of its time leaves the finish to the next", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const [client] = await sql<{ id: string }[]>`
+      insert into public.clients (name, started_on) values ('A', '2026-06-01') returning id`;
+    await sql`select set_config('billing.as_of', '2026-07-01 09:00+00', false)`;
+    const finished = () => sql`select finished_at is not null as is from billing.monthly_runs`;
+    const editor = connect();
+    let closing: Promise<unknown> = Promise.resolve();
+    await editor.begin(async (edit) => {
+      await edit`select _billing.lock_clients(${[client?.id ?? ""]}::uuid[])`;
+      closing = sql`call billing.close_month(budget => '4 seconds')`.execute();
+      await edit`select pg_sleep(2.5)`;
+    });
+    await closing;
+    deepStrictEqual([...await finished()], [{ is: false }]);
+    await sql`call billing.close_month(start_new => false)`;
+    deepStrictEqual([...await finished()], [{ is: true }]);
+    strictEqual(await charged(sql), 5000);
   }));
