@@ -108,10 +108,25 @@ Deno.test("a note stays right where a later invoice charges anew what it gave ba
   assert.deepEqual(life.failure, null);
 });
 
-function world(minimum_minor: number, moves: readonly Move[], row: Row = {}): World {
+Deno.test("alone, a price is asked about when it changes, not with usage that comes later", async () => {
+  // 50 units are free in June, of which nothing was due; then 7 of June come late.
+  const known = world(0, [later(31), move("mend", 0, 2), move("late", 10, 0, 6), later(31)], {}, [
+    { metric: "units", currency: "USD", unit_amount: "1" },
+  ]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
+function world(
+  minimum_minor: number,
+  moves: readonly Move[],
+  row: Row = {},
+  prices: readonly Row[] = [],
+): World {
   const client = { started_on: "2026-06-01", time_zone: "UTC", billing_anchor_day: 1, ...row };
   const config = { currency: "USD", minimum_minor, grace_hours: 0 };
-  return { clients: [{ client, config, prices: [], calls: [] }], moves };
+  return { clients: [{ client, config, prices, calls: [] }], moves };
 }
 
 function move(kind: Kind, a = 0, b = 0, c = 0): Move {
