@@ -118,6 +118,14 @@ Deno.test("alone, a price is asked about when it changes, not with usage that co
   assert.deepEqual(life.failure, null);
 });
 
+Deno.test("a preview is not asked for where an older month, skipped, has usage as well", async () => {
+  // June had none: its 28.00 take the credit of 12.00 before those of July.
+  const known = world(0, [later(31), move("grant"), searches(20), searches(0), later(31)]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
 function world(
   minimum_minor: number,
   moves: readonly Move[],
