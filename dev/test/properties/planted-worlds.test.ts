@@ -126,6 +126,17 @@ Deno.test("a preview is not asked for where an older month, skipped, has usage a
   assert.deepEqual(life.failure, null);
 });
 
+Deno.test("credit that a note gives back is used by the next run, also on a draft that waits", async () => {
+  // 28.00 of June go back with 12.00 of credit, while those of July wait for ten days.
+  const known = world(0, [
+    ...[move("grant"), searches(0), later(31), later(2)],
+    ...[move("mend", 1, 2, 5), searches(0), move("retract"), later(31)],
+  ]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
 function world(
   minimum_minor: number,
   moves: readonly Move[],
