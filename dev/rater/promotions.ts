@@ -326,8 +326,8 @@ function negativeTaxes(lines: readonly SectionLine[], { taxes }: ChargedSection)
 }
 
 /**
- * Charges by metric, model and agent, less their discount. `isShort`: without; what stays of it, and
- * of which charges, is what notes had no room for.
+ * Charges by metric, model and agent, less their discount. `isShort`: without, for notes say how much
+ * of it has stayed, and on no charges in particular.
  */
 function partsOf(lines: readonly SectionLine[], isShort: boolean): Part[] {
   const charges = lines.filter(({ kind }) => CHARGES.includes(kind))
