@@ -178,6 +178,35 @@ Deno.test("where notes leave nothing to credit, what they say comes back, if cha
   );
 });
 
+Deno.test("credit stays for want of room whatever is left of a discount and of items' taxes", () => {
+  // 5.00 and 10.00 less 1.50, 1.00 in favour, 4.50 of credit, tax -0.20: 7.80, all of it credited.
+  const taxes = [{ rate: parseDecimal("20"), contained: ZERO, appliesTo: ["one_off"] }];
+  const blank = { invoice: "#1", id: null, model: null, agent: null, metric: null, grant: null };
+  deepStrictEqual(
+    moves(
+      grant("a", 450n, { metrics: ["units"] }),
+      june("2026-07-01", [
+        "units 500",
+        "web_searches 1000",
+        "one_off -100",
+        "discount -150",
+        "credit a units",
+      ], { taxes }),
+      june("2026-08-01", [], {
+        taxes,
+        isShort: true,
+        lines: [
+          { ...blank, kind: "usage", metric: "units", amount: -52n },
+          { ...blank, kind: "usage", metric: "web_searches", amount: -880n },
+          { ...blank, kind: "discount", amount: 130n },
+          { ...blank, kind: "promotional_credit", metric: "units", amount: 2n, grant: "a" },
+        ],
+      }),
+    ),
+    ["a discount -450 of a units", "a discount_return 2 -"],
+  );
+});
+
 Deno.test("a void gives all back, and credit that expired before the period serves none of it", () => {
   deepStrictEqual(
     moves(

@@ -86,7 +86,10 @@ export class Promotions {
     credit: { readonly left: Left; readonly taken: Map<string, bigint> },
   ): PromotionalMove[] {
     const section = this.#section(`${client} ${charged.start}`);
-    const before = { charged: chargedIn(section.lines), parts: partsOf(section.lines) };
+    const before = {
+      charged: chargedIn(section.lines),
+      parts: partsOf(section.lines, charged.isShort),
+    };
     section.lines.push(...charged.lines);
     const known = [...grants.values()].filter((grant) =>
       grant.client === client && grant.currency === charged.currency && grant.granted <= at &&
@@ -150,7 +153,7 @@ class Reduction {
     booked: readonly Part[],
     charged: ChargedSection,
   ) {
-    this.#parts = partsOf(lines);
+    this.#parts = partsOf(lines, charged.isShort);
     const were = new Map(booked.map((part) => [keyOf(part), part.amountMinor]));
     this.#growth = new Map(
       this.#parts.map((part) => [
@@ -158,7 +161,9 @@ class Reduction {
         atLeastZero(part.amountMinor - (were.get(keyOf(part)) ?? 0n)),
       ]),
     );
-    this.#room = atLeastZero(chargedIn(lines) - negativeTaxes(lines, charged));
+    // Where notes left nothing to credit, taxes went back with the charges, also those of items.
+    const taxes = charged.isShort ? 0n : negativeTaxes(lines, charged);
+    this.#room = atLeastZero(chargedIn(lines) - taxes);
   }
 
   /**
@@ -320,13 +325,16 @@ function negativeTaxes(lines: readonly SectionLine[], { taxes }: ChargedSection)
   }, 0n);
 }
 
-/** Charges by metric, model and agent, less their discount. */
-function partsOf(lines: readonly SectionLine[]): Part[] {
+/**
+ * Charges by metric, model and agent, less their discount. `isShort`: without, for notes say how much
+ * of it has stayed, and on no charges in particular.
+ */
+function partsOf(lines: readonly SectionLine[], isShort: boolean): Part[] {
   const charges = lines.filter(({ kind }) => CHARGES.includes(kind))
     .map((line) => ({ ...line, amountMinor: line.amount }));
   const discount = lines.filter(({ kind }) => kind === "discount")
     .reduce((amount, line) => amount + line.amount, 0n);
-  return discountedParts(charges, discount);
+  return discountedParts(charges, isShort ? 0n : discount);
 }
 
 function isPromotional({ kind }: CreditGrant): boolean {

@@ -187,7 +187,10 @@ async function readEvents(
   ];
 }
 
-/** SQL: invoices of section c on which it could be credited once what is booked with it is. */
+/**
+ * SQL: invoices of section c on which it could be credited once what is booked with it is. Of one
+ * transaction what is later is of a later instant.
+ */
 const ROOMS = `(
   select from public.invoices i
   join billing.ledger_transactions t on t.source_id = i.id and t.kind = 'invoice'
@@ -203,10 +206,10 @@ const ROOMS = `(
     from public.credit_notes n
     join billing.ledger_transactions b on b.source_id = n.id and b.kind = 'credit_note'
     where n.invoice_id = i.id and coalesce(n.voided_at > c.at, true)
-      and ${microseconds("b.posted_at")}::bigint <= c.transaction::bigint
+      and (${microseconds("b.posted_at")}::bigint, n.issued_at) <= (c.transaction::bigint, c.at)
   ) credited
   where i.client_id = c.client_id and coalesce(i.voided_at > c.at, true)
-    and ${microseconds("t.posted_at")}::bigint <= c.transaction::bigint
+    and (${microseconds("t.posted_at")}::bigint, i.finalized_at) <= (c.transaction::bigint, c.at)
     and least(i.total_minor - credited.minor, own.charged - credited.own) > 0)`;
 
 /** What was booked at once for periods of clients that have promotional credit. */

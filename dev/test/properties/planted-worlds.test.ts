@@ -108,10 +108,44 @@ Deno.test("a note stays right where a later invoice charges anew what it gave ba
   assert.deepEqual(life.failure, null);
 });
 
-function world(minimum_minor: number, moves: readonly Move[], row: Row = {}): World {
+Deno.test("alone, a price is asked about when it changes, not with usage that comes later", async () => {
+  // 50 units are free in June, of which nothing was due; then 7 of June come late.
+  const known = world(0, [later(31), move("mend", 0, 2), move("late", 10, 0, 6), later(31)], {}, [
+    { metric: "units", currency: "USD", unit_amount: "1" },
+  ]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
+Deno.test("a preview is not asked for where an older month, skipped, has usage as well", async () => {
+  // June had none: its 28.00 take the credit of 12.00 before those of July.
+  const known = world(0, [later(31), move("grant"), searches(20), searches(0), later(31)]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
+Deno.test("credit that a note gives back is used by the next run, also on a draft that waits", async () => {
+  // 28.00 of June go back with 12.00 of credit, while those of July wait for ten days.
+  const known = world(0, [
+    ...[move("grant"), searches(0), later(31), later(2)],
+    ...[move("mend", 1, 2, 5), searches(0), move("retract"), later(31)],
+  ]);
+  await using database = transactions();
+  const life = await database.rolledBack((sql) => live(sql, known, () => true));
+  assert.deepEqual(life.failure, null);
+});
+
+function world(
+  minimum_minor: number,
+  moves: readonly Move[],
+  row: Row = {},
+  prices: readonly Row[] = [],
+): World {
   const client = { started_on: "2026-06-01", time_zone: "UTC", billing_anchor_day: 1, ...row };
   const config = { currency: "USD", minimum_minor, grace_hours: 0 };
-  return { clients: [{ client, config, prices: [], calls: [] }], moves };
+  return { clients: [{ client, config, prices, calls: [] }], moves };
 }
 
 function move(kind: Kind, a = 0, b = 0, c = 0): Move {

@@ -5,7 +5,7 @@ import { insert } from "../cases/insert.ts";
 import { type Clients, openBooks } from "../cases/play.ts";
 import { client } from "../cases/world.ts";
 import { UNMAPPED } from "./calls.ts";
-import { playWorldStep, type WorldStep } from "./steps.ts";
+import { playAndCommit, playWorldStep, type WorldStep } from "./steps.ts";
 import { invoicesOf, type State } from "./state.ts";
 
 /** The day on which worlds begin. */
@@ -76,10 +76,14 @@ export async function booksAlone(
   for (const { owner, step } of state.lived) {
     const isTheirs = owner !== null && keys.has(owner);
     const owned = isTheirs ? await invoicesOf(alone, owner) : [];
-    const played = owner === null || isTheirs
-      ? step((place) => owned[place]?.number ?? 0)
-      : withoutOther(step(() => 0));
-    if (played !== null) await playWorldStep(sql, clients, played);
+    const numberOf = (place: number) => {
+      const number = owned[place]?.number;
+      if (number !== undefined) return number;
+      const what = JSON.stringify(step(() => place + 1));
+      throw new Error(`${owner} has ${owned.length} invoices before ${what}`);
+    };
+    const played = owner === null || isTheirs ? step(numberOf) : withoutOther(step(() => 0));
+    if (played !== null) await playAndCommit(sql, clients, played);
   }
   const books = new Map<string, string[]>();
   for (const key of keys) books.set(key, await booksOf(sql, clients.get(key) ?? ""));

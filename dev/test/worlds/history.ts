@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import postgres from "postgres";
 import { z } from "zod";
 import { client as clientStep, price, type Row } from "../cases/world.ts";
-import { playWorldStep, type WorldStep } from "./steps.ts";
+import { playAndCommit, playWorldStep, type WorldStep } from "./steps.ts";
 import type { RandomClient } from "../properties/worlds.ts";
 import { booksAlone, booksOf, FIRST_DAY, openWorld } from "./alone.ts";
 import { type Broken, laws } from "./laws.ts";
@@ -55,9 +55,7 @@ async function makeMove(state: State, plan: Plan, asks: Asks): Promise<Broken | 
   if (step.do === "run") return await makeRun(state, plan, step, asks);
   await state.sql`savepoint move`;
   try {
-    await playWorldStep(state.sql, state.clients, step);
-    // As at the commit of it: later, other usage would be asked about.
-    await state.sql`select _billing.fire_terms_triggers()`;
+    await playAndCommit(state.sql, state.clients, step);
   } catch (error) {
     // After an error of one's own the transaction must be taken back as well.
     await state.sql`rollback to savepoint move`;

@@ -16,17 +16,23 @@ export interface Shown {
 const dueRows = z.array(z.object({ client_id: z.string(), period_start: z.string() }));
 const contents = z.array(z.object({ content: z.string().nullable() })).length(1);
 
-/** Previews of two clients of which just one period is to be billed, and is not blocked. */
+/**
+ * Previews of two clients of which just one period is to be billed, and is not blocked. Of several
+ * the oldest uses credit first, and a preview is of one: also of a month that was skipped and has
+ * usage now, which is invoiced as that month.
+ */
 export async function previewDue({ sql, clients, runs }: State, asOf: string): Promise<Shown[]> {
   await sql`savepoint due`;
   await sql`select _billing.open_periods(${asOf})`;
+  await sql`select _billing.rollup()`;
   const due = dueRows.parse(
     await sql`
       select p.client_id, min(p.period_start)::text as period_start from public.billing_periods p
       where p.client_id = any (${[...clients.values()]})
-        and (p.state in ('pending', 'blocked') or p.usage_changed or exists (
-          select from public.invoices d where d.client_id = p.client_id
-            and d.period_start = p.period_start and d.status = 'draft'))
+        and (p.state in ('pending', 'blocked') or (p.state = 'skipped' and p.usage_changed)
+          or exists (
+            select from public.invoices d where d.client_id = p.client_id
+              and d.period_start = p.period_start and d.status = 'draft'))
       group by p.client_id having count(*) = 1 and bool_and(p.state = 'pending')
       order by p.client_id`,
   );

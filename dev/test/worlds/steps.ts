@@ -67,6 +67,12 @@ export async function playWorldStep(sql: Sql, clients: Clients, step: WorldStep)
   }
 }
 
+/** As a transaction of its own: later, changed terms would be asked about with other usage. */
+export async function playAndCommit(sql: Sql, clients: Clients, step: WorldStep): Promise<void> {
+  await playWorldStep(sql, clients, step);
+  await sql`select _billing.fire_terms_triggers()`;
+}
+
 function idOf(clients: Clients, key: string): string {
   const id = clients.get(key);
   if (id === undefined) throw new Error(`the world has no client ${key}`);
