@@ -630,8 +630,8 @@ revoke all on billing.member_invitations from public;
 grant select on billing.member_invitations to service_role;
 
 -- Addresses of users are with Auth, which nobody but these functions reads.
--- An address that a company's single sign-on says is taken for confirmed by Auth, whatever it is, and
--- stands beside the same address of another user: it proves no mailbox.
+-- An address that a company's single sign-on says is taken for confirmed by Auth, whatever it is,
+-- and stands beside the same address of another user: it proves no mailbox.
 create function _billing.confirmed_email(user_id uuid) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select lower(u.email) from auth.users u

@@ -49,7 +49,8 @@ select is((pg_temp.invoice('2026-08-01')).discount_minor, 1000::bigint,
 insert into public.prices (metric, model, unit_amount, per_units)
 values ('input_tokens', 'mystery', 1, 1000000);
 select billing.run_monthly('2026-09-03');
-select is((pg_temp.invoice('2026-06-01')).total_minor, 700::bigint, 'June is billed without credit');
+select is((pg_temp.invoice('2026-06-01')).total_minor, 700::bigint,
+  'June is billed without credit');
 select is((select sum(e.amount_minor) from public.credit_entries e
   where e.effective_at <= '2026-09-03'), 0::numeric, 'nothing is left');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
