@@ -630,13 +630,16 @@ revoke all on billing.member_invitations from public;
 grant select on billing.member_invitations to service_role;
 
 -- Addresses of users are with Auth, which nobody but these functions reads.
+-- An address that a company's single sign-on says is taken for confirmed by Auth, whatever it is,
+-- and stands beside the same address of another user: it proves no mailbox.
 create function _billing.confirmed_email(user_id uuid) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select lower(u.email) from auth.users u
-  where u.id = confirmed_email.user_id and u.email_confirmed_at is not null and u.email <> '';
+  where u.id = confirmed_email.user_id and u.email_confirmed_at is not null and u.email <> ''
+    and not u.is_sso_user;
 $$;
 comment on function _billing.confirmed_email is
-  'The address of a user as Auth has confirmed it; null where it has not.';
+  'The address of a user as Auth has confirmed it by itself; null where it has not.';
 
 create function billing.members_of(client_id uuid)
 returns table (id uuid, client_id uuid, user_id uuid, role text, email text,
@@ -4842,10 +4845,12 @@ comment on function _billing.counts_in_metadata is 'Keys of metadata that are co
 -- The id of a window's row names source, window and key: a window that comes again meets itself.
 -- The source may add to the key: sums of calls that are counted in different ways stay apart.
 -- Its first 48 bits are the time, so that rows of one time lie together in the index.
--- Version and variant stand in their places between the digits of the name.
+-- Version and variant stand in their places between the digits of the name. Null where the time is
+-- not finite, which window_fault refuses.
 create function _billing.window_id(source text, w public.agent_usage_logs, key text)
 returns uuid language sql stable
-return (substr(encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex'), 5)
+return (substr(encode(int8send((case when isfinite(w."timestamp")
+    then extract(epoch from w."timestamp") end * 1000)::bigint), 'hex'), 5)
   || overlay('8' || left(md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent,
     w.model, w.endpoint, w.client_id,
     _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text), 18)
@@ -8610,7 +8615,7 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 
 -- Promotional credit that invoices gave back of a use that is void: with the void it has come back
 -- twice. The invoice in place of the void takes this again, so nothing else may. At an instant, or,
--- without one, beside what drafts take.
+-- without one, beside what drafts take, but for those of blocked periods, which are made anew.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp
@@ -8632,6 +8637,10 @@ set jit = off set enable_seqscan = off as $$
       and l.section_start = s.section_start
     where i.client_id = s.client_id and (at is null or i.finalized_at <= at)
       and coalesce(i.voided_at > at, i.voided_at is null)
+      and not exists (
+        select from public.billing_periods p
+        where i.status = 'draft' and i.kind = 'period' and p.client_id = i.client_id
+          and p.period_start = i.period_start and p.state = 'blocked')
     union all
     select _billing.grant_of(l.rating_key), -l.amount_minor
     from public.credit_notes n
@@ -12765,7 +12774,7 @@ comment on function _billing.document_breakdown is
 -- The lines of an invoice as its document shows them.
 
 -- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
--- again.
+-- again. As in burning_credits, drafts of blocked periods are made anew and use nothing yet.
 create function _billing.promotional_left(grant_id uuid)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = on as $$
@@ -12781,7 +12790,10 @@ set enable_nestloop = on as $$
     where g.id = promotional_left.grant_id and not exists (
       -- Of an invoice that is being issued, whose use is booked.
       select from public.credit_entries e where e.invoice_id = l.invoice_id
-        and e.grant_id = g.id)), 0) - coalesce((
+        and e.grant_id = g.id) and not exists (
+      select from public.billing_periods p
+      where i.kind = 'period' and p.client_id = i.client_id
+        and p.period_start = i.period_start and p.state = 'blocked')), 0) - coalesce((
     select sum(a.amount_minor)
     from public.credit_grants g
     cross join lateral _billing.credit_to_take_again(array[g.client_id]) a
@@ -14454,18 +14466,24 @@ begin
   update pg_temp.credit_take t
   set amount_minor = case when x.left_minor is null then round(t.amount_minor * room / net)
       when empties then x.left_minor
-      when ends_section then least(coalesce(x.of_section, x.left_minor), x.left_minor)
+      when ends_section then least(x.of_section, x.left_minor)
       else least(round(t.amount_minor * room / net), x.left_minor) end,
-    tax_base_minor = case when empties then coalesce(x.left_base, t.tax_base_minor)
-      when ends_section then coalesce(least(x.base_of_section, x.left_base), t.tax_base_minor)
-      else t.tax_base_minor end
+    tax_base_minor = case when x.left_base is null then t.tax_base_minor
+      when empties then x.left_base
+      when ends_section then least(x.base_of_section, x.left_base)
+      else t.tax_base_minor end,
+    precise_amount = case when x.left_minor is not null and ends_section and not empties
+        and x.of_section = 0 then 0
+      else t.precise_amount end
   from (
-    -- On this invoice an earlier step may have taken a part of it.
+    -- On this invoice an earlier step may have taken a part of it. A tax that it charged for other
+    -- sections alone is none of this one.
     select k.rating_key, o.amount_minor - least(o.by_hand_minor + o.rated_minor + p.minor,
         greatest(o.amount_minor, 0)) as left_minor,
       o.base_minor - least(o.by_hand_base_minor + o.rated_base_minor + p.base,
         greatest(o.base_minor, 0)) as left_base,
-      c.amount_minor - p.minor as of_section, c.tax_base_minor - p.base as base_of_section
+      coalesce(c.amount_minor - p.minor, 0) as of_section,
+      coalesce(c.tax_base_minor - p.base, 0) as base_of_section
     from pg_temp.credit_take k
     left join _billing.taxes_of_invoice(scale_credit.invoice_id) o on o.rating_key = k.rating_key
     left join _billing.charged_lines(scale_credit.invoice_id, scale_credit.section_start) c

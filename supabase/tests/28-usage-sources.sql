@@ -112,8 +112,9 @@ select matches(pg_temp.push('[{"agent": "NEAR", "model": "m", "timestamp": "2026
     || '8 invalid id .*; 9 invalid corrects_id .*$', 'each is refused, saying why');
 select matches(pg_temp.push(pg_temp.one('06') || '[{"agent": "FAR", "model": "m",
     "timestamp": "2026-06-03 10:06", "calls": 1, "input_tokens": -1},
-    {"agent": "FAR", "model": "m", "timestamp": "2026-06-03 10:06", "calls": "many"}]'),
-  '^0 inserted; 1 invalid input_tokens is -1.*; 2 invalid .*many.*$',
+    {"agent": "FAR", "model": "m", "timestamp": "2026-06-03 10:06", "calls": "many"},
+    {"agent": "FAR", "model": "m", "timestamp": "infinity", "calls": 1}]'),
+  '^0 inserted; 1 invalid input_tokens is -1.*; 2 invalid .*many.*; 3 invalid timestamp is not .*$',
   'a value that the log does not take stops no other window');
 select throws_like($$select billing.push_windows('other', '[]')$$, '%no source other%',
   'an unknown source is refused');

@@ -1,7 +1,7 @@
 -- Promotional credit and a period that is blocked: it takes none until it is billed
 -- (_billing.rate_without_blocked). Tokens in are 3.00 a million.
 begin;
-select plan(10);
+select plan(11);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003871', 'Acme', '2026-06-01');
@@ -60,6 +60,10 @@ select pg_temp.log_of_drafted('unheard-of', '2026-06-11', 1000000);
 select pg_temp.log_of_drafted('claude-sonnet', '2026-07-10', 3000000);
 select billing.run_monthly('2026-08-02');
 select is(pg_temp.drafted('2026-07-01'), 'draft 500', 'July takes what a blocked draft has');
+select is((select array_agg(d ->> 'left_minor') from public.invoices i
+    cross join jsonb_array_elements(i.document -> 'discounts') d
+    where i.client_id = '00000000-0000-4000-8000-000000003872' and i.period_start = '2026-07-01'),
+  '{0}', 'and says that nothing is left of it');
 select billing.run_monthly('2026-09-02');
 insert into public.prices (metric, model, unit_amount, per_units)
 values ('input_tokens', 'unheard-of', 1, 1000000);

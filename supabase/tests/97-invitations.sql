@@ -1,12 +1,15 @@
 -- Invitations of addresses: what they open, for whom, and what is told of them.
 begin;
-select plan(37);
+select plan(38);
 
 -- ada and cora are confirmed; ben signed up with an address and has not confirmed it.
 insert into auth.users (id, email, email_confirmed_at)
 select ('00000000-0000-4000-8000-0000000971' || n)::uuid, email, confirmed
 from (values ('a1', 'ada@example.test', now()), ('b1', 'ben@example.test', null),
   ('c1', 'cora@example.test', now()), ('d1', null, null)) u(n, email, confirmed);
+-- Auth takes an address for confirmed that a company's single sign-on says, whatever it is.
+insert into auth.users (id, email, email_confirmed_at, is_sso_user)
+values ('00000000-0000-4000-8000-0000000971e1', 'eve@example.test', now(), true);
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000009711', 'Acme', '2026-06-01'),
   ('00000000-0000-4000-8000-000000009712', 'Birch', '2026-06-01');
@@ -53,6 +56,8 @@ select is(_billing.confirmed_email(pg_temp.person('a1')), 'ada@example.test',
   'confirmed_email: an address that Auth has confirmed');
 select is(_billing.confirmed_email(pg_temp.person('b1')), null, 'not one that it has not');
 select is(_billing.confirmed_email(pg_temp.person('d1')), null, 'nor none');
+select is(_billing.confirmed_email(pg_temp.person('e1')), null,
+  'nor one that a single sign-on says');
 
 -- An address that is not confirmed.
 select pg_temp.sign_in('a1');

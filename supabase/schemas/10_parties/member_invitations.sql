@@ -22,13 +22,16 @@ revoke all on billing.member_invitations from public;
 grant select on billing.member_invitations to service_role;
 
 -- Addresses of users are with Auth, which nobody but these functions reads.
+-- An address that a company's single sign-on says is taken for confirmed by Auth, whatever it is,
+-- and stands beside the same address of another user: it proves no mailbox.
 create function _billing.confirmed_email(user_id uuid) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select lower(u.email) from auth.users u
-  where u.id = confirmed_email.user_id and u.email_confirmed_at is not null and u.email <> '';
+  where u.id = confirmed_email.user_id and u.email_confirmed_at is not null and u.email <> ''
+    and not u.is_sso_user;
 $$;
 comment on function _billing.confirmed_email is
-  'The address of a user as Auth has confirmed it; null where it has not.';
+  'The address of a user as Auth has confirmed it by itself; null where it has not.';
 
 create function billing.members_of(client_id uuid)
 returns table (id uuid, client_id uuid, user_id uuid, role text, email text,

@@ -8,10 +8,12 @@ comment on function _billing.counts_in_metadata is 'Keys of metadata that are co
 -- The id of a window's row names source, window and key: a window that comes again meets itself.
 -- The source may add to the key: sums of calls that are counted in different ways stay apart.
 -- Its first 48 bits are the time, so that rows of one time lie together in the index.
--- Version and variant stand in their places between the digits of the name.
+-- Version and variant stand in their places between the digits of the name. Null where the time is
+-- not finite, which window_fault refuses.
 create function _billing.window_id(source text, w public.agent_usage_logs, key text)
 returns uuid language sql stable
-return (substr(encode(int8send((extract(epoch from w."timestamp") * 1000)::bigint), 'hex'), 5)
+return (substr(encode(int8send((case when isfinite(w."timestamp")
+    then extract(epoch from w."timestamp") end * 1000)::bigint), 'hex'), 5)
   || overlay('8' || left(md5(jsonb_build_array(source, w."timestamp" at time zone 'UTC', w.agent,
     w.model, w.endpoint, w.client_id,
     _billing.own_metadata(w.metadata) - _billing.counts_in_metadata(), key)::text), 18)

@@ -35,7 +35,7 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 
 -- Promotional credit that invoices gave back of a use that is void: with the void it has come back
 -- twice. The invoice in place of the void takes this again, so nothing else may. At an instant, or,
--- without one, beside what drafts take.
+-- without one, beside what drafts take, but for those of blocked periods, which are made anew.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
 language sql stable set search_path = pg_catalog, pg_temp
@@ -57,6 +57,10 @@ set jit = off set enable_seqscan = off as $$
       and l.section_start = s.section_start
     where i.client_id = s.client_id and (at is null or i.finalized_at <= at)
       and coalesce(i.voided_at > at, i.voided_at is null)
+      and not exists (
+        select from public.billing_periods p
+        where i.status = 'draft' and i.kind = 'period' and p.client_id = i.client_id
+          and p.period_start = i.period_start and p.state = 'blocked')
     union all
     select _billing.grant_of(l.rating_key), -l.amount_minor
     from public.credit_notes n

@@ -106,18 +106,24 @@ begin
   update pg_temp.credit_take t
   set amount_minor = case when x.left_minor is null then round(t.amount_minor * room / net)
       when empties then x.left_minor
-      when ends_section then least(coalesce(x.of_section, x.left_minor), x.left_minor)
+      when ends_section then least(x.of_section, x.left_minor)
       else least(round(t.amount_minor * room / net), x.left_minor) end,
-    tax_base_minor = case when empties then coalesce(x.left_base, t.tax_base_minor)
-      when ends_section then coalesce(least(x.base_of_section, x.left_base), t.tax_base_minor)
-      else t.tax_base_minor end
+    tax_base_minor = case when x.left_base is null then t.tax_base_minor
+      when empties then x.left_base
+      when ends_section then least(x.base_of_section, x.left_base)
+      else t.tax_base_minor end,
+    precise_amount = case when x.left_minor is not null and ends_section and not empties
+        and x.of_section = 0 then 0
+      else t.precise_amount end
   from (
-    -- On this invoice an earlier step may have taken a part of it.
+    -- On this invoice an earlier step may have taken a part of it. A tax that it charged for other
+    -- sections alone is none of this one.
     select k.rating_key, o.amount_minor - least(o.by_hand_minor + o.rated_minor + p.minor,
         greatest(o.amount_minor, 0)) as left_minor,
       o.base_minor - least(o.by_hand_base_minor + o.rated_base_minor + p.base,
         greatest(o.base_minor, 0)) as left_base,
-      c.amount_minor - p.minor as of_section, c.tax_base_minor - p.base as base_of_section
+      coalesce(c.amount_minor - p.minor, 0) as of_section,
+      coalesce(c.tax_base_minor - p.base, 0) as base_of_section
     from pg_temp.credit_take k
     left join _billing.taxes_of_invoice(scale_credit.invoice_id) o on o.rating_key = k.rating_key
     left join _billing.charged_lines(scale_credit.invoice_id, scale_credit.section_start) c
