@@ -7307,7 +7307,7 @@ create function billing.price_candidates(
   effective_from date, effective_until date, multiplier numeric, preference integer, why text,
   n bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -7398,7 +7398,8 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   listed uuid[];
@@ -11355,9 +11356,7 @@ grant execute on function billing.quarantine_summary() to service_role;
 -- so that nothing is read of those before and behind.
 create function _billing.waiting_groups(most bigint, only_reason text, after text[])
 returns setof billing.quarantine
-language plpgsql stable set search_path = pg_catalog, pg_temp
--- The index gives the order and the next group; also where the planner holds the table for small.
-set enable_bitmapscan = off set jit = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   place record;
 begin

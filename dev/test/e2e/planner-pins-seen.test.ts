@@ -54,6 +54,7 @@ const NOT_ASKED = [
   "list prices are fetched",
   "violations are reported",
   "logs are exported",
+  "usage is compared",
 ];
 
 /** Calls that compile a statement. */

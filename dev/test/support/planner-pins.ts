@@ -58,13 +58,6 @@ export const PINS: readonly Pin[] = [
     ],
   },
   {
-    setting: "enable_bitmapscan=off",
-    why: "a bitmap has no order: all that waits would be read for a page",
-    functions: [
-      "_billing.waiting_groups",
-    ],
-  },
-  {
     setting: "enable_seqscan=off",
     why: "entries find their accounts and transactions by key: history is not read",
     functions: [
@@ -105,7 +98,7 @@ export const PINS: readonly Pin[] = [
     functions: [
       "billing.credit_balance",
       "billing.period_terms",
-      "billing.price_candidates",
+      "billing.price_segments",
       "billing.usage_by_day",
     ],
   },
@@ -152,7 +145,6 @@ export const PINS: readonly Pin[] = [
       "billing.count_quarantine",
       "billing.dismiss_unpriced",
       "billing.list_price_ranges",
-      "_billing.waiting_groups",
       "billing.settle_batch",
       "billing.sync_list_prices",
     ],

@@ -8,7 +8,7 @@ create function billing.price_candidates(
   effective_from date, effective_until date, multiplier numeric, preference integer, why text,
   n bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -99,7 +99,8 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   listed uuid[];

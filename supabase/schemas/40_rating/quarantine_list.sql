@@ -5,9 +5,7 @@
 -- so that nothing is read of those before and behind.
 create function _billing.waiting_groups(most bigint, only_reason text, after text[])
 returns setof billing.quarantine
-language plpgsql stable set search_path = pg_catalog, pg_temp
--- The index gives the order and the next group; also where the planner holds the table for small.
-set enable_bitmapscan = off set jit = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   place record;
 begin

@@ -29,6 +29,12 @@ const BY_CALL: readonly (readonly [State, string, readonly (readonly [string, st
   ["of June", "usage of one with prices", [
     ["billing.usage_by_day", "plan_cache_mode=force_generic_plan"],
   ]],
+  ["of June", "logs are counted, many dismissed", [
+    ["_billing.quarantine_logs", "enable_nestloop=off"],
+    ["_billing.quarantine_logs", "work_mem=64MB"],
+    ["_billing.sum_logs", "enable_nestloop=off"],
+    ["_billing.sum_logs", "work_mem=64MB"],
+  ]],
   ["of June", "many are settled by plans of few", [
     ["_billing.audit_invoices", "enable_nestloop=off"],
     ["_billing.refuse_unbalanced_entries", "enable_seqscan=off"],
@@ -43,9 +49,6 @@ const BY_CALL: readonly (readonly [State, string, readonly (readonly [string, st
   ]],
   ["analyzed", "deliveries of one", [
     ["_billing.queue_invoice_deliveries", "enable_seqscan=off"],
-  ]],
-  ["analyzed", "the quarantine", [
-    ["_billing.waiting_groups", "enable_bitmapscan=off"],
   ]],
   ["for empty", "clients change", [
     ["_billing.audit_update", "enable_nestloop=off"],
@@ -88,17 +91,11 @@ const BY_CALL: readonly (readonly [State, string, readonly (readonly [string, st
   ["for empty", "a batch is settled", [
     ["billing.settle_batch", "work_mem=64MB"],
   ]],
-  ["for empty", "logs are counted, many dismissed", [
-    ["_billing.quarantine_logs", "enable_nestloop=off"],
-    ["_billing.quarantine_logs", "work_mem=64MB"],
-    ["_billing.sum_logs", "enable_nestloop=off"],
-    ["_billing.sum_logs", "work_mem=64MB"],
-  ]],
   ["of years", "terms of one", [
     ["billing.period_terms", "plan_cache_mode=force_generic_plan"],
   ]],
   ["of years", "prices of one", [
-    ["billing.price_candidates", "plan_cache_mode=force_generic_plan"],
+    ["billing.price_segments", "plan_cache_mode=force_generic_plan"],
   ]],
   ["of years", "a price changes", [
     ["_billing.repriced_sections", "jit=off"],
