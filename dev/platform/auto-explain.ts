@@ -13,6 +13,8 @@ export interface PlanNode {
   readonly "Rows Removed by Filter"?: number | undefined;
   readonly "Rows Removed by Join Filter"?: number | undefined;
   readonly "Temp Written Blocks"?: number | undefined;
+  readonly "Shared Hit Blocks"?: number | undefined;
+  readonly "Shared Read Blocks"?: number | undefined;
   readonly Plans?: readonly PlanNode[] | undefined;
 }
 
@@ -28,6 +30,8 @@ const PlanNode: z.ZodType<PlanNode> = z.lazy(() =>
     "Rows Removed by Filter": z.number().optional(),
     "Rows Removed by Join Filter": z.number().optional(),
     "Temp Written Blocks": z.number().optional(),
+    "Shared Hit Blocks": z.number().optional(),
+    "Shared Read Blocks": z.number().optional(),
     Plans: z.array(PlanNode).optional(),
   })
 );

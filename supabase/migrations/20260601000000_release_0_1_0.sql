@@ -2973,7 +2973,7 @@ create function _billing.sum_logs(
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
-set enable_nestloop = off set enable_sort = off set jit = off
+set enable_nestloop = off set jit = off
 set work_mem = '64MB' as $$
 declare
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);
@@ -3125,7 +3125,7 @@ create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text,
   rate_class text, agent text,
   logged numeric, recorded numeric)
-language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers may compare, but not call what it uses (sums between watermarks).
   with logs as (
     select * from _billing.logged_usage(
@@ -3463,7 +3463,7 @@ create function _billing.hold_logs(
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+set enable_nestloop = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
     from unnest(crowded) c
@@ -3536,7 +3536,7 @@ create function _billing.quarantine_logs(
 ) returns void language plpgsql
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- As log_groups: many rows meet few clients, and those of a few days are found by index.
-set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+set enable_nestloop = off set work_mem = '64MB' as $$
 declare
   seqscan constant text := current_setting('enable_seqscan');
 begin
@@ -3624,8 +3624,7 @@ create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
 ) returns void language plpgsql security definer
 set search_path = pg_catalog, pg_temp
--- Records are compared with sums of logs that have no statistics: hashed, whatever is expected.
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;
@@ -3812,7 +3811,7 @@ comment on function _billing.recount_all is
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
 returns date language plpgsql stable
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;
@@ -6606,7 +6605,7 @@ create function billing.list_price_ranges(models text[], metrics text[], rate_cl
 returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off set enable_sort = on as $$
+set enable_nestloop = off as $$
   -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
   with keys as materialized (
     select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)
@@ -7313,10 +7312,7 @@ create function billing.price_candidates(
   effective_from date, effective_until date, multiplier numeric, preference integer, why text,
   n bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
--- Nested loops, also for callers that have none: prices are found by key, however many there are of
--- others.
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -7407,9 +7403,8 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
-set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_sort = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   listed uuid[];
@@ -7440,7 +7435,9 @@ begin
     greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,
     case when r.is_own then 1 else p.multiplier end, r.list_price_id
   from (select array_agg(p.model) as models, array_agg(p.metric) as metrics,
-    array_agg(p.rate_class) as rate_classes from held p where p.price_id = any (listed)) w
+    array_agg(p.rate_class) as rate_classes from held p where p.price_id = any (listed)
+    -- The catalogue is not asked where nobody has such a price.
+    having count(*) > 0) w
   cross join lateral billing.list_price_ranges(w.models, w.metrics, w.rate_classes) r
   join held p on p.price_id = any (listed)
     and p.model = r.model and p.metric = r.metric and p.rate_class = r.rate_class
@@ -8582,8 +8579,7 @@ create trigger sum_credit_entries after insert on public.credit_entries
 
 create function billing.granted_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -8876,8 +8872,7 @@ grant select on billing.ledger_sums to service_role;
 
 create function billing.ledger_balances(client_id uuid, at timestamptz default 'infinity')
 returns table (currency text, kind text, amount_minor numeric)
-language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 declare
@@ -8948,7 +8943,7 @@ comment on function _billing.entries_of is 'What transfers debit and credit.';
 
 -- Posts transactions that are not posted yet. One that is posted already must be what it was.
 create function _billing.post(transfers _billing.ledger_transfer[])
-returns integer language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   asked integer;
   posted integer;
@@ -9494,8 +9489,7 @@ grant execute on function billing.unsettled_targets(timestamptz) to service_role
 -- Targets that something is booked for, or that are invoiced: their deltas are not their rating.
 create function _billing.settled_targets(targets billing.rating_target[])
 returns setof billing.rating_target language sql stable
--- By index: to read all lines there are looks cheap while they are few.
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp as $$
   select t.* from unnest(targets) t
   where exists (
     select from public.invoices i
@@ -9525,10 +9519,7 @@ comment on type billing.target_terms is
 
 create function billing.period_terms(targets billing.rating_target[])
 returns setof billing.target_terms language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set jit = off set enable_nestloop = on as $$
--- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
--- of a run costs what its clients cost, whatever the number of all clients.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -9610,8 +9601,7 @@ create function billing.usage_by_day(terms billing.target_terms[], apart boolean
 returns table (n bigint, model text, metric text, rate_class text, agent text, usage_day date,
   quantity numeric, log_count numeric, provider_cost numeric)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set jit = off set enable_nestloop = off set enable_sort = off as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
@@ -9658,8 +9648,7 @@ comment on type billing.day_quantity is 'A quantity of usage on a client-local d
 -- each row day by day; null without.
 -- Clients without prices of their own go by the default list, named '': which price holds when is
 -- worked out once for all of them. Numbers stand for what is long to compare.
--- The planner cannot know how many rows a CTE has; hash joins are right for one client as for
--- 10,000, nested loops over CTEs are not.
+-- CTEs are joined by hash: they come from functions, which the planner takes for a thousand rows.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true, terms billing.target_terms[] default null,
   with_days boolean default false)
@@ -9667,9 +9656,7 @@ returns table (client_id uuid, period_start date, model text, metric text, rate_
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
   list_price_id bigint, provider_cost numeric, by_day billing.day_quantity[])
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
-set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_sort = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   at_cost constant uuid[] := array(
@@ -9851,8 +9838,6 @@ end $$;
 comment on function _billing.line_detail is
   'Text of a line on its model and its price; the template is that of the price model.';
 
--- Prices are found by key, also for callers that have no nested loops: a read of one client does
--- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
 -- matter. A caller that only sums does without texts.
@@ -9863,7 +9848,7 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
   description text, detail text, exponent smallint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set enable_nestloop = on as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -9917,8 +9902,7 @@ create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false, terms billing.target_terms[] default null,
   with_texts boolean default true, with_days boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_sort = off as $$
+set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   with used as materialized (
@@ -10054,8 +10038,7 @@ create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false, terms billing.target_terms[] default null,
   with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   if terms is null then
@@ -10121,7 +10104,7 @@ create function _billing.discounts_of(charges _billing.rated_line[], terms _bill
 returns table (client_id uuid, section date, section_start date, section_end date,
   exponent smallint, discount_percent numeric, amount_minor numeric, precise numeric)
 language sql immutable
-set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   select b.client_id, b.section, b.section_start, b.section_end, t.exponent, t.discount_percent,
     b.amount_minor, case
       when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
@@ -10157,7 +10140,7 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
 ) returns setof _billing.rated_line language sql immutable
-set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   with charge as (
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
@@ -10859,7 +10842,7 @@ create function _billing.rate_unpromoted(targets billing.rating_target[],
   reduced _billing.section_terms[], with_unpriced boolean,
   terms billing.target_terms[] default null, with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   with charges as materialized (
@@ -10919,7 +10902,7 @@ comment on function _billing.rate_with_terms is
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   select * from _billing.rate_with_terms(targets,
@@ -10939,7 +10922,7 @@ comment on function _billing.rate_periods is
 -- its own lines, less what other invoices charge for it.
 create function _billing.line_deltas(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with rated as materialized (
     select * from unnest(rating)
   ), booked as materialized (
@@ -11063,8 +11046,8 @@ comment on function _billing.rating_summary is
 -- stops nobody else.
 create function _billing.blocking_reasons(targets billing.rating_target[],
   findings _billing.rating_finding[])
-returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+returns setof _billing.blocked_target language sql stable
+set search_path = pg_catalog, pg_temp as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   )
@@ -11362,7 +11345,7 @@ grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select q.reason, count(*) from billing.quarantined_logs q
   where not q.dismissed group by q.reason
   union all
@@ -11382,9 +11365,7 @@ grant execute on function billing.quarantine_summary() to service_role;
 -- so that nothing is read of those before and behind.
 create function _billing.waiting_groups(most bigint, only_reason text, after text[])
 returns setof billing.quarantine
-language plpgsql stable set search_path = pg_catalog, pg_temp
--- The index gives the order and the next group; also where the planner holds the table for small.
-set enable_bitmapscan = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   place record;
 begin
@@ -11421,13 +11402,12 @@ comment on function _billing.waiting_groups is
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
--- Planned for what is asked: by the key from the place where the page begins.
-set plan_cache_mode = force_custom_plan
-set jit = off set enable_seqscan = off set enable_sort = off as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;
+  -- Bounds that an index takes, whatever is asked for: reasons are words of small letters.
+  last_reason constant text := coalesce(only_reason, '~');
 begin
   -- A log row in quarantine has no client.
   if after is null or after[5] = '' then
@@ -11443,9 +11423,12 @@ begin
     from billing.quarantine_groups g
     left join lateral (select g.agent, g.model, g.metric, g.rate_class
       where g.reason <> 'item_after_end') u on true
-    where (only_reason is null or g.reason = only_reason)
-      and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
-        > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))
+    where (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
+        > (coalesce(after[1], only_reason, ''), coalesce(after[2], ''), coalesce(after[3], ''),
+          coalesce(after[4], ''),
+          coalesce(after[5]::uuid, '00000000-0000-0000-0000-000000000000'),
+          coalesce(after[6], ''))
+      and g.reason <= last_reason and (only_reason is null or g.reason = only_reason)
     order by g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class
     limit most - groups;
   end if;
@@ -11759,7 +11742,7 @@ comment on function _billing.charging_config is
 create function _billing.altered_sections(old_row public.billing_config,
   new_row public.billing_config)
 returns setof _billing.settled_section
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with settled as (
     select p.client_id, p.period_start, p.period_end,
       greatest(p.period_start, coalesce(s.ends_on, p.period_start) - 1) as day
@@ -14962,7 +14945,7 @@ grant execute on function billing.overdue_invoices(timestamptz) to service_role;
 -- An invoice for pending items alone, at once.
 create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   made uuid;
@@ -15025,7 +15008,7 @@ grant execute on function billing.create_one_off_invoice(uuid[], timestamptz) to
 create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
 returns table (client_id uuid, period_start date, period_end date, full_days integer)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -15742,7 +15725,7 @@ end $$;
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;
@@ -15818,7 +15801,7 @@ comment on function _billing.remake_late_drafts is 'Makes the late drafts of a c
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '30s' as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;
@@ -16208,7 +16191,7 @@ grant execute on function billing.void_invoice(uuid, text, timestamptz) to servi
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   old public.invoices;
@@ -16612,7 +16595,7 @@ grant execute on function billing.settle_batch(bigint, integer) to service_role;
 -- client wait from the moment it is settled until the end; close_month lets go batch by batch.
 create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   run bigint;
@@ -19376,7 +19359,7 @@ comment on function _billing.remove_stored_exports is
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 100000)
 returns text language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;
@@ -23765,7 +23748,7 @@ comment on function _billing.served_days is 'How many of some days a client is s
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   running _billing.running_period;
@@ -24045,7 +24028,7 @@ comment on function _billing.homes_of_periods is
 -- credit that expires after it and the charges of periods that began before it.
 create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
 returns numeric language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 declare
   expiries timestamptz[];
   left_minors bigint[];
@@ -24489,7 +24472,7 @@ grant select on billing.monthly_revenue to service_role;
 -- What was invoiced and credited to some clients, by the month that it is for.
 create function _billing.revenue_of(client_ids uuid[])
 returns table (client_id uuid, month date, currency text, net_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with invoice as materialized (
     -- Client by client by index: other clients' invoices are not looked at.
     select i.id, i.client_id, i.currency, i.period_start
@@ -24714,7 +24697,7 @@ grant execute on function
 -- The oldest job, one piece further; true where there was one. Rebuilds come before comparisons.
 create function billing.rebuild_step()
 returns boolean language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   job billing.rebuild_requests;

@@ -86,7 +86,7 @@ create function billing.usage_discrepancies(period daterange default '(,)')
 returns table (client_id uuid, usage_day date, model text, metric text,
   rate_class text, agent text,
   logged numeric, recorded numeric)
-language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Definer: callers may compare, but not call what it uses (sums between watermarks).
   with logs as (
     select * from _billing.logged_usage(

@@ -7,7 +7,7 @@ create function _billing.quarantine_logs(
 ) returns void language plpgsql
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 -- As log_groups: many rows meet few clients, and those of a few days are found by index.
-set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+set enable_nestloop = off set work_mem = '64MB' as $$
 declare
   seqscan constant text := current_setting('enable_seqscan');
 begin

@@ -5,8 +5,7 @@ create function billing.rebuild_usage(
   from_day date default '-infinity', until_day date default 'infinity', agents text[] default null
 ) returns void language plpgsql security definer
 set search_path = pg_catalog, pg_temp
--- Records are compared with sums of logs that have no statistics: hashed, whatever is expected.
-set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+set jit = off as $$
 -- Definer: callers may ask for a rebuild, only these functions write usage_records.
 declare
   nothing billing.usage_watermark;

@@ -4,7 +4,7 @@
 -- grow until there is one, then halves it: each look reads the index of times.
 create function _billing.next_log_day(from_day date)
 returns date language plpgsql stable
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   low date := greatest(from_day, '1970-01-01');
   high date := low + 1;

@@ -15,7 +15,7 @@ create function _billing.sum_logs(
   rate_class text, agent text, quantity numeric, provider_cost numeric, log_count bigint)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 -- Groups have no statistics: hashed, whatever is expected. In plpgsql: its plan is kept.
-set enable_nestloop = off set enable_sort = off set jit = off
+set enable_nestloop = off set jit = off
 set work_mem = '64MB' as $$
 declare
   most_units constant bigint := (select s.max_units_per_event from public.billing_settings s);

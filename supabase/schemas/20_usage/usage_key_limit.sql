@@ -41,7 +41,7 @@ create function _billing.hold_logs(
   from_at timestamptz default '-infinity', until_at timestamptz default 'infinity',
   agents text[] default null
 ) returns void language sql set search_path = pg_catalog, pg_temp
-set enable_nestloop = off set enable_mergejoin = off set work_mem = '64MB' as $$
+set enable_nestloop = off set work_mem = '64MB' as $$
   with fresh as materialized (
     select l.*, c.room
     from unnest(crowded) c

@@ -8,10 +8,7 @@ create function billing.price_candidates(
   effective_from date, effective_until date, multiplier numeric, preference integer, why text,
   n bigint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set enable_nestloop = on as $$
--- Nested loops, also for callers that have none: prices are found by key, however many there are of
--- others.
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query
@@ -102,9 +99,8 @@ create function billing.price_segments(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
 ) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
   segment_start date, segment_end date, price_id uuid, multiplier numeric, list_price_id bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off
-set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_sort = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   listed uuid[];
@@ -135,7 +131,9 @@ begin
     greatest(p.starts, r.effective_from), least(p.ends, r.effective_until), p.price_id,
     case when r.is_own then 1 else p.multiplier end, r.list_price_id
   from (select array_agg(p.model) as models, array_agg(p.metric) as metrics,
-    array_agg(p.rate_class) as rate_classes from held p where p.price_id = any (listed)) w
+    array_agg(p.rate_class) as rate_classes from held p where p.price_id = any (listed)
+    -- The catalogue is not asked where nobody has such a price.
+    having count(*) > 0) w
   cross join lateral billing.list_price_ranges(w.models, w.metrics, w.rate_classes) r
   join held p on p.price_id = any (listed)
     and p.model = r.model and p.metric = r.metric and p.rate_class = r.rate_class

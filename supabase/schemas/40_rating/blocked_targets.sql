@@ -30,8 +30,8 @@ comment on function _billing.rating_summary is
 -- stops nobody else.
 create function _billing.blocking_reasons(targets billing.rating_target[],
   findings _billing.rating_finding[])
-returns setof _billing.blocked_target language sql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+returns setof _billing.blocked_target language sql stable
+set search_path = pg_catalog, pg_temp as $$
   with terms as materialized (
     select * from billing.period_terms(targets)
   )

@@ -50,8 +50,7 @@ create function _billing.rate_charges(targets billing.rating_target[],
   with_unpriced boolean default false, terms billing.target_terms[] default null,
   with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   if terms is null then

@@ -7,7 +7,7 @@
 -- its own lines, less what other invoices charge for it.
 create function _billing.line_deltas(targets billing.rating_target[], rating _billing.rated_line[])
 returns table (line _billing.rated_line, is_late boolean)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with rated as materialized (
     select * from unnest(rating)
   ), booked as materialized (

@@ -3,7 +3,7 @@ create function _billing.discounts_of(charges _billing.rated_line[], terms _bill
 returns table (client_id uuid, section date, section_start date, section_end date,
   exponent smallint, discount_percent numeric, amount_minor numeric, precise numeric)
 language sql immutable
-set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   select b.client_id, b.section, b.section_start, b.section_end, t.exponent, t.discount_percent,
     b.amount_minor, case
       when t.discount_percent is not null then b.amount_minor * t.discount_percent / 100
@@ -39,7 +39,7 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
 ) returns setof _billing.rated_line language sql immutable
-set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
   with charge as (
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable

@@ -16,7 +16,7 @@ comment on function _billing.charging_config is
 create function _billing.altered_sections(old_row public.billing_config,
   new_row public.billing_config)
 returns setof _billing.settled_section
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with settled as (
     select p.client_id, p.period_start, p.period_end,
       greatest(p.period_start, coalesce(s.ends_on, p.period_start) - 1) as day

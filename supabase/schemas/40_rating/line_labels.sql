@@ -32,8 +32,6 @@ end $$;
 comment on function _billing.line_detail is
   'Text of a line on its model and its price; the template is that of the price model.';
 
--- Prices are found by key, also for callers that have no nested loops: a read of one client does
--- not cost the prices of all others.
 -- Under cost_plus unit_amount is that of the day and `fee` the price's own. Where each unit costs
 -- the same under all prices that count together (is_linear), its place among the others does not
 -- matter. A caller that only sums does without texts.
@@ -44,7 +42,7 @@ returns table (model text, metric text, rate_class text, price_id uuid, multipli
   markup_percent numeric, fee numeric, list_amount numeric, is_linear boolean, rating_key text,
   description text, detail text, exponent smallint)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set enable_nestloop = on as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query

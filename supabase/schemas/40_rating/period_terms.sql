@@ -11,10 +11,7 @@ comment on type billing.target_terms is
 
 create function billing.period_terms(targets billing.rating_target[])
 returns setof billing.target_terms language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-set jit = off set enable_nestloop = on as $$
--- Nested loops, also for callers that have none: a target's rows are found by index, and a batch
--- of a run costs what its clients cost, whatever the number of all clients.
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query

@@ -89,7 +89,7 @@ grant execute on function billing.count_quarantine(timestamptz) to service_role;
 
 create function billing.quarantine_summary()
 returns table (reason text, rows bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select q.reason, count(*) from billing.quarantined_logs q
   where not q.dismissed group by q.reason
   union all

@@ -5,9 +5,7 @@
 -- so that nothing is read of those before and behind.
 create function _billing.waiting_groups(most bigint, only_reason text, after text[])
 returns setof billing.quarantine
-language plpgsql stable set search_path = pg_catalog, pg_temp
--- The index gives the order and the next group; also where the planner holds the table for small.
-set enable_bitmapscan = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   place record;
 begin
@@ -44,13 +42,12 @@ comment on function _billing.waiting_groups is
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
--- Planned for what is asked: by the key from the place where the page begins.
-set plan_cache_mode = force_custom_plan
-set jit = off set enable_seqscan = off set enable_sort = off as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;
+  -- Bounds that an index takes, whatever is asked for: reasons are words of small letters.
+  last_reason constant text := coalesce(only_reason, '~');
 begin
   -- A log row in quarantine has no client.
   if after is null or after[5] = '' then
@@ -66,9 +63,12 @@ begin
     from billing.quarantine_groups g
     left join lateral (select g.agent, g.model, g.metric, g.rate_class
       where g.reason <> 'item_after_end') u on true
-    where (only_reason is null or g.reason = only_reason)
-      and (after is null or (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
-        > (after[1], after[2], after[3], after[4], after[5]::uuid, after[6]))
+    where (g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class)
+        > (coalesce(after[1], only_reason, ''), coalesce(after[2], ''), coalesce(after[3], ''),
+          coalesce(after[4], ''),
+          coalesce(after[5]::uuid, '00000000-0000-0000-0000-000000000000'),
+          coalesce(after[6], ''))
+      and g.reason <= last_reason and (only_reason is null or g.reason = only_reason)
     order by g.reason, g.agent, g.model, g.metric, g.client_id, g.rate_class
     limit most - groups;
   end if;

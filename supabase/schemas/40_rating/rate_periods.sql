@@ -7,7 +7,7 @@ create function _billing.rate_unpromoted(targets billing.rating_target[],
   reduced _billing.section_terms[], with_unpriced boolean,
   terms billing.target_terms[] default null, with_texts boolean default true)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   with charges as materialized (
@@ -67,7 +67,7 @@ comment on function _billing.rate_with_terms is
 create function _billing.rate_periods(targets billing.rating_target[],
   with_unpriced boolean default false)
 returns setof _billing.rated_line language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   select * from _billing.rate_with_terms(targets,

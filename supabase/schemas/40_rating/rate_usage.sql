@@ -23,8 +23,7 @@ create function _billing.rate_usage(targets billing.rating_target[],
   with_unpriced boolean default false, terms billing.target_terms[] default null,
   with_texts boolean default true, with_days boolean default false)
 returns setof _billing.rated_usage language plpgsql stable
-set search_path = pg_catalog, pg_temp set jit = off set plan_cache_mode = force_generic_plan
-set enable_nestloop = off set enable_sort = off as $$
+set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   with used as materialized (

@@ -20,8 +20,7 @@ grant execute on function billing.unsettled_targets(timestamptz) to service_role
 -- Targets that something is booked for, or that are invoiced: their deltas are not their rating.
 create function _billing.settled_targets(targets billing.rating_target[])
 returns setof billing.rating_target language sql stable
--- By index: to read all lines there are looks cheap while they are few.
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp as $$
   select t.* from unnest(targets) t
   where exists (
     select from public.invoices i

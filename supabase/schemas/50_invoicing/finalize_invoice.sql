@@ -36,7 +36,7 @@ comment on function _billing.remake_late_drafts is 'Makes the late drafts of a c
 
 create function billing.finalize_invoice(invoice_id uuid, as_of timestamptz default now())
 returns text language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '30s' as $$
 -- Definer: callers may read invoices, only these functions may write them.
 declare
   invoice public.invoices;

@@ -1,7 +1,7 @@
 -- An invoice for pending items alone, at once.
 create function billing.create_one_off_invoice(item_ids uuid[], as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, only these functions may write the books.
 declare
   made uuid;

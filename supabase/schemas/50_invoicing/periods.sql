@@ -8,7 +8,7 @@
 create function _billing.unopened_periods(as_of timestamptz, of_client uuid default null)
 returns table (client_id uuid, period_start date, period_end date, full_days integer)
 language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
   return query

@@ -47,7 +47,7 @@ end $$;
 create function billing.preview_invoice(client_id uuid, day date default null,
   as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may look at a preview, only these functions may write drafts.
 declare
   target billing.rating_target;

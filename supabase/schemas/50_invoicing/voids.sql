@@ -65,7 +65,7 @@ grant execute on function billing.void_invoice(uuid, text, timestamptz) to servi
 
 create function billing.regenerate_invoice(invoice_id uuid, as_of timestamptz default now())
 returns uuid language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   old public.invoices;

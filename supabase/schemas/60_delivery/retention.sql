@@ -126,7 +126,7 @@ comment on function _billing.remove_stored_exports is
 create function billing.apply_retention(as_of timestamptz default billing.as_of(),
   most_rows bigint default 100000)
 returns text language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: only this removes logs.
 declare
   current billing.log_months;

@@ -58,7 +58,7 @@ comment on function _billing.homes_of_periods is
 -- credit that expires after it and the charges of periods that began before it.
 create function _billing.expired_credit_to_use(client_id uuid, currency text, as_of timestamptz)
 returns numeric language plpgsql stable
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 declare
   expiries timestamptz[];
   left_minors bigint[];

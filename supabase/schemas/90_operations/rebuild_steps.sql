@@ -3,7 +3,7 @@
 -- The oldest job, one piece further; true where there was one. Rebuilds come before comparisons.
 create function billing.rebuild_step()
 returns boolean language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: usage_records is written by nobody but billing's own functions.
 declare
   job billing.rebuild_requests;

@@ -29,11 +29,33 @@ const LISTED = `(select jsonb_agg(jsonb_build_object('id', m.id, 'provider', 'p'
       jsonb_build_object('metric', 'input_tokens', 'rate_class', 'standard', 'above_tokens', null,
         'amount', '0.000004', 'field', 'f', 'written', '4e-6')))) from public.listed_models m)`;
 
+/** Usage without a price, of hundreds of agents. */
+const FLOOD = `insert into billing.quarantine_groups (reason, agent, model, metric, client_id,
+    rate_class, rows, first_day, last_day)
+  select 'unpriced_usage', 'AGENT-' || n, 'gpt-4o', 'thing', ${UNPRICED}, 'standard', 1,
+    '2026-07-01', '2026-07-02' from generate_series(100, 999) n`;
+/** A client with a thousand times the usage of others: each agent by itself. */
+const LARGE = `insert into public.usage_records (client_id, usage_day, model, metric, agent,
+    quantity, provider_cost, log_count)
+  select ${CLIENT}, '2026-07-01'::date + n % 20, 'gpt-4o', 'input_tokens', 'AGENT-' || n, 1, 0, 1
+  from generate_series(1, 10000) n`;
+/** Logs of agents that call once each. */
+const MANY_AGENTS = `insert into public.agent_usage_logs (agent, model, input_tokens, client_id,
+    "timestamp")
+  select 'ONCE-' || n, 'gpt-4o', 100, ${CLIENT},
+    '2026-07-04 05:00+00'::timestamptz + n * interval '1 second'
+  from generate_series(1, 1500) n`;
+
 /** Calls that show pins, by name: of all day, and of jobs. */
 export const CALLS: Readonly<Record<string, Call>> = {
   "logs are counted": { before: NEW_LOGS, statement: "select _billing.rollup()" },
   "logs are too many": {
     before: `update public.billing_settings set max_usage_keys_per_day = 3; ${NEW_LOGS}`,
+    statement: "select _billing.rollup()",
+  },
+  "logs are counted, many dismissed": {
+    before: `${MANY_AGENTS}; insert into billing.dismissed_logs (log_id, why)
+      select l.id, 'a flood' from public.agent_usage_logs l`,
     statement: "select _billing.rollup()",
   },
   "sums of logs": {
@@ -58,6 +80,12 @@ export const CALLS: Readonly<Record<string, Call>> = {
   "a run begins": { statement: BEGUN },
   "a week is compared": { before: BEGUN, statement: `select billing.repair_step(${RUN})` },
   "a batch is settled": { before: BEGUN, statement: `select billing.settle_batch(${RUN}, 50)` },
+  "many are settled by plans of few": {
+    before: `insert into public.clients (name, started_on)
+      select 'New ' || n, '2026-07-01' from generate_series(1, 56) n; ${BEGUN}`,
+    statement: `select billing.settle_batch(${RUN}, 20) from generate_series(1, 4)`,
+    once: true,
+  },
   "a run ends": { before: BEGUN, statement: `select billing.finish_run(${RUN})` },
   "an invoice is previewed": {
     statement: `select billing.preview_invoice(${CLIENT}, '2026-07-20', '2026-07-20')`,
@@ -101,6 +129,14 @@ export const CALLS: Readonly<Record<string, Call>> = {
   "usage of all with prices": {
     statement: `select count(*) from billing.priced_usage(${ALL_JULY})`,
   },
+  "usage of a large one with prices": {
+    before: LARGE,
+    statement: `select count(*) from billing.priced_usage(${ITS_JULY})`,
+  },
+  "spend of a large one": {
+    before: LARGE,
+    statement: `select billing.current_spend(${CLIENT}, '2026-07-20')`,
+  },
   "usage of one with prices": {
     statement: `select count(*) from billing.priced_usage(${ITS_JULY})`,
   },
@@ -142,6 +178,15 @@ export const CALLS: Readonly<Record<string, Call>> = {
     statement: `select count(*) from billing.list_quarantine(20, null,
       array['unpriced_usage', 'AGENT-1', 'gpt-4o', 'thing_1', ${UNPRICED}::text, 'standard'])`,
   },
+  "a flooded quarantine, further on": {
+    before: FLOOD,
+    statement: `select count(*) from billing.list_quarantine(20, null,
+      array['unpriced_usage', 'AGENT-400', 'gpt-4o', 'thing_1', ${UNPRICED}::text, 'standard'])`,
+  },
+  "a flooded quarantine": {
+    before: FLOOD,
+    statement: "select count(*) from billing.list_quarantine(20, 'unpriced_usage')",
+  },
   "the quarantine is counted": { statement: "select billing.count_quarantine()" },
   "the quarantine is summed": { statement: "select count(*) from billing.quarantine_summary()" },
   "usage is dismissed": { statement: "select billing.dismiss_unpriced('a flood')" },
@@ -169,10 +214,12 @@ export const CALLS: Readonly<Record<string, Call>> = {
   "list prices are fetched": {
     statement: `select * from billing.sync_list_prices('litellm', repeat('b', 64),
       '2026-07-20', 204, ${LISTED})`,
+    once: true,
   },
   "logs are exported": {
-    before: "insert into billing.log_months (month, state) values ('2026-06-01', 'exporting')",
-    statement: "select _billing.plan_log_exports('2026-06-01', 100)",
+    before: `${MANY_AGENTS};
+      insert into billing.log_months (month, state) values ('2026-07-01', 'exporting')`,
+    statement: "select _billing.plan_log_exports('2026-07-01', 100)",
   },
   "old logs go": { statement: "select billing.apply_retention('2028-01-01')" },
   "clients change": {
@@ -180,6 +227,11 @@ export const CALLS: Readonly<Record<string, Call>> = {
     statement: "update public.clients set name = name || ','",
   },
   "invoices change": { before: `${VOID} and i.id = ${INVOICE}`, statement: VOID },
+  "a payment after a run": {
+    before: VOID + " and i.client_id <> " + UNPRICED,
+    statement: `select billing.record_payment(i.id, 1, '2026-07-20') from public.invoices i
+      where i.client_id = ${UNPRICED} and i.kind = 'period'`,
+  },
   "a payment": {
     statement: `select billing.record_payment(i.id, 1, '2026-07-20') from public.invoices i
       where i.client_id = (select c.id from public.clients c where c.name = 'Client 000014')

@@ -6,6 +6,8 @@ import type { PlanNode } from "../../../platform/auto-explain.ts";
 export interface Cost {
   /** Rows that the nodes of plans have handed on or thrown away, by the statement's text. */
   readonly rows: ReadonlyMap<string, number>;
+  /** Blocks of tables and indexes that statements have touched, by the statement's text. */
+  readonly blocks: ReadonlyMap<string, number>;
   /** Statements that JIT would compile. */
   readonly compiled: number;
   /** Blocks of hashes and sorts that were written to disk. */
@@ -49,7 +51,7 @@ export async function withSession<T>(
     await sql`
       select set_config(name, setting, false) from (values ('jit_above_cost', '-1'),
         ('billing.as_of', '2026-07-20 09:00+00'), ('log_planner_stats', 'on'),
-        ('client_min_messages', 'log'), ('track_functions', 'all')) s(name, setting)`;
+        ('client_min_messages', 'log')) s(name, setting)`;
     await sql`alter system set autovacuum = off`;
     await sql`select pg_reload_conf()`;
     await explainAll(sql, true);
@@ -69,13 +71,16 @@ export async function withSession<T>(
 }
 
 function costOf(statements: readonly Statement[], planned: number): Cost {
-  return {
-    rows: new Map(
+  const byText = (of: (plan: PlanNode) => number) =>
+    new Map(
       [...Map.groupBy(statements, ({ text }) => text)].map(([text, all]) => [
         text,
-        all.reduce((sum, { plan }) => sum + rowsOf(plan), 0),
+        all.reduce((sum, { plan }) => sum + of(plan), 0),
       ]),
-    ),
+    );
+  return {
+    rows: byText(rowsOf),
+    blocks: byText((plan) => (plan["Shared Hit Blocks"] ?? 0) + (plan["Shared Read Blocks"] ?? 0)),
     compiled:
       statements.filter(({ plan, settings }) =>
         plan["Total Cost"] > JIT_ABOVE_COST && settings["jit"] !== "off"
@@ -92,27 +97,36 @@ function rowsOf(node: PlanNode): number {
     (node.Plans ?? []).reduce((sum, below) => sum + rowsOf(below), 0);
 }
 
-/** Whether a call costs half as much again without a pin, in what the pin's setting decides. */
+/**
+ * Whether a call costs half as much again without a pin, in what the pin's setting decides: a plan
+ * that is kept saves planning, one for what is asked reads less.
+ */
 export function isWorse(setting: string, free: Cost, pinned: Cost): boolean {
-  const grows = (what: "compiled" | "spilled" | "planned") => free[what] > 1.5 * pinned[what];
+  const grows = (what: "compiled" | "spilled") => free[what] > 1.5 * pinned[what];
   if (setting.startsWith("jit=")) return grows("compiled");
   if (setting.startsWith("work_mem=")) return grows("spilled");
-  if (setting.startsWith("plan_cache_mode=") && grows("planned")) return true;
-  return [...free.rows].some(([text, rows]) => {
-    const before = pinned.rows.get(text);
-    // A few rows more are those that planning reads.
-    return before !== undefined && rows > 1.5 * before && rows > before + 10;
-  });
+  if (setting === "plan_cache_mode=force_generic_plan") return free.planned > pinned.planned;
+  return (["rows", "blocks"] as const).some((what) =>
+    [...free[what]].some(([text, now]) => {
+      const before = pinned[what].get(text);
+      // A few more are those that planning reads.
+      return before !== undefined && now > 1.5 * before && now > before + 10;
+    })
+  );
 }
 
 /** A call that shows pins: SQL that comes before it, and the statement that is measured. */
 export interface Call {
   readonly before?: string;
   readonly statement: string;
+  /** The statement by itself does it so often that plans are kept, or long. */
+  readonly once?: true;
 }
 
-/** Functions that ran, by name. */
-export type Reached = ReadonlySet<string>;
+/** Plans are told, or they are not: what comes before a call takes longer than the call. */
+const TELL = (on: boolean) =>
+  `set local auto_explain.log_min_duration = ${on ? 0 : -1};
+   set local log_planner_stats = ${on ? "on" : "off"}`;
 
 /**
  * The cost of a call after `altered` and after so many calls of the same, whose plans are kept; all
@@ -123,21 +137,22 @@ export async function costOfCall(
   call: Call,
   altered: string,
   calls: number,
-): Promise<{ readonly cost: Cost; readonly reached: Reached }> {
+): Promise<Cost> {
   const undo = new Error("taken back");
-  const found: { readonly cost: Cost; readonly reached: Reached }[] = [];
+  const found: Cost[] = [];
   await sql.begin(async (tx) => {
-    await tx.unsafe(altered);
+    await tx.unsafe(TELL(false));
+    // All is planned anew, and planning reads as well: with the pin as without it.
+    await tx.unsafe("discard plans");
+    if (altered !== "") await tx.unsafe(altered);
     if (call.before !== undefined) await tx.unsafe(call.before);
     await tx.unsafe("savepoint before");
-    for (let done = 0; done < calls; done++) {
+    for (let done = 0; done < (call.once ? 0 : calls); done++) {
       await tx.unsafe(call.statement);
       await tx.unsafe("rollback to savepoint before");
     }
-    const spent = await cost(() => tx.unsafe(call.statement));
-    const rows = await tx<{ name: string }[]>`
-      select schemaname || '.' || funcname as name from pg_stat_xact_user_functions`;
-    found.push({ cost: spent, reached: new Set(rows.map(({ name }) => name)) });
+    await tx.unsafe(TELL(true));
+    found.push(await cost(() => tx.unsafe(call.statement)));
     throw undo;
   }).catch((error: unknown) => {
     if (error !== undo) throw error;

@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
 import { addClients, addLogs } from "../../../bench/world.ts";
 
-const CLIENTS = 16;
-const LOGS = 480;
+const CLIENTS = 24;
+const LOGS = 700;
 
 /** Terms of every sort: a tax, a discount, prices of their own, list prices, granted credit. */
 const TERMS = `
@@ -27,10 +27,13 @@ const TERMS = `
   select c.id, x, 'cost_plus', 0, 20
   from public.clients c, unnest('{input_tokens,output_tokens}'::text[]) x
   where c.name > 'Client 000009';
+  insert into public.prices (client_id, metric, unit_amount)
+  select c.id, 'metric_' || n, 0.01 from public.clients c, generate_series(1, 20) n
+  where c.name > 'Client 000010';
   select billing.grant_credit(c.id, 500, 'promotional', as_of => '2026-06-01')
   from public.clients c where c.name < 'Client 000006';
   select billing.grant_credit(c.id, 5000, expires_on => '2026-07-15', as_of => '2026-06-01')
-  from public.clients c where c.name between 'Client 000006' and 'Client 000012'`;
+  from public.clients c where c.name >= 'Client 000006'`;
 
 /** Usage of nobody, without a price, of a source. */
 const ODD_LOGS = `
@@ -40,7 +43,8 @@ const ODD_LOGS = `
   insert into public.agent_usage_logs (agent, model, other_features, client_id, "timestamp")
   select 'AGENT-' || n % 50, 'gpt-4o', jsonb_build_object('thing_' || n % 20, 1), c.id,
     '2026-07-03 05:00+00'
-  from public.clients c, generate_series(1, 20) n where c.name > 'Client 000013';
+  from public.clients c, generate_series(1, 20) n
+  where c.name > 'Client 000013' and c.name < 'Client 000017';
   insert into billing.usage_sources (id) values ('plane');
   insert into billing.usage_source_agents (agent, source_id)
   select 'AGENT-' || n, 'plane' from generate_series(1, 20) n`;
@@ -82,6 +86,8 @@ export async function makeWorld(sql: Sql): Promise<void> {
   await addLogs(sql, LOGS, CLIENTS);
   await sql`select _billing.rollup()`;
   await sql`select billing.run_monthly('2026-07-01 09:00+00')`;
+  // Statistics are those of the month before, as on the days when a month begins.
+  await sql`analyze`;
   await sql.unsafe(ODD_LOGS);
   await sql.unsafe(logAgain(30, "true"));
   await sql.unsafe(logAgain(1, "c.name < 'Client 000006' and l.web_searches > 1"));
@@ -97,19 +103,26 @@ export async function makeWorld(sql: Sql): Promise<void> {
 const OURS = `relnamespace in ('public'::regnamespace, 'billing'::regnamespace,
   '_billing'::regnamespace) and relkind in ('r', 'i')`;
 
-/** Statistics of a world: true ones, of empty tables, of tables a thousand times as large. */
-export const STATE_NAMES = ["analyzed", "for empty", "of years"] as const;
+/**
+ * Statistics of a world: of the month before, true ones, of empty tables, of tables a thousand times
+ * as large. In this order: the world is made with the first.
+ */
+export const STATE_NAMES = ["of June", "analyzed", "for empty", "of years"] as const;
 export type State = (typeof STATE_NAMES)[number];
 
-/** As a superuser: only the statistics are other ones. */
+/** As a superuser: only the statistics are other ones, after rows of calls are taken away. */
 export const STATES: Readonly<Record<State, (sql: Sql) => Promise<unknown>>> = {
-  "analyzed": (sql) => sql`analyze`,
+  "of June": () => Promise.resolve(),
+  "analyzed": (sql) => sql`vacuum analyze`,
   // As after a run that was rolled back: pages without a row that is alive.
-  "for empty": (sql) =>
-    sql.unsafe(`delete from pg_statistic;
+  "for empty": async (sql) => {
+    await sql`vacuum`;
+    await sql.unsafe(`delete from pg_statistic;
       update pg_class set reltuples = 0, relpages = greatest(1, pg_relation_size(oid) / 8192)
-      where ${OURS}`),
-  "of years": (sql) =>
-    sql.unsafe(`analyze;
-      update pg_class set reltuples = reltuples * 1000 where ${OURS}`),
+      where ${OURS}`);
+  },
+  "of years": async (sql) => {
+    await sql`vacuum analyze`;
+    await sql.unsafe(`update pg_class set reltuples = reltuples * 1000 where ${OURS}`);
+  },
 };

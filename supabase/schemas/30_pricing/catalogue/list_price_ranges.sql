@@ -24,7 +24,7 @@ create function billing.list_price_ranges(models text[], metrics text[], rate_cl
 returns table (model text, metric text, rate_class text, list_price_id bigint, is_own boolean,
   effective_from date, effective_until date)
 language sql stable set search_path = pg_catalog, pg_temp set jit = off
-set enable_nestloop = off set enable_sort = on as $$
+set enable_nestloop = off as $$
   -- By index for a few models, hashed for thousands: how many are asked for is not planned with.
   with keys as materialized (
     select distinct * from unnest(models, metrics, rate_classes) x(model, metric, rate_class)

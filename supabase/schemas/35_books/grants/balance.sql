@@ -2,8 +2,7 @@
 
 create function billing.granted_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 declare

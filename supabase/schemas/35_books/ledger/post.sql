@@ -39,7 +39,7 @@ comment on function _billing.entries_of is 'What transfers debit and credit.';
 
 -- Posts transactions that are not posted yet. One that is posted already must be what it was.
 create function _billing.post(transfers _billing.ledger_transfer[])
-returns integer language plpgsql set search_path = pg_catalog, pg_temp set jit = off as $$
+returns integer language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   asked integer;
   posted integer;

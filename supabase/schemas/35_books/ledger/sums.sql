@@ -21,8 +21,7 @@ grant select on billing.ledger_sums to service_role;
 
 create function billing.ledger_balances(client_id uuid, at timestamptz default 'infinity')
 returns table (currency text, kind text, amount_minor numeric)
-language plpgsql stable set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 declare

@@ -4,7 +4,7 @@
 -- client wait from the moment it is settled until the end; close_month lets go batch by batch.
 create function billing.run_monthly(as_of timestamptz default now())
 returns jsonb language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off set lock_timeout = '30s' as $$
+set search_path = pg_catalog, pg_temp set lock_timeout = '30s' as $$
 -- Definer: as above.
 declare
   run bigint;

@@ -39,7 +39,7 @@ grant select on billing.monthly_revenue to service_role;
 -- What was invoiced and credited to some clients, by the month that it is for.
 create function _billing.revenue_of(client_ids uuid[])
 returns table (client_id uuid, month date, currency text, net_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   with invoice as materialized (
     -- Client by client by index: other clients' invoices are not looked at.
     select i.id, i.client_id, i.currency, i.period_start
