@@ -7449,8 +7449,8 @@ grant execute on function billing.price_segments(uuid[], text[], text[], text[],
 
 -- 30_pricing/price_days.sql
 
--- Which days are priced by which of some prices, the rows of a table or not: so that what would be
--- priced otherwise by a change can be asked. One key at a time; rating uses price_segments.
+-- Days and the price that holds on each, of any set of prices, stored or not: a proposed change is
+-- compared with what holds. One key at a time; rating uses price_segments.
 
 -- Whether a price can hold for a client's usage of a metric, and how it ranks among others: the
 -- preference of billing.price_candidates. Null where it cannot hold.
@@ -13053,8 +13053,8 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 
 -- 50_invoicing/drafts/target_invoices.sql
 
--- Where the lines of each section go: its own draft, or for late ones that of the newest due period
--- after it. A section that is not there is not charged now: it waits for a later period's invoice.
+-- The home of each section, which is the period whose draft gets its lines: its own, or for late
+-- ones the newest due period after it. A section that is not there is not charged now: it waits for a later period's invoice.
 -- One that has a late invoice that is not issued yet, held, keeps it until a later period has a
 -- draft for it.
 create function _billing.assign_target_invoices(due billing.rating_target[],
@@ -14032,8 +14032,8 @@ grant execute on function billing.roll_over_credit(uuid, date, timestamptz) to s
 
 -- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
 
--- What of a credit beyond what is due goes back to grants: what was paid with money or the balance,
--- and was not given back yet, comes first.
+-- The part of a credit, beyond what is due, that goes back to grants. Money and balance that have
+-- paid the invoice and are not given back yet come first.
 create function _billing.part_of_grants(invoice public.invoices, amount bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(amount - greatest(invoice.paid_minor + invoice.balance_applied_minor - c.used
@@ -14048,7 +14048,7 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   ) n;
 $$;
 comment on function _billing.part_of_grants is
-  'What of a credit is left for the grants that have paid an invoice.';
+  'The part of a credit that goes back to the grants that have paid an invoice.';
 
 -- Settles a credit: first off what is still due, then onto the balance or back to the payer, the
 -- rest back to the grants that have paid. Of money that has gone back already (`all_refunded`)
@@ -17734,8 +17734,7 @@ returns setof public.deliveries language plpgsql set search_path = pg_catalog, p
 begin
   perform _billing.end_hopeless_deliveries(kinds, at);
   return query
-  -- Materialized: joined as a nested loop the choice would be made anew, and more be taken, for
-  -- each row that it is compared with.
+  -- Materialized: a nested loop would choose again for each row that it compares, and take more.
   with taken as materialized (
     select c.id from unnest(kinds) k(kind) cross join lateral (
       select q.id from public.deliveries q
