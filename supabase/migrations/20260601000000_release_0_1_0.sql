@@ -13054,9 +13054,9 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 -- 50_invoicing/drafts/target_invoices.sql
 
 -- The home of each section, which is the period whose draft gets its lines: its own, or for late
--- ones the newest due period after it. A section that is not there is not charged now: it waits for a later period's invoice.
--- One that has a late invoice that is not issued yet, held, keeps it until a later period has a
--- draft for it.
+-- ones the newest due period after it. A section that is not there is not charged now: it waits
+-- for a later period's invoice. One that has a late invoice, held and not issued, keeps it until a
+-- later period has a draft for it.
 create function _billing.assign_target_invoices(due billing.rating_target[],
   late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql
@@ -15190,10 +15190,10 @@ set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as 
   where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
 $$;
 
--- What became of each target, as of the version of its usage that was rated. A late section stays
--- marked as changed while its difference waits for
--- an invoice to go on. The rest of an overcharge after credit notes does not wait: the client
--- has had all of it back already, and later usage of the section is set off against it.
+-- Marks each target as invoiced, skipped or blocked, as of the version of its usage that was rated.
+-- A late section stays marked as changed while its difference waits for an invoice to go on. The
+-- rest of an overcharge after credit notes does not wait: the client has all of it back, and
+-- later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp
@@ -16826,8 +16826,8 @@ create trigger refuse_update before update on billing.audit_log
   for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
   execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of what is held, the invoice's; of what is erased, the audit
--- row's; of a membership, which has none, client and user.
+-- The row_id of an entry: the id of the row, for a hold that of the invoice, for an erasure that of
+-- the audit row; for a membership, which has no id, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
 return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
   changed ->> 'audit_id', concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
