@@ -43,9 +43,8 @@ function slipsAt(statement: Statement, place: number): Mutant[] {
 }
 
 /**
- * A grant that is forgotten or goes to a role too many, a revoke of functions that is forgotten. Of
- * tables the platform, as a new project does, has granted nothing: without their revokes all is as
- * before.
+ * A grant that is forgotten or goes to a role too many, a revoke of functions that is forgotten. Like
+ * a new project, the platform grants nothing on tables: a revoke there changes nothing.
  */
 function forgottenRights(statement: Statement): Mutant[] {
   const { kind, tokens, sql } = statement;

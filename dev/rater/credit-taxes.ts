@@ -16,7 +16,7 @@ interface Taxed {
 export class Taxes {
   readonly #grants = new Map<string, Taxed>();
 
-  /** Each tax of the invoice is rounded once; the grant has the share of what it is of it. */
+  /** Each tax of the invoice is rounded once; a grant has its share, by its part of the total. */
   bought({ id, amount, taxed }: CreditGrant): void {
     const whole = taxed === null ? 0n : share(
       taxed.rates.reduce((sum, rate) => sum + containedTax(taxed.total, rate, taxed.rates), 0n),

@@ -122,7 +122,7 @@ export class Promotions {
     return book(section, charged.lines, had, reduction.uses, grants);
   }
 
-  /** What invoices gave back of uses of other sections that are void: they are taken again. */
+  /** Credit that other sections, void by now, have given back: it is taken again. */
   #toBeTaken(section: Section, { id }: CreditGrant): bigint {
     return [...this.#sections.values()].filter((other) => other !== section)
       .reduce((all, { uses }) => all + atLeastZero(-usedOf(uses, id)), 0n);

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { repositoryRoot } from "../platform/repository.ts";
 import { listFiles } from "../test/runner/files.ts";
-import { draftOf, nextMigration } from "./schema/next.ts";
-import { FIRST_MIGRATION, migrationOf, readSources, writeFirstMigration } from "./schema/rooms.ts";
+import { draftOf } from "./schema/next.ts";
+import { writeFirstMigration } from "./schema/rooms.ts";
 import { recordedReleases } from "./upgrade/release.ts";
-import { describeMigrations } from "./upgrade/upgrade.ts";
+import { missing } from "./upgrade/missing.ts";
 
 // `npm run migration`: until a release is recorded, writes its migration from supabase/schemas. After
 // it, drafts the migration of the version in package.json: what the sources say and no migration
@@ -18,12 +18,7 @@ else if (released.includes(packageJson.version)) {
 } else await draft(packageJson.version);
 
 async function draft(version: string): Promise<void> {
-  const sources = await readSources();
-  const [wanted, found] = [
-    await describeMigrations({ [FIRST_MIGRATION.slice(20)]: migrationOf(sources) }),
-    await describeMigrations(await written()),
-  ];
-  const next = nextMigration(wanted, found, sources);
+  const next = await missing();
   if (next.statements.length + next.byHand.length === 0) {
     console.log("The migrations make what supabase/schemas says.");
     return;
@@ -40,14 +35,4 @@ async function draft(version: string): Promise<void> {
   const file = `supabase/migrations/${stamp}${suffix}`;
   await Deno.writeTextFile(join(repositoryRoot, file), text, { createNew: true });
   console.log(`Drafted ${file}: read it, and write what is to be done by hand.`);
-}
-
-async function written(): Promise<Record<string, string>> {
-  const files = await listFiles("supabase/migrations", ".sql");
-  return Object.fromEntries(
-    await Promise.all(files.map(async (file) => [
-      file.slice("supabase/migrations/".length),
-      await Deno.readTextFile(join(repositoryRoot, file)),
-    ])),
-  );
 }

@@ -7451,8 +7451,8 @@ grant execute on function billing.price_segments(uuid[], text[], text[], text[],
 
 -- 30_pricing/price_days.sql
 
--- Which days are priced by which of some prices, the rows of a table or not: so that what would be
--- priced otherwise by a change can be asked. One key at a time; rating uses price_segments.
+-- Days and the price that holds on each, of any set of prices, stored or not: a proposed change is
+-- compared with what holds. One key at a time; rating uses price_segments.
 
 -- Whether a price can hold for a client's usage of a metric, and how it ranks among others: the
 -- preference of billing.price_candidates. Null where it cannot hold.
@@ -13048,10 +13048,10 @@ comment on function _billing.write_documents is 'Writes invoices.document of dra
 
 -- 50_invoicing/drafts/target_invoices.sql
 
--- Where the lines of each section go: its own draft, or for late ones that of the newest due period
--- after it. A section that is not there is not charged now: it waits for a later period's invoice.
--- One that has a late invoice that is not issued yet, held, keeps it until a later period has a
--- draft for it.
+-- The home of each section, which is the period whose draft gets its lines: its own, or for late
+-- ones the newest due period after it. A section that is not there is not charged now: it waits
+-- for a later period's invoice. One that has a late invoice, held and not issued, keeps it until a
+-- later period has a draft for it.
 create function _billing.assign_target_invoices(due billing.rating_target[],
   late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql
@@ -14027,8 +14027,8 @@ grant execute on function billing.roll_over_credit(uuid, date, timestamptz) to s
 
 -- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
 
--- What of a credit beyond what is due goes back to grants: what was paid with money or the balance,
--- and was not given back yet, comes first.
+-- The part of a credit, beyond what is due, that goes back to grants. Money and balance that have
+-- paid the invoice and are not given back yet come first.
 create function _billing.part_of_grants(invoice public.invoices, amount bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(amount - greatest(invoice.paid_minor + invoice.balance_applied_minor - c.used
@@ -14043,7 +14043,7 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   ) n;
 $$;
 comment on function _billing.part_of_grants is
-  'What of a credit is left for the grants that have paid an invoice.';
+  'The part of a credit that goes back to the grants that have paid an invoice.';
 
 -- Settles a credit: first off what is still due, then onto the balance or back to the payer, the
 -- rest back to the grants that have paid. Of money that has gone back already (`all_refunded`)
@@ -15191,10 +15191,10 @@ set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as 
   where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
 $$;
 
--- What became of each target, as of the version of its usage that was rated. A late section stays
--- marked as changed while its difference waits for
--- an invoice to go on. The rest of an overcharge after credit notes does not wait: the client
--- has had all of it back already, and later usage of the section is set off against it.
+-- Marks each target as invoiced, skipped or blocked, as of the version of its usage that was rated.
+-- A late section stays marked as changed while its difference waits for an invoice to go on. The
+-- rest of an overcharge after credit notes does not wait: the client has all of it back, and
+-- later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp
@@ -16833,8 +16833,8 @@ create trigger refuse_update before update on billing.audit_log
   for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
   execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of what is held, the invoice's; of what is erased, the audit
--- row's; of a membership, which has none, client and user.
+-- The row_id of an entry: the id of the row, for a hold that of the invoice, for an erasure that of
+-- the audit row; for a membership, which has no id, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
 return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
   changed ->> 'audit_id', concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));
@@ -17741,8 +17741,7 @@ returns setof public.deliveries language plpgsql set search_path = pg_catalog, p
 begin
   perform _billing.end_hopeless_deliveries(kinds, at);
   return query
-  -- Materialized: joined as a nested loop the choice would be made anew, and more be taken, for
-  -- each row that it is compared with.
+  -- Materialized: a nested loop would choose again for each row that it compares, and take more.
   with taken as materialized (
     select c.id from unnest(kinds) k(kind) cross join lateral (
       select q.id from public.deliveries q

@@ -1,4 +1,4 @@
--- An event that came before its payment is acted on by itself once that is known, and no other is.
+-- An event that came before its payment is due once the payment is known; no other event is.
 begin;
 select plan(14);
 

@@ -1,4 +1,4 @@
--- A log row of no time that there is, as the Data API takes it, makes no view and no page fail.
+-- A log row of an impossible time, which the Data API takes, makes no view and no page fail.
 begin;
 select plan(6);
 

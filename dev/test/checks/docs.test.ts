@@ -1,9 +1,12 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
 import { dirname, join, normalize } from "node:path";
+import { z } from "zod";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "../runner/files.ts";
 
 const MAX_LINES = 350;
+
+const Package = z.object({ scripts: z.record(z.string(), z.string()) });
 
 const pages = ["README.md", "CONTRIBUTING.md", ...await listFiles("docs", ".md")];
 const texts = new Map(
@@ -53,4 +56,36 @@ Deno.test("no page of docs has more lines than are read in one go, and docs/READ
   deepStrictEqual(long, []);
   const listed = new Set(linksOf("docs/README.md").map(({ path }) => path));
   deepStrictEqual(own.filter((page) => page !== "docs/README.md" && !listed.has(page)), []);
+});
+
+/** Folders whose files documents name in backticks, by their path in the repository. */
+const FOLDERS = ["cli", "console", "dev", "docs", "n8n", "scale", "shared", "supabase"];
+
+/** Paths that are none in the checkout: made by a reader, or words of something else. */
+const ELSEWHERE = [
+  "supabase/functions/.env",
+  "supabase/docker",
+  "console/policy",
+  "console/target",
+];
+
+Deno.test("each script and each file that the documents name is there", async () => {
+  const scripts = new Set<string>();
+  for (const file of ["package.json", "dev/tools/vendor/package.json"]) {
+    const text = await Deno.readTextFile(join(repositoryRoot, file));
+    for (const name of Object.keys(Package.parse(JSON.parse(text)).scripts)) scripts.add(name);
+  }
+  const unknown: string[] = [];
+  for (const [page, text] of texts) {
+    for (const [, name = ""] of text.matchAll(/\bnpm run ([a-z][\w:-]*\w)/g)) {
+      if (!scripts.has(name)) unknown.push(`${page}: npm run ${name}`);
+    }
+    for (const [, path = ""] of text.matchAll(/`([\w-]+\/[\w./-]*\w)\/?`/g)) {
+      const room = /^\d\d_\w+\//.test(path) ? `supabase/schemas/${path}` : path;
+      if (!FOLDERS.includes(room.split("/")[0] ?? "") || ELSEWHERE.includes(room)) continue;
+      const there = await Deno.stat(join(repositoryRoot, room)).catch(() => null);
+      if (there === null) unknown.push(`${page}: ${path}`);
+    }
+  }
+  deepStrictEqual(unknown, []);
 });

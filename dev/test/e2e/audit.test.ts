@@ -3,6 +3,7 @@ import { createClient } from "@supabase/supabase-js";
 import { SignJWT } from "jose";
 import { z } from "zod";
 import { ROUTES } from "../../../shared/api/routes.ts";
+import { FREE, GUARDED } from "../access/matrix.ts";
 import { billingClient } from "../../../shared/client/billing-client.ts";
 import { billingCommand } from "../../../cli/billing-command.ts";
 import { runCommandLine } from "../../../cli/command-line.ts";
@@ -165,89 +166,6 @@ Deno.test("the audit log is handed out with its chain, which anybody can verify"
     strictEqual(verified.code, 1);
     match(verified.out, /row \d+ was changed/);
   }));
-
-/** Acts that take a second factor where settings ask for it, and what they send. */
-const GUARDED: Readonly<Record<string, (client: string, user: string) => object>> = {
-  addMember: (_, user) => ({ user_id: user }),
-  removeMember: () => ({}),
-  createConfig: (client_id) => ({ client_id, effective_from: "2040-01-01", minimum_minor: 1 }),
-  previewConfig: (client_id) => ({
-    client_id,
-    effective_from: "2040-01-01",
-    minimum_minor: 1,
-  }),
-  updateConfig: () => ({ minimum_minor: 2 }),
-  removeConfig: () => ({}),
-  createPrice: (client_id) => ({
-    client_id,
-    metric: "web_search",
-    unit_amount: "1",
-    effective_from: "2040-01-01",
-  }),
-  syncListPrices: () => ({
-    source: "litellm",
-    sha256: "0".repeat(64),
-    fetched_at: "2026-06-01T00:00:00Z",
-    total: 1,
-    models: [{
-      id: "listed",
-      provider: "p",
-      mode: null,
-      alias_of: null,
-      deprecated_on: null,
-      prices: [],
-    }],
-  }),
-  updatePriceSource: () => ({ enabled: false }),
-  setPricePolicy: (client_id) => ({ client_id, policy: "decide" }),
-  acceptPriceProposal: () => ({ reason: "announced" }),
-  refusePriceProposal: () => ({ reason: "not yet" }),
-  updatePrice: () => ({ unit_amount: "2" }),
-  removePrice: () => ({}),
-  releaseInvoice: () => ({ reason: "x" }),
-  voidInvoice: () => ({ reason: "x" }),
-  regenerateInvoice: () => ({}),
-  createInvoiceLink: () => ({}),
-  creditInvoice: () => ({ reason: "x" }),
-  grantCredit: () => ({ amount_minor: 1, reference: "x" }),
-  requestTopUp: () => ({ amount_minor: 1, reference: "x" }),
-  setAutoRecharge: () => ({ threshold_minor: 1, target_minor: 2, monthly_cap_minor: 9 }),
-  correctCall: () => ({ action: "retract", reason: "x" }),
-  addItem: () => ({ description: "x", unit_amount: "1" }),
-  updateSettings: () => ({ seller_website: "https://example.com" }),
-  recordPayment: () => ({ amount_minor: 1, reference: "x" }),
-  writeOffInvoice: () => ({}),
-  erasePersonalData: () => ({ reason: "x" }),
-  updateMember: () => ({ role: "billing" }),
-  updatePaymentTerms: () => ({ mailed_by: "us" }),
-  createAgentKey: (client) => ({ name: "x", client_ids: [client] }),
-  rotateAgentKey: () => ({}),
-  revokeAgentKey: () => ({}),
-};
-
-/** Acts that take none, and why. */
-const FREE: Readonly<Record<string, string>> = {
-  createClient: "terms, prices and members are what bills it, and these are guarded",
-  updateClient: "names, addresses and dates; no amount",
-  createAssignment: "whose usage is; what it costs is guarded",
-  updateAssignment: "as createAssignment",
-  removeAssignment: "as createAssignment",
-  rollupUsage: "counts what was logged",
-  generateInvoice: "a draft by guarded prices and terms",
-  previewInvoice: "nothing is kept",
-  finalizeInvoice: "issues what guarded prices and terms say, or is held",
-  retryDelivery: "sends again what was to be sent",
-  runMonth: "what the daily job does",
-  resolveQuarantine: "its prices and dismissals ask themselves",
-  ingestUsage: "keys of agents and the service, no user",
-  endInvoiceLinks: "closes what was open",
-  openInvoiceLink: "a caller with a link reads its invoice",
-  linkEvidence: "as openInvoiceLink",
-  setBudget: "what is told of, and no amount that is billed",
-  removeBudget: "as setBudget",
-  createPortalSession: "a page of Stripe's, where the client's own methods are",
-  createSetupSession: "as createPortalSession",
-};
 
 Deno.test("an operator's acts take a second factor where settings ask for it; reads do not", () =>
   withDeliveryWorld(async (world) => {

@@ -20,7 +20,21 @@ import { ROUTES } from "../../../shared/api/routes.ts";
 import { ERRORS } from "../../../shared/errors.ts";
 import { signUp } from "../access/actors.ts";
 import { platform } from "../support/platform-env.ts";
-import { AGENT, called, client, data, send, sql } from "./billing-api/calls.ts";
+import { AGENT, call, called, client, data, send, sql } from "./billing-api/calls.ts";
+
+Deno.test("each read that takes no more than a client answers as its route says", async () => {
+  const { id: client_id } = await data(client(clients.createClientRoute, {
+    body: { name: `Read ${AGENT}`, started_on: "2026-05-01" },
+  }));
+  const reads = ROUTES.filter(({ method, path, query }) =>
+    method === "GET" && !/\{(?!client_id)/.test(path) && query.safeParse({}).success
+  );
+  for (const route of reads) {
+    const { error } = await call(route, { params: { client_id } });
+    // A client without a budget has none to be read.
+    ok(error === null || error.code === "not_found", `${route.id}: ${error?.detail}`);
+  }
+});
 
 Deno.test("every endpoint has been called by the client", () => {
   deepStrictEqual([...called].sort(), ROUTES.map(({ id }) => id).sort());

@@ -13,7 +13,13 @@ import {
 import { schemaDifferences } from "../../tools/schema/dump.ts";
 import { draftOf, nextMigration } from "../../tools/schema/next.ts";
 import { migrationOf, readSources } from "../../tools/schema/rooms.ts";
-import { buildRelease, describeMigrations, upgrade } from "../../tools/upgrade/upgrade.ts";
+import { missing } from "../../tools/upgrade/missing.ts";
+import {
+  buildRelease,
+  describeBuild,
+  describeMigrations,
+  upgrade,
+} from "../../tools/upgrade/upgrade.ts";
 import { platform } from "../support/platform-env.ts";
 
 const current = await currentRelease("0.0.0");
@@ -50,6 +56,13 @@ for (const released of await recordedReleases()) {
       deepStrictEqual(await upgrade(files, {}, sql, url), []);
     }));
 }
+
+Deno.test({
+  name: "migrations make what supabase/schemas says, rows too",
+  // Until a release is recorded they are the sources.
+  ignore: (await recordedReleases()).length === 0 || platform.engine !== "embedded",
+  fn: async () => deepStrictEqual(await missing(), { statements: [], byHand: [] }),
+});
 
 Deno.test("an upgrade from what is here now: a good migration passes, bad ones are caught", () =>
   withRelease(current, async (sql, url) => {
@@ -162,6 +175,27 @@ grant execute on function billing.count_twice() to service_role;
   deepStrictEqual([next.statements.length, next.byHand], [2, []]);
   const made = await describeMigrations({ ...first, "2_next.sql": draftOf(next) });
   deepStrictEqual(schemaDifferences(wanted, made, { sameVersion: true }), []);
+});
+
+Deno.test("rows that the sources insert and no migration does are told", async () => {
+  const released = await readSources();
+  const changed = released.map(({ path, text }) => ({
+    path,
+    text: path !== "00_foundation/delivery_kinds_data.sql" ? text : text.replace(
+      "insert into",
+      `insert into billing.delivery_kinds values
+          ('fax', true, false, 'By fax');\ninsert into`,
+    ),
+  }));
+  const [wanted, found] = [
+    await describeBuild({ "1_first.sql": migrationOf(changed) }),
+    await describeBuild({ "1_first.sql": migrationOf(released) }),
+  ];
+  deepStrictEqual(nextMigration(wanted, found, changed), {
+    statements: [],
+    byHand: [`rows billing.delivery_kinds:
+  + {"kind": "fax", "purpose": "By fax", "of_invoices": true, "of_credit_notes": false}`],
+  });
 });
 
 Deno.test("a released migration that was edited or is gone is told", () => {

@@ -30,6 +30,7 @@ export const runsOnce: Readonly<Record<EngineName, readonly string[]>> = {
     "security-tokens",
     "security-webhook",
     "settling-moves",
+    "snippets",
     "start",
     "stripe-chaos",
     "stripe-life",

@@ -6,6 +6,7 @@ import type { Sql } from "postgres";
 import type { startStripe } from "../../standins/stripe/server.ts";
 import { messageIdOf } from "../../../supabase/functions/deliver/outbound/mail/message.ts";
 import { BAD_ANSWERS } from "./bad-service.ts";
+import { isFiled } from "./bad-services-seed.ts";
 import { BAD_SERVICES_FROM } from "./bad-services-world.ts";
 
 /**
@@ -62,14 +63,14 @@ export async function assertFiles(
   client: ReturnType<typeof createClient>,
   all: readonly { readonly kind: string; readonly external_id: string | null }[],
 ): Promise<void> {
-  const files = all.filter(({ kind }) => ["archive", "json", "log_export"].includes(kind));
+  const files = all.filter(({ kind }) => isFiled(kind));
   strictEqual(new Set(files.map(({ external_id: path }) => path)).size, files.length);
   for (const { kind, external_id: path } of files) {
     const bucket = kind === "log_export" ? "usage-logs" : "invoices";
     const { data, error } = await client.storage.from(bucket).download(path ?? "");
     strictEqual(error, null, `${bucket}/${path}`);
     ok((await data?.arrayBuffer())?.byteLength, `${bucket}/${path} is empty`);
-    match(path ?? "", /\.(pdf|json|ndjson\.gz)$/);
+    match(path ?? "", /\.[a-z]+(\.gz)?$/);
   }
   const [stored] = await sql`select count(*)::int from billing.log_exports where state = 'stored'`;
   strictEqual(stored?.count, BAD_ANSWERS.length);

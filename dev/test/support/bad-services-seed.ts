@@ -5,17 +5,26 @@ import { BAD_ANSWERS, type BadAnswer } from "./bad-service.ts";
 import { billJune } from "./delivery-world.ts";
 import { queuedPairs } from "./queued-pairs.ts";
 
+/** A kind that is not named below files documents: an error of another service would not begin so. */
 const FILES = { storage: /^(storing|reading) invoices\// };
 
 /** The services that each kind asks, and how an error begins that says which of them failed. */
 const SERVICES: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
-  archive: FILES,
-  json: FILES,
   stripe: { stripe: /^Stripe/ },
   email: { smtp: /^SMTP: /, resend: /^Resend/ },
   hermes: { hermes: /^HERMES/ },
   log_export: { logs: /^(storing|reading) usage-logs\// },
 };
+
+/** Whether deliveries of a kind are files of a bucket. */
+export function isFiled(kind: string): boolean {
+  const services = Object.keys(servicesOf(kind));
+  return kind !== ALONE && services.every((service) => ["storage", "logs"].includes(service));
+}
+
+function servicesOf(kind: string): Readonly<Record<string, RegExp>> {
+  return SERVICES[kind] ?? FILES;
+}
 
 /** Its source is asked in `bad-price-sources`: it comes once a day, and alone. */
 const ALONE = "price_sync";
@@ -59,7 +68,7 @@ export async function seedEverything(sql: Sql): Promise<Planned[]> {
   ];
   return pairs.flatMap(({ kind, event }) => {
     const own = rows.filter(({ what }) => what === `${kind}/${event}`);
-    return Object.entries(SERVICES[kind] ?? {}).flatMap(([service, error], nth) =>
+    return Object.entries(servicesOf(kind)).flatMap(([service, error], nth) =>
       BAD_ANSWERS.map((way, place) => {
         const id = own[nth * BAD_ANSWERS.length + place]?.id;
         if (id === undefined) {
@@ -80,8 +89,10 @@ async function seedBooks(sql: Sql): Promise<void> {
     from generate_series(1, 48) n`;
   await sql`
     insert into public.billing_config (client_id, deliveries)
-    select id, case when external_id::int <= 16 then '{archive,email,hermes,json}'
-      when external_id::int <= 32 then '{email}' else '{stripe}' end::text[]
+    select id, case when external_id::int <= 16 then (
+        select array_agg(kind order by kind) from billing.delivery_kinds
+        where of_invoices and kind <> 'stripe')
+      when external_id::int <= 32 then '{email}' else '{stripe}' end
     from public.clients`;
   await sql`
     insert into public.agent_usage_logs (agent, model, input_tokens, "timestamp", client_id)

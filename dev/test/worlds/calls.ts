@@ -71,7 +71,7 @@ function ownerOf(client: Known, { row, isSilent }: Call): string | null {
 /** A model with a price (its family's) of which no provider is known until a move says one. */
 export const UNMAPPED = "sonnet-by-gateway";
 
-/** A call: whose it is it says by the column, by metadata, by its agent, or not at all. */
+/** A call. Its client is named by the column, by metadata, by its agent, or not at all. */
 function called(state: State, client: Known, { kind, a, b, c }: Move): Call {
   // Now and then a day outside service.
   const served = Math.max(daysBetween(client.startedOn, state.day), 1) + 2;

@@ -81,3 +81,11 @@ Deno.test("functions of one name are written by hand", () => {
 Deno.test("nothing differs, nothing is to be done", () => {
   deepStrictEqual(nextMigration(found, found, sources), { statements: [], byHand: [] });
 });
+
+Deno.test("a column that the source has elsewhere than a migration can add it is told", () => {
+  const moved = found.replace("column a integer", "column b text\ncolumn a integer");
+  const added = found.replace("column a integer", "column a integer\ncolumn b text");
+  deepStrictEqual(nextMigration(moved, added, []).byHand, [
+    "table public.t: its lines are in another order; new columns stand last in the source",
+  ]);
+});

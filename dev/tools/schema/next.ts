@@ -72,8 +72,12 @@ function statementsOf(text: string): string[] {
   return text.split(/\n{2,}(?=(?:--.*\n)*create )/).map((statement) => statement.trim());
 }
 
+/** A column that a migration adds comes last: in the source it has to stand there too. */
 function difference(name: string, before: readonly string[], after: readonly string[]): string {
   const gone = before.filter((line) => !after.includes(line));
   const come = after.filter((line) => !before.includes(line));
+  if (gone.length + come.length === 0) {
+    return `${name}: its lines are in another order; new columns stand last in the source`;
+  }
   return [`${name}:`, ...gone.map((l) => `  - ${l}`), ...come.map((l) => `  + ${l}`)].join("\n");
 }

@@ -5,6 +5,7 @@ import { applyMigrations } from "../../platform/migrations.ts";
 import { startPostgres } from "../../platform/postgres.ts";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { describeSchema } from "../schema/dump.ts";
+import { describeRows } from "../schema/rows.ts";
 import type { Release } from "./release.ts";
 
 /**
@@ -58,9 +59,24 @@ export async function buildRelease(
   await sql.unsafe(release.world).simple();
 }
 
-/** What those migrations, by file name, make of an empty database. */
+/** The objects that those migrations, by file name, make of an empty database. */
 export async function describeMigrations(
   migrations: Readonly<Record<string, string>>,
+): Promise<string> {
+  return await withBuild(migrations, describeSchema);
+}
+
+/** The same with the rows that they insert: prices, kinds, codes, settings. */
+export async function describeBuild(migrations: Readonly<Record<string, string>>): Promise<string> {
+  return await withBuild(
+    migrations,
+    async (url) => await describeSchema(url) + await describeRows(url),
+  );
+}
+
+async function withBuild(
+  migrations: Readonly<Record<string, string>>,
+  describe: (databaseUrl: string) => Promise<string>,
 ): Promise<string> {
   const guard = startGuard();
   try {
@@ -71,7 +87,7 @@ export async function describeMigrations(
         migrations,
         (checkout) => applyMigrations(server.databaseUrl, checkout),
       );
-      return await describeSchema(server.databaseUrl);
+      return await describe(server.databaseUrl);
     } finally {
       await server.stop();
     }

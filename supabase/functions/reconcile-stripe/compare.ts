@@ -37,7 +37,7 @@ export interface OtherInvoices {
   readonly known: readonly KnownInvoice[];
 }
 
-/** The ids of invoices of ours that those of Stripe name and that are not among the compared. */
+/** Ids of our invoices that are named by Stripe's invoices and are not compared here. */
 export function namedBeside(
   ours: readonly BothSides[],
   theirs: readonly ComparedInvoice[],

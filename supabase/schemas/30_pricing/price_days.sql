@@ -1,5 +1,5 @@
--- Which days are priced by which of some prices, the rows of a table or not: so that what would be
--- priced otherwise by a change can be asked. One key at a time; rating uses price_segments.
+-- Days and the price that holds on each, of any set of prices, stored or not: a proposed change is
+-- compared with what holds. One key at a time; rating uses price_segments.
 
 -- Whether a price can hold for a client's usage of a metric, and how it ranks among others: the
 -- preference of billing.price_candidates. Null where it cannot hold.

@@ -29,8 +29,8 @@ create trigger refuse_update before update on billing.audit_log
   for each statement when (current_setting('billing.erasing', true) is distinct from 'on')
   execute function _billing.refuse_change();
 
--- What row_id says of a row: its id; of what is held, the invoice's; of what is erased, the audit
--- row's; of a membership, which has none, client and user.
+-- The row_id of an entry: the id of the row, for a hold that of the invoice, for an erasure that of
+-- the audit row; for a membership, which has no id, client and user.
 create function _billing.audit_key(changed jsonb) returns text language sql immutable
 return coalesce(changed ->> 'id', changed ->> 'log_id', changed ->> 'invoice_id',
   changed ->> 'audit_id', concat_ws('/', changed ->> 'client_id', changed ->> 'user_id'));

@@ -38,10 +38,10 @@ set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as 
   where (t.client_id, t.period_start) not in (select client_id, period_start from blocked);
 $$;
 
--- What became of each target, as of the version of its usage that was rated. A late section stays
--- marked as changed while its difference waits for
--- an invoice to go on. The rest of an overcharge after credit notes does not wait: the client
--- has had all of it back already, and later usage of the section is set off against it.
+-- Marks each target as invoiced, skipped or blocked, as of the version of its usage that was rated.
+-- A late section stays marked as changed while its difference waits for an invoice to go on. The
+-- rest of an overcharge after credit notes does not wait: the client has all of it back, and
+-- later usage of the section is set off against it.
 create function _billing.mark_rated(due billing.rating_target[], late billing.rating_target[],
   drafts uuid[], versions _billing.period_version[], as_of timestamptz)
 returns void language sql set search_path = pg_catalog, pg_temp

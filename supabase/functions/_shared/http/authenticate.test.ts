@@ -9,9 +9,7 @@ const SECRET = "a-secret-of-a-self-hosted-project-of-40-c";
 const USER = "9f4d2c1e-0000-4000-8000-000000000001";
 const in1Hour = Math.trunc(Date.now() / 1000) + 3600;
 const user = { sub: USER, role: "authenticated", aud: "authenticated", exp: in1Hour };
-const base64url = (value: unknown) =>
-  btoa(JSON.stringify(value)).replace(/\+/g, "-")
-    .replace(/\//g, "_").replace(/=+$/, "");
+const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 function hs256(claims: unknown, secret = SECRET, header: object = { alg: "HS256", typ: "JWT" }) {
   const content = `${base64url(header)}.${base64url(claims)}`;

@@ -1,7 +1,7 @@
 -- Credit notes: give back what was charged on an issued invoice, never more than is left of it.
 
--- What of a credit beyond what is due goes back to grants: what was paid with money or the balance,
--- and was not given back yet, comes first.
+-- The part of a credit, beyond what is due, that goes back to grants. Money and balance that have
+-- paid the invoice and are not given back yet come first.
 create function _billing.part_of_grants(invoice public.invoices, amount bigint)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   select greatest(amount - greatest(invoice.paid_minor + invoice.balance_applied_minor - c.used
@@ -16,7 +16,7 @@ returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
   ) n;
 $$;
 comment on function _billing.part_of_grants is
-  'What of a credit is left for the grants that have paid an invoice.';
+  'The part of a credit that goes back to the grants that have paid an invoice.';
 
 -- Settles a credit: first off what is still due, then onto the balance or back to the payer, the
 -- rest back to the grants that have paid. Of money that has gone back already (`all_refunded`)

@@ -1,7 +1,7 @@
--- Where the lines of each section go: its own draft, or for late ones that of the newest due period
--- after it. A section that is not there is not charged now: it waits for a later period's invoice.
--- One that has a late invoice that is not issued yet, held, keeps it until a later period has a
--- draft for it.
+-- The home of each section, which is the period whose draft gets its lines: its own, or for late
+-- ones the newest due period after it. A section that is not there is not charged now: it waits
+-- for a later period's invoice. One that has a late invoice, held and not issued, keeps it until a
+-- later period has a draft for it.
 create function _billing.assign_target_invoices(due billing.rating_target[],
   late billing.rating_target[], settled billing.rating_target[])
 returns void language plpgsql

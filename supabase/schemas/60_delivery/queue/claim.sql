@@ -8,8 +8,7 @@ returns setof public.deliveries language plpgsql set search_path = pg_catalog, p
 begin
   perform _billing.end_hopeless_deliveries(kinds, at);
   return query
-  -- Materialized: joined as a nested loop the choice would be made anew, and more be taken, for
-  -- each row that it is compared with.
+  -- Materialized: a nested loop would choose again for each row that it compares, and take more.
   with taken as materialized (
     select c.id from unnest(kinds) k(kind) cross join lateral (
       select q.id from public.deliveries q
