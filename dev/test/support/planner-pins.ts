@@ -93,8 +93,8 @@ export const PINS: readonly Pin[] = [
       "its callers have no nested loops: one client's terms and prices are found by key all the same",
     functions: [
       "_billing.line_labels",
+      "billing.matching_prices",
       "billing.period_terms",
-      "billing.price_candidates",
     ],
   },
   {
@@ -173,8 +173,8 @@ export const PINS: readonly Pin[] = [
       "billing.current_spend",
       "billing.granted_credit",
       "billing.ledger_balances",
+      "billing.matching_prices",
       "billing.period_terms",
-      "billing.price_candidates",
       "billing.price_segments",
       "billing.priced_usage",
       "billing.usage_by_day",
