@@ -27,7 +27,7 @@ export const FAULTS: readonly Fault[] = [
     name: "rounding off by one",
     check: "charges",
     edits: [[
-      "_billing.rate_usage",
+      "_billing.usage_lines",
       "_billing.to_minor(p.amount, p.exponent)",
       "ceil(p.amount * _billing.to_minor(1, p.exponent))",
     ]],

@@ -566,10 +566,15 @@ return array(
 comment on function billing.administered_clients is 'Clients the signed-in user is an admin of.';
 grant execute on function billing.administered_clients() to authenticated, service_role;
 
-create function billing.is_operator() returns boolean language sql stable
-return coalesce(
-  nullif(current_setting('request.jwt.claims', true), '')::jsonb
-    #>> '{app_metadata,role}' = 'operator', false);
+-- In plpgsql: in SQL it is written out into each query of a table whose policy asks, which took
+-- longer than all else that the policies add.
+create function billing.is_operator() returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return coalesce(
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb
+      #>> '{app_metadata,role}' = 'operator', false);
+end $$;
 comment on function billing.is_operator is
   'True when the token''s app_metadata.role is operator: sees all clients.';
 
@@ -7302,15 +7307,15 @@ on conflict do nothing;
 
 -- 30_pricing/price_selection.sql
 
--- Every price that could hold for a model and metric, best first (rank 1 wins on days where it is
--- in force): the client's before the default, a price for the class itself before the multiplier of
--- another, exact model before family before any model.
-create function billing.price_candidates(
+-- Every price that could hold for a model and metric, the least preference first: the client's
+-- before the default, a price for the class itself before the multiplier of another, exact model
+-- before family before any model.
+create function billing.matching_prices(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
-  price_id uuid,
-  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
-  n bigint)
+) returns table (n bigint, client_id uuid, model text, metric text, rate_class text, currency text,
+  price_id uuid, effective_from date, effective_until date, multiplier numeric, preference integer,
+  price_class text, pricing_model text, unit_amount numeric, per_units numeric, tiers jsonb,
+  free_units numeric)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -7325,37 +7330,59 @@ begin
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
     select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
-      p.rate_class as price_class, true as is_own
+      p.rate_class as price_class, p.pricing_model, p.unit_amount, p.per_units, p.tiers,
+      p.free_units, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
       and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
     union all
     select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
-      p.rate_class, false
+      p.rate_class, p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, false
     from wanted w join public.prices p on p.client_id is null
       and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
   )
-  select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
+  select m.n, m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
     -- A function that is not called need not be planned: most prices have no multipliers, and
     -- most usage is of the class that its price is for.
     case when m.class_multipliers = '{}' or m.price_class = m.rate_class then 1
       else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
     (not m.is_own)::integer * 100 + d.distance * 10 + array_position(m.scopes, m.scope),
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
-      (array['exact model', 'model family', 'any model'])[array_position(m.scopes, m.scope)],
-      case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
-      case when d.distance > 0 then format(', times %s multiplier',
-        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
-    m.n
+    m.price_class, m.pricing_model, m.unit_amount, m.per_units, m.tiers, m.free_units
   from matched m
   cross join lateral (
     -- `offset 0`: worked out once, for all that it is asked for.
     select billing.class_distance(m.price_class, m.rate_class) as distance offset 0) d
   where d.distance is not null;
 end $$;
-comment on function billing.price_candidates is
+comment on function billing.matching_prices is
   'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
    asked for; the least preference wins.';
+grant execute on function billing.matching_prices(uuid[], text[], text[], text[], text[])
+  to service_role;
+
+-- The same with words. A preference says whose the price is, how far its class is from the usage's,
+-- and what it is for.
+create function billing.price_candidates(
+  client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
+  price_id uuid,
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
+  n bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.price_id, m.effective_from,
+    m.effective_until, m.multiplier, m.preference,
+    concat(case when m.preference < 100 then 'client''s own' else 'default list' end, ', ',
+      (array['exact model', 'model family', 'any model'])[m.preference % 10],
+      case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
+      case when d.distance > 0 then format(', times %s multiplier',
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
+    m.n
+  from billing.matching_prices(client_ids, models, metrics, rate_classes, currencies) m
+  cross join lateral (select m.preference % 100 / 10 as distance) d;
+$$;
+comment on function billing.price_candidates is
+  'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
+   asked for, and why; the least preference wins.';
 grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
   to service_role;
 
@@ -7417,11 +7444,12 @@ begin
   return query
   with ranked as (
     -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
-    select c.*, datemultirange(daterange(c.effective_from, c.effective_until)) as days,
+    select c.client_id, c.model, c.metric, c.rate_class, c.currency, c.price_id, c.multiplier,
+      datemultirange(daterange(c.effective_from, c.effective_until)) as days,
       range_agg(daterange(c.effective_from, c.effective_until)) over (
         partition by c.n order by c.preference, c.effective_from
         rows between unbounded preceding and 1 preceding) as taken
-    from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
+    from billing.matching_prices(client_ids, models, metrics, rate_classes, currencies) c
   ), held as materialized (
     select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
       upper(s.held) as ends, s.price_id, s.multiplier
@@ -9592,15 +9620,18 @@ grant execute on function billing.usage_of_targets(billing.rating_target[]) to s
 
 -- 40_rating/priced_usage.sql
 
+create type billing.day_usage as (n bigint, model text, metric text, rate_class text, agent text,
+  usage_day date, quantity numeric, log_count numeric, provider_cost numeric);
+comment on type billing.day_usage is
+  'Usage of a client-local day, of the target whose number is n; agent null: all of them.';
+
 -- Usage of targets, numbered as their terms are, by client-local day: the records of a day are
 -- summed before prices are looked for, because agents of a day can be thousands. `apart`: each
 -- agent by itself, of all clients and not of those alone whose lines are by agent. Usage for a
 -- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here.
 -- Read as in usage_of_targets; meters likewise by index.
 create function billing.usage_by_day(terms billing.target_terms[], apart boolean)
-returns table (n bigint, model text, metric text, rate_class text, agent text, usage_day date,
-  quantity numeric, log_count numeric, provider_cost numeric)
-language plpgsql stable
+returns setof billing.day_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
@@ -9643,15 +9674,16 @@ comment on type billing.day_quantity is 'A quantity of usage on a client-local d
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
--- nothing is not known to be free.
--- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
--- each row day by day; null without.
+-- nothing is not known to be free, and days are read agent by agent.
+-- `terms` and `days`: those of the targets, where the caller has read them (days of all agents, so
+-- not where a price is of the logged cost). `with_days`: the quantity of each row day by day; null
+-- without.
 -- Clients without prices of their own go by the default list, named '': which price holds when is
 -- worked out once for all of them. Numbers stand for what is long to compare.
 -- CTEs are joined by hash: they come from functions, which the planner takes for a thousand rows.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true, terms billing.target_terms[] default null,
-  with_days boolean default false)
+  with_days boolean default false, days billing.day_usage[] default null)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
@@ -9678,8 +9710,9 @@ begin
     select d.n, t.currency, t.list, d.model, d.metric, d.rate_class, d.usage_day, d.quantity,
       d.log_count, d.provider_cost, case when t.by_agent then d.agent end as agent,
       d.agent as logged_by
-    -- Costs are asked of each agent of a day.
-    from billing.usage_by_day(terms, all_agents or at_cost <> '{}') d join target t on t.n = d.n
+    from (select * from unnest(days) where days is not null union all
+      select * from billing.usage_by_day(terms, all_agents or at_cost <> '{}') where days is null) d
+    join target t on t.n = d.n
   ), without_cost as materialized (
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
@@ -9719,7 +9752,7 @@ end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
 grant execute on function billing.priced_usage(billing.rating_target[], boolean,
-  billing.target_terms[], boolean) to service_role;
+  billing.target_terms[], boolean, billing.day_usage[]) to service_role;
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])
@@ -9875,7 +9908,7 @@ end $$;
 comment on function _billing.line_labels is
   'Amounts and texts of lines by model, metric, class, price and list price.';
 
--- 40_rating/rate_usage.sql
+-- 40_rating/plain_usage.sql
 
 create type _billing.rated_usage as (client_id uuid, period_start date, period_end date,
   rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
@@ -9883,6 +9916,72 @@ create type _billing.rated_usage as (client_id uuid, period_start date, period_e
   pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
   detail text, by_day billing.day_quantity[]);
 comment on type _billing.rated_usage is 'A line of usage before it is booked.';
+
+-- Lines of usage without a detour. Mostly one client's running month is asked for, under prices
+-- that hold all of it and charge each unit the same: then no stretch of days, no place among other
+-- units and no list price needs to be found. For reads that only sum, never for the books.
+--
+-- Lines as _billing.rate_usage has them without texts (and without what a line shows of its price),
+-- of one of the targets; null where it takes more than this: a price changes within the period,
+-- has tiers or free units, or follows a cost. `days`: usage_by_day of all terms.
+create function _billing.plain_usage(term billing.target_terms, place bigint,
+  days billing.day_usage[], with_unpriced boolean, with_days boolean)
+returns _billing.rated_usage[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+declare
+  is_plain boolean;
+  lines _billing.rated_usage[];
+begin
+  with used as materialized (
+    select d.model, d.metric, d.rate_class, d.agent, sum(d.quantity) as quantity,
+      array_agg((d.usage_day, d.quantity)::billing.day_quantity) filter (where with_days) as by_day
+    from unnest(days) d where d.n = place group by d.model, d.metric, d.rate_class, d.agent
+  ), held as materialized (
+    -- Of what holds on some day of the period the best; none other has a day where it holds on all.
+    select distinct on (c.n) c.model, c.metric, c.rate_class, c.price_id, c.pricing_model,
+      c.unit_amount, c.per_units, c.tiers, c.multiplier,
+      c.effective_from <= term.period_start and c.effective_until >= term.period_end
+        and c.free_units = 0 and c.pricing_model <> 'cost_plus' as is_plain
+    from (
+      select array_agg(w.model) as models, array_agg(w.metric) as metrics,
+        array_agg(w.rate_class) as rate_classes, count(*)::integer as count
+      from (select distinct u.model, u.metric, u.rate_class from used u) w
+    ) k
+    cross join lateral billing.matching_prices(array_fill(term.client_id, array[k.count]),
+      k.models, k.metrics, k.rate_classes, array_fill(term.currency, array[k.count])) c
+    where c.effective_from < term.period_end and c.effective_until > term.period_start
+    order by c.n, c.preference, c.effective_from
+  ), line as (
+    select u.*, h.price_id, h.is_plain, n.metric is not null or not with_unpriced as is_left_out,
+      _billing.linear_price(h.pricing_model, 0, u.quantity, u.quantity, h.unit_amount,
+        h.per_units, h.tiers) * h.multiplier / h.per_units as amount
+    from used u
+    left join held h
+      on h.model = u.model and h.metric = u.metric and h.rate_class = u.rate_class
+    left join billing.unbilled_metrics n on n.metric = u.metric
+  )
+  select
+    -- Usage without a price is of all agents.
+    bool_and(case when l.price_id is null then l.is_left_out or l.agent is null
+      else l.is_plain and l.amount is not null end),
+    array_agg(case when l.price_id is null
+      then (term.client_id, term.period_start, null, null, l.model, l.metric, l.rate_class, null,
+        null, null, null, l.quantity, null, null, null, null, null, null, null, null, null
+        )::_billing.rated_usage
+      else (term.client_id, term.period_start, term.period_end, concat_ws('|', 'usage', l.model,
+        l.metric, nullif(l.rate_class, 'standard'), l.price_id, term.period_start, l.agent),
+        l.model, l.metric, l.rate_class, l.agent, l.price_id, term.active_start, term.active_end,
+        l.quantity, null, null, null, null, l.amount, _billing.to_minor(l.amount, term.exponent),
+        null, null, l.by_day)::_billing.rated_usage end)
+      filter (where l.quantity <> 0 and (l.price_id is not null or not l.is_left_out))
+  into is_plain, lines
+  from line l;
+  return case when coalesce(is_plain, true) then coalesce(lines, '{}') end;
+end $$;
+comment on function _billing.plain_usage is
+  'Lines of a target whose prices hold all of it and charge each unit the same; null if others do.';
+
+-- 40_rating/rate_usage.sql
 
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
 -- it. Units of a metric and class are numbered through the period (from, to] over all models that
@@ -9893,20 +9992,20 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
 -- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
--- those of the targets, where the caller has read them.
+-- those of the targets, and `days` usage_by_day of them, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
 -- is when the client's start is moved.
-create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false, terms billing.target_terms[] default null,
-  with_texts boolean default true, with_days boolean default false)
+-- Pins are those of rate_usage.
+create function _billing.usage_lines(targets billing.rating_target[], with_unpriced boolean,
+  terms billing.target_terms[], with_texts boolean, with_days boolean, days billing.day_usage[])
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   with used as materialized (
-    select * from billing.priced_usage(targets, false, terms, with_days)
+    select * from billing.priced_usage(targets, false, terms, with_days, days)
   ), labels as materialized (
     select l.* from (
       select array_agg(row(d.*)::_billing.label_key) as keys
@@ -9967,8 +10066,49 @@ begin
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
 end $$;
-comment on function _billing.rate_usage is
+comment on function _billing.usage_lines is
   'Rated usage lines of target periods; one rounding per line.';
+
+-- A caller that wants no texts and hands on terms reads a client: its lines are plain_usage where
+-- all of them can be.
+create function _billing.rate_usage(targets billing.rating_target[],
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
+returns setof _billing.rated_usage language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare
+  days billing.day_usage[];
+  term billing.target_terms;
+  place bigint := 0;
+  found _billing.rated_usage[];
+  plain _billing.rated_usage[] := '{}';
+begin
+  -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
+  -- that take the long way need not try the other.
+  if not with_texts and terms is not null and not exists (
+      select from public.prices p
+      where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost')
+    and not exists (
+      select from public.prices p
+      where p.client_id = terms[1].client_id and (p.free_units > 0 or p.pricing_model in (
+        select m.model from billing.price_models m where not m.is_linear))) then
+    days := array(select d from billing.usage_by_day(terms, false) d);
+    foreach term in array terms loop
+      place := place + 1;
+      found := _billing.plain_usage(term, place, days, with_unpriced, with_days);
+      exit when found is null;
+      plain := plain || found;
+    end loop;
+    if found is not null then
+      return query select p.* from unnest(plain) p;
+      return;
+    end if;
+  end if;
+  return query select l.* from _billing.usage_lines(targets, with_unpriced, terms, with_texts,
+    with_days, days) l;
+end $$;
+comment on function _billing.rate_usage is
+  'Rated usage lines of target periods, by the short way where a read can take it.';
 
 -- 40_rating/lines.sql
 
@@ -11960,7 +12100,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   cross join lateral billing.list_price(q.model, q.metric, q.rate_class,
     (billing.as_of() at time zone 'UTC')::date) l
   where l.id is not null and not exists (
-    select from billing.price_candidates(array[null::uuid], array[q.model], array[q.metric],
+    select from billing.matching_prices(array[null::uuid], array[q.model], array[q.metric],
       array[q.rate_class], array['USD']));
 $$;
 comment on function _billing.unpriced_but_listed is
@@ -23742,19 +23882,41 @@ begin
 end $$;
 comment on function _billing.served_days is 'How many of some days a client is served on.';
 
+-- The first hundred by model, metric and class.
+create function _billing.unpriced_list(lines _billing.rated_usage[])
+returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select jsonb_agg(jsonb_build_object('model', u.model, 'metric', u.metric,
+      'rate_class', u.rate_class, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric, u.rate_class)
+    from (
+      select r.model, r.metric, r.rate_class, r.quantity from unnest(lines) r
+      where r.price_id is null order by r.model, r.metric, r.rate_class limit 100
+    ) u);
+end $$;
+comment on function _billing.unpriced_list is 'Usage without a price, as spend tells of it.';
+
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   running _billing.running_period;
   terms billing.target_terms[];
   term billing.target_terms;
   elapsed bigint;
-  content jsonb;
+  usage numeric;
+  lines _billing.rated_usage[];
+  unpriced_count bigint;
+  unpriced jsonb := '[]';
+  counted_at timestamptz;
+  whole_days numeric;
+  days jsonb;
+  minimum numeric;
 begin
   running := _billing.current_target(current_spend.client_id, as_of);
   terms := array(select t from billing.period_terms(array[running.target]) t);
@@ -23768,52 +23930,44 @@ begin
     then greatest(least(term.active_end, running.today) - term.active_start, 0)
     else _billing.served_days(term.client_id, term.period_start,
       least(term.period_end, running.today)) end;
-  with rated as materialized (
-    select * from _billing.rate_usage(array[running.target], with_unpriced => true,
-      terms => terms, with_texts => false, with_days => true)
-  ), days as materialized (
+  select coalesce(sum(r.amount_minor), 0), array_agg(r), count(*) filter (where r.price_id is null),
+    (select w.moved_at from billing.usage_watermark w)
+  into usage, lines, unpriced_count, counted_at
+  from _billing.rate_usage(array[running.target], with_unpriced => true, terms => terms,
+    with_texts => false, with_days => true) r;
+  select coalesce(sum(d.amount) filter (where d.usage_day < running.today), 0),
+    coalesce(jsonb_agg(jsonb_build_object('day', d.usage_day, 'amount_minor', round(d.amount))
+      order by d.usage_day) filter (where d.amount is not null), '[]')
+  into whole_days, days
+  from (
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
     from ( -- Summed before it is divided: a day may have many lines of one price.
       select (x.day).usage_day, x.amount_minor, x.quantity, sum((x.day).quantity) as used
       from (
         select r.amount_minor, r.quantity, unnest(r.by_day) as day
-        from rated r where r.price_id is not null
+        from unnest(lines) r where r.price_id is not null
       ) x
       group by (x.day).usage_day, x.amount_minor, x.quantity
     ) d group by d.usage_day
-  ), unpriced as (
-    -- Usage without a price: the first hundred by model, metric and class, and how many there are.
-    select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
-    from rated u where u.price_id is null
-  ), sums as (
-    select coalesce((select sum(r.amount_minor) from rated r), 0) as usage,
-      coalesce((select sum(d.amount) from days d where d.usage_day < running.today), 0)
-        as whole_days,
-      round(term.minimum_minor::numeric * term.active_days / term.full_days) as minimum
-  )
-  select jsonb_build_object(
+  ) d;
+  if unpriced_count > 0 then
+    unpriced := _billing.unpriced_list(lines);
+  end if;
+  minimum := round(term.minimum_minor::numeric * term.active_days / term.full_days);
+  return jsonb_build_object(
     'client_id', term.client_id,
     'period', jsonb_build_object('start', term.period_start, 'end', term.period_end),
     'currency', term.currency,
-    'usage_minor', s.usage,
-    'minimum_minor', s.minimum,
-    'forecast_minor', greatest(s.usage, s.minimum, case when elapsed > 0
-      then round(s.whole_days * term.active_days / elapsed) else s.usage end),
+    'usage_minor', usage,
+    'minimum_minor', minimum,
+    'forecast_minor', greatest(usage, minimum, case when elapsed > 0
+      then round(whole_days * term.active_days / elapsed) else usage end),
     'elapsed_days', elapsed,
     'total_days', term.active_days,
-    'days', (select coalesce(jsonb_agg(jsonb_build_object(
-      'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
-      from days d where d.amount is not null),
-    'counted_at', (select w.moved_at from billing.usage_watermark w)
-  ) || (
-    select jsonb_build_object('unpriced_count', count(*), 'unpriced', coalesce(jsonb_agg(
-      jsonb_build_object('model', u.model, 'metric', u.metric, 'rate_class', u.rate_class,
-        'quantity', trim_scale(u.quantity)::text) order by u.place) filter (where u.place <= 100),
-      '[]'))
-    from unpriced u
-  ) into content
-  from sums s;
-  return content;
+    'days', days,
+    'counted_at', counted_at,
+    'unpriced_count', unpriced_count,
+    'unpriced', unpriced);
 end $$;
 comment on function billing.current_spend is
   'Charges of a client''s running period so far, before discount and tax, with a forecast.';
@@ -23837,23 +23991,30 @@ declare
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
     from public.billing_periods p
     where p.client_id = uninvoiced_periods.client_id and p.state <> 'voided'
-      and (p.usage_changed or p.state in ('pending', 'blocked'))
-    union
-    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-    from public.invoices d
-    join public.billing_periods p
-      on p.client_id = d.client_id and p.period_start = d.period_start
-    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft' and d.kind = 'period'
-    union
-    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-    from public.invoices d
-    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
-    join public.billing_periods p
-      on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
-    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
+      and (p.usage_changed or p.state in ('pending', 'blocked')));
   running record;
   month record;
 begin
+  -- Mostly there is no draft: then none of its periods need be looked for.
+  if exists (select from public.invoices d
+    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft') then
+    targets := array(
+      select t from unnest(targets) t
+      union
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.invoices d
+      join public.billing_periods p
+        on p.client_id = d.client_id and p.period_start = d.period_start
+      where d.client_id = uninvoiced_periods.client_id and d.status = 'draft'
+        and d.kind = 'period'
+      union
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+      join public.billing_periods p
+        on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
+      where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
+  end if;
   select r.client_id, r.next_start, r.today, r.billing_anchor_day into running
   from billing.current_periods(as_of) r where r.client_id = uninvoiced_periods.client_id;
   month := billing.period_around(running.today, running.billing_anchor_day);

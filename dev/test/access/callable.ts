@@ -142,6 +142,7 @@ export const CALLABLE = {
     "plain_line",
     "plain_text",
     "preview_invoice",
+    "matching_prices",
     "price_candidates",
     "price_segments",
     "priced_usage",

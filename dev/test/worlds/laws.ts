@@ -35,6 +35,7 @@ export const laws: Readonly<Record<string, Law>> = {
       select concat_ws(' ', v.invariant, v.subject, v.detail) as line
       from billing.check_invariants('2026-01-01') v`),
   "lines without effect": ({ sql }) => pairs(sql),
+  "reads that sum find other lines": ({ sql }) => otherSums(sql),
   "rebuild is not increment": rebuilt,
   "running again changes the books": runAgain,
 };
@@ -116,6 +117,42 @@ async function forgottenBeforeEnd({ sql, known, clients, day }: State): Promise<
     );
   }
   return broken;
+}
+
+/**
+ * Live spend and balance rate usage by a short way where they can: its lines are those of the long
+ * way. Each metric by itself, so that tiers of one do not send the others the long way.
+ */
+function otherSums(sql: Sql): Promise<string[]> {
+  return texts(sql`
+    with target as materialized (
+      select x.targets, y.terms, array(select d from billing.usage_by_day(y.terms, false) d) as days
+      from public.billing_periods p
+      cross join lateral (
+        select array[(p.client_id, p.period_start, p.period_end)::billing.rating_target] as targets
+      ) x
+      cross join lateral (
+        select array(select t from billing.period_terms(x.targets) t) as terms offset 0) y
+    ), plain as materialized (
+      select m.metric, (t.terms[1]).client_id, (t.terms[1]).period_start, _billing.plain_usage(
+        t.terms[1], 1, array(select d from unnest(t.days) d where d.metric = m.metric), true, false)
+        as lines
+      from target t
+      cross join lateral (select distinct d.metric from unnest(t.days) d) m
+    ), line as (
+      select l.*, true as is_plain from plain p cross join lateral unnest(p.lines) l
+      union all
+      select r.*, false from target t
+      cross join lateral _billing.rate_usage(t.targets, true, t.terms) r
+      join plain p on p.client_id = r.client_id and p.period_start = r.period_start
+        and p.metric = r.metric and p.lines is not null
+    )
+    select format('%s from %s: %s of %s, not %s', l.client_id, l.period_start,
+      sum(l.amount_minor) filter (where l.is_plain), coalesce(l.rating_key, l.metric),
+      sum(l.amount_minor) filter (where not l.is_plain)) as line
+    from line l
+    group by l.client_id, l.period_start, l.rating_key, l.model, l.metric, l.rate_class
+    having count(*) <> 2 or count(distinct (l.quantity, coalesce(l.amount_minor, 0))) > 1`);
 }
 
 /**

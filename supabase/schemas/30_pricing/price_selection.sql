@@ -1,12 +1,12 @@
--- Every price that could hold for a model and metric, best first (rank 1 wins on days where it is
--- in force): the client's before the default, a price for the class itself before the multiplier of
--- another, exact model before family before any model.
-create function billing.price_candidates(
+-- Every price that could hold for a model and metric, the least preference first: the client's
+-- before the default, a price for the class itself before the multiplier of another, exact model
+-- before family before any model.
+create function billing.matching_prices(
   client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
-) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
-  price_id uuid,
-  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
-  n bigint)
+) returns table (n bigint, client_id uuid, model text, metric text, rate_class text, currency text,
+  price_id uuid, effective_from date, effective_until date, multiplier numeric, preference integer,
+  price_class text, pricing_model text, unit_amount numeric, per_units numeric, tiers jsonb,
+  free_units numeric)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -21,37 +21,59 @@ begin
     -- Two joins by equality: one with `client_id is null or =` compares every client with the
     -- prices of every other.
     select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
-      p.rate_class as price_class, true as is_own
+      p.rate_class as price_class, p.pricing_model, p.unit_amount, p.per_units, p.tiers,
+      p.free_units, true as is_own
     from wanted w join public.prices p on p.client_id = w.client_id
       and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
     union all
     select w.*, p.id, p.effective_from, p.effective_until, p.class_multipliers, p.scope,
-      p.rate_class, false
+      p.rate_class, p.pricing_model, p.unit_amount, p.per_units, p.tiers, p.free_units, false
     from wanted w join public.prices p on p.client_id is null
       and p.metric = w.metric and p.currency = w.currency and p.scope = any (w.scopes)
   )
-  select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
+  select m.n, m.client_id, m.model, m.metric, m.rate_class, m.currency, m.id, m.effective_from,
     m.effective_until,
     -- A function that is not called need not be planned: most prices have no multipliers, and
     -- most usage is of the class that its price is for.
     case when m.class_multipliers = '{}' or m.price_class = m.rate_class then 1
       else billing.class_multiplier(m.class_multipliers, m.price_class, m.rate_class) end,
     (not m.is_own)::integer * 100 + d.distance * 10 + array_position(m.scopes, m.scope),
-    concat(case when m.is_own then 'client''s own' else 'default list' end, ', ',
-      (array['exact model', 'model family', 'any model'])[array_position(m.scopes, m.scope)],
-      case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
-      case when d.distance > 0 then format(', times %s multiplier',
-        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
-    m.n
+    m.price_class, m.pricing_model, m.unit_amount, m.per_units, m.tiers, m.free_units
   from matched m
   cross join lateral (
     -- `offset 0`: worked out once, for all that it is asked for.
     select billing.class_distance(m.price_class, m.rate_class) as distance offset 0) d
   where d.distance is not null;
 end $$;
-comment on function billing.price_candidates is
+comment on function billing.matching_prices is
   'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
    asked for; the least preference wins.';
+grant execute on function billing.matching_prices(uuid[], text[], text[], text[], text[])
+  to service_role;
+
+-- The same with words. A preference says whose the price is, how far its class is from the usage's,
+-- and what it is for.
+create function billing.price_candidates(
+  client_ids uuid[], models text[], metrics text[], rate_classes text[], currencies text[]
+) returns table (client_id uuid, model text, metric text, rate_class text, currency text,
+  price_id uuid,
+  effective_from date, effective_until date, multiplier numeric, preference integer, why text,
+  n bigint)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select m.client_id, m.model, m.metric, m.rate_class, m.currency, m.price_id, m.effective_from,
+    m.effective_until, m.multiplier, m.preference,
+    concat(case when m.preference < 100 then 'client''s own' else 'default list' end, ', ',
+      (array['exact model', 'model family', 'any model'])[m.preference % 10],
+      case when d.distance between 1 and 8 then format(', price for %s', m.price_class) end,
+      case when d.distance > 0 then format(', times %s multiplier',
+        array_to_string(array_remove(string_to_array(m.rate_class, '+'), m.price_class), '+')) end),
+    m.n
+  from billing.matching_prices(client_ids, models, metrics, rate_classes, currencies) m
+  cross join lateral (select m.preference % 100 / 10 as distance) d;
+$$;
+comment on function billing.price_candidates is
+  'Prices that could hold for each (client, model, metric, class, currency), numbered n as they are
+   asked for, and why; the least preference wins.';
 grant execute on function billing.price_candidates(uuid[], text[], text[], text[], text[])
   to service_role;
 
@@ -113,11 +135,12 @@ begin
   return query
   with ranked as (
     -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
-    select c.*, datemultirange(daterange(c.effective_from, c.effective_until)) as days,
+    select c.client_id, c.model, c.metric, c.rate_class, c.currency, c.price_id, c.multiplier,
+      datemultirange(daterange(c.effective_from, c.effective_until)) as days,
       range_agg(daterange(c.effective_from, c.effective_until)) over (
         partition by c.n order by c.preference, c.effective_from
         rows between unbounded preceding and 1 preceding) as taken
-    from billing.price_candidates(client_ids, models, metrics, rate_classes, currencies) c
+    from billing.matching_prices(client_ids, models, metrics, rate_classes, currencies) c
   ), held as materialized (
     select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
       upper(s.held) as ends, s.price_id, s.multiplier

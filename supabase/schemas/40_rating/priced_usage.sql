@@ -1,12 +1,15 @@
+create type billing.day_usage as (n bigint, model text, metric text, rate_class text, agent text,
+  usage_day date, quantity numeric, log_count numeric, provider_cost numeric);
+comment on type billing.day_usage is
+  'Usage of a client-local day, of the target whose number is n; agent null: all of them.';
+
 -- Usage of targets, numbered as their terms are, by client-local day: the records of a day are
 -- summed before prices are looked for, because agents of a day can be thousands. `apart`: each
 -- agent by itself, of all clients and not of those alone whose lines are by agent. Usage for a
 -- meter of Stripe (public.stripe_meters) is rated by Stripe and is not here.
 -- Read as in usage_of_targets; meters likewise by index.
 create function billing.usage_by_day(terms billing.target_terms[], apart boolean)
-returns table (n bigint, model text, metric text, rate_class text, agent text, usage_day date,
-  quantity numeric, log_count numeric, provider_cost numeric)
-language plpgsql stable
+returns setof billing.day_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
@@ -49,15 +52,16 @@ comment on type billing.day_quantity is 'A quantity of usage on a client-local d
 -- metric, class, price segment and agent (null: all agents of a client whose lines are not by
 -- agent; the caller may want them apart all the same). price_id null: unpriced. Under a price of
 -- the logged cost, what an agent used of a model on a day without a cost is unpriced: what cost
--- nothing is not known to be free.
--- `terms`: those of the targets, where the caller has read them. `with_days`: the quantity of
--- each row day by day; null without.
+-- nothing is not known to be free, and days are read agent by agent.
+-- `terms` and `days`: those of the targets, where the caller has read them (days of all agents, so
+-- not where a price is of the logged cost). `with_days`: the quantity of each row day by day; null
+-- without.
 -- Clients without prices of their own go by the default list, named '': which price holds when is
 -- worked out once for all of them. Numbers stand for what is long to compare.
 -- CTEs are joined by hash: they come from functions, which the planner takes for a thousand rows.
 create function billing.priced_usage(targets billing.rating_target[],
   all_agents boolean default true, terms billing.target_terms[] default null,
-  with_days boolean default false)
+  with_days boolean default false, days billing.day_usage[] default null)
 returns table (client_id uuid, period_start date, model text, metric text, rate_class text,
   agent text, segment_start date, segment_end date, price_id uuid, multiplier numeric,
   quantity numeric, log_count bigint, first_day date, last_day date, price_start date,
@@ -84,8 +88,9 @@ begin
     select d.n, t.currency, t.list, d.model, d.metric, d.rate_class, d.usage_day, d.quantity,
       d.log_count, d.provider_cost, case when t.by_agent then d.agent end as agent,
       d.agent as logged_by
-    -- Costs are asked of each agent of a day.
-    from billing.usage_by_day(terms, all_agents or at_cost <> '{}') d join target t on t.n = d.n
+    from (select * from unnest(days) where days is not null union all
+      select * from billing.usage_by_day(terms, all_agents or at_cost <> '{}') where days is null) d
+    join target t on t.n = d.n
   ), without_cost as materialized (
     select u.n, u.model, u.usage_day, u.logged_by from usage u where at_cost <> '{}'
     group by u.n, u.model, u.usage_day, u.logged_by having sum(u.provider_cost) = 0
@@ -125,7 +130,7 @@ end $$;
 comment on function billing.priced_usage is
   'Usage of target periods with the price in force when it happened.';
 grant execute on function billing.priced_usage(billing.rating_target[], boolean,
-  billing.target_terms[], boolean) to service_role;
+  billing.target_terms[], boolean, billing.day_usage[]) to service_role;
 
 -- Usage that has no price and needs one: why a period cannot be billed.
 create function _billing.unpriced_usage(targets billing.rating_target[])

@@ -1,10 +1,3 @@
-create type _billing.rated_usage as (client_id uuid, period_start date, period_end date,
-  rating_key text, model text, metric text, rate_class text, agent text, price_id uuid,
-  service_start date, service_end date, quantity numeric, unit_amount numeric, per_units numeric,
-  pricing_model text, tiers jsonb, precise_amount numeric, amount_minor numeric, description text,
-  detail text, by_day billing.day_quantity[]);
-comment on type _billing.rated_usage is 'A line of usage before it is booked.';
-
 -- Usage lines: by model, metric, rate class and price segment, and by agent where the client wants
 -- it. Units of a metric and class are numbered through the period (from, to] over all models that
 -- share a price's scope: the free units of a family are the family's, not each model's. So tiers
@@ -14,20 +7,20 @@ comment on type _billing.rated_usage is 'A line of usage before it is booked.';
 -- With `with_unpriced`, usage that has no price and needs one comes too, price_id null: a caller
 -- that writes the books asks once for what is charged and for what blocks.
 -- A caller that only sums asks for no texts; `with_days` brings the days of each line. `terms` are
--- those of the targets, where the caller has read them.
+-- those of the targets, and `days` usage_by_day of them, where the caller has read them.
 -- Where the higher of two costs holds (`dearer`), all tokens of a model and class are by the list,
 -- or all by what was logged: the logged cost of input is also that of what a cache read or wrote.
 -- The key says where the price begins in the period, not where service does: a line stays what it
 -- is when the client's start is moved.
-create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false, terms billing.target_terms[] default null,
-  with_texts boolean default true, with_days boolean default false)
+-- Pins are those of rate_usage.
+create function _billing.usage_lines(targets billing.rating_target[], with_unpriced boolean,
+  terms billing.target_terms[], with_texts boolean, with_days boolean, days billing.day_usage[])
 returns setof _billing.rated_usage language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 begin
   return query
   with used as materialized (
-    select * from billing.priced_usage(targets, false, terms, with_days)
+    select * from billing.priced_usage(targets, false, terms, with_days, days)
   ), labels as materialized (
     select l.* from (
       select array_agg(row(d.*)::_billing.label_key) as keys
@@ -88,5 +81,46 @@ begin
   group by u.client_id, u.period_start, u.model, u.metric, u.rate_class
   having sum(u.quantity) <> 0;
 end $$;
-comment on function _billing.rate_usage is
+comment on function _billing.usage_lines is
   'Rated usage lines of target periods; one rounding per line.';
+
+-- A caller that wants no texts and hands on terms reads a client: its lines are plain_usage where
+-- all of them can be.
+create function _billing.rate_usage(targets billing.rating_target[],
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
+returns setof _billing.rated_usage language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+declare
+  days billing.day_usage[];
+  term billing.target_terms;
+  place bigint := 0;
+  found _billing.rated_usage[];
+  plain _billing.rated_usage[] := '{}';
+begin
+  -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
+  -- that take the long way need not try the other.
+  if not with_texts and terms is not null and not exists (
+      select from public.prices p
+      where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost')
+    and not exists (
+      select from public.prices p
+      where p.client_id = terms[1].client_id and (p.free_units > 0 or p.pricing_model in (
+        select m.model from billing.price_models m where not m.is_linear))) then
+    days := array(select d from billing.usage_by_day(terms, false) d);
+    foreach term in array terms loop
+      place := place + 1;
+      found := _billing.plain_usage(term, place, days, with_unpriced, with_days);
+      exit when found is null;
+      plain := plain || found;
+    end loop;
+    if found is not null then
+      return query select p.* from unnest(plain) p;
+      return;
+    end if;
+  end if;
+  return query select l.* from _billing.usage_lines(targets, with_unpriced, terms, with_texts,
+    with_days, days) l;
+end $$;
+comment on function _billing.rate_usage is
+  'Rated usage lines of target periods, by the short way where a read can take it.';

@@ -14,23 +14,30 @@ declare
     select (p.client_id, p.period_start, p.period_end)::billing.rating_target
     from public.billing_periods p
     where p.client_id = uninvoiced_periods.client_id and p.state <> 'voided'
-      and (p.usage_changed or p.state in ('pending', 'blocked'))
-    union
-    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-    from public.invoices d
-    join public.billing_periods p
-      on p.client_id = d.client_id and p.period_start = d.period_start
-    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft' and d.kind = 'period'
-    union
-    select (p.client_id, p.period_start, p.period_end)::billing.rating_target
-    from public.invoices d
-    join public.invoice_lines l on l.invoice_id = d.id and l.is_late
-    join public.billing_periods p
-      on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
-    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
+      and (p.usage_changed or p.state in ('pending', 'blocked')));
   running record;
   month record;
 begin
+  -- Mostly there is no draft: then none of its periods need be looked for.
+  if exists (select from public.invoices d
+    where d.client_id = uninvoiced_periods.client_id and d.status = 'draft') then
+    targets := array(
+      select t from unnest(targets) t
+      union
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.invoices d
+      join public.billing_periods p
+        on p.client_id = d.client_id and p.period_start = d.period_start
+      where d.client_id = uninvoiced_periods.client_id and d.status = 'draft'
+        and d.kind = 'period'
+      union
+      select (p.client_id, p.period_start, p.period_end)::billing.rating_target
+      from public.invoices d
+      join public.invoice_lines l on l.invoice_id = d.id and l.is_late
+      join public.billing_periods p
+        on p.client_id = d.client_id and p.period_start = l.section_start and p.state <> 'voided'
+      where d.client_id = uninvoiced_periods.client_id and d.status = 'draft');
+  end if;
   select r.client_id, r.next_start, r.today, r.billing_anchor_day into running
   from billing.current_periods(as_of) r where r.client_id = uninvoiced_periods.client_id;
   month := billing.period_around(running.today, running.billing_anchor_day);

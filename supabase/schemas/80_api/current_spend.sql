@@ -35,19 +35,41 @@ begin
 end $$;
 comment on function _billing.served_days is 'How many of some days a client is served on.';
 
+-- The first hundred by model, metric and class.
+create function _billing.unpriced_list(lines _billing.rated_usage[])
+returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select jsonb_agg(jsonb_build_object('model', u.model, 'metric', u.metric,
+      'rate_class', u.rate_class, 'quantity', trim_scale(u.quantity)::text)
+      order by u.model, u.metric, u.rate_class)
+    from (
+      select r.model, r.metric, r.rate_class, r.quantity from unnest(lines) r
+      where r.price_id is null order by r.model, r.metric, r.rate_class limit 100
+    ) u);
+end $$;
+comment on function _billing.unpriced_list is 'Usage without a price, as spend tells of it.';
+
 -- The running period of a client: usage charges so far, the minimum, a forecast, charges per day.
 -- Forecast: charges of the whole days so far, scaled to the days of service of the period; with no
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp as $$
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   running _billing.running_period;
   terms billing.target_terms[];
   term billing.target_terms;
   elapsed bigint;
-  content jsonb;
+  usage numeric;
+  lines _billing.rated_usage[];
+  unpriced_count bigint;
+  unpriced jsonb := '[]';
+  counted_at timestamptz;
+  whole_days numeric;
+  days jsonb;
+  minimum numeric;
 begin
   running := _billing.current_target(current_spend.client_id, as_of);
   terms := array(select t from billing.period_terms(array[running.target]) t);
@@ -61,52 +83,44 @@ begin
     then greatest(least(term.active_end, running.today) - term.active_start, 0)
     else _billing.served_days(term.client_id, term.period_start,
       least(term.period_end, running.today)) end;
-  with rated as materialized (
-    select * from _billing.rate_usage(array[running.target], with_unpriced => true,
-      terms => terms, with_texts => false, with_days => true)
-  ), days as materialized (
+  select coalesce(sum(r.amount_minor), 0), array_agg(r), count(*) filter (where r.price_id is null),
+    (select w.moved_at from billing.usage_watermark w)
+  into usage, lines, unpriced_count, counted_at
+  from _billing.rate_usage(array[running.target], with_unpriced => true, terms => terms,
+    with_texts => false, with_days => true) r;
+  select coalesce(sum(d.amount) filter (where d.usage_day < running.today), 0),
+    coalesce(jsonb_agg(jsonb_build_object('day', d.usage_day, 'amount_minor', round(d.amount))
+      order by d.usage_day) filter (where d.amount is not null), '[]')
+  into whole_days, days
+  from (
     select d.usage_day, sum(d.used * d.amount_minor / nullif(d.quantity, 0)) as amount
     from ( -- Summed before it is divided: a day may have many lines of one price.
       select (x.day).usage_day, x.amount_minor, x.quantity, sum((x.day).quantity) as used
       from (
         select r.amount_minor, r.quantity, unnest(r.by_day) as day
-        from rated r where r.price_id is not null
+        from unnest(lines) r where r.price_id is not null
       ) x
       group by (x.day).usage_day, x.amount_minor, x.quantity
     ) d group by d.usage_day
-  ), unpriced as (
-    -- Usage without a price: the first hundred by model, metric and class, and how many there are.
-    select u.*, row_number() over (order by u.model, u.metric, u.rate_class) as place
-    from rated u where u.price_id is null
-  ), sums as (
-    select coalesce((select sum(r.amount_minor) from rated r), 0) as usage,
-      coalesce((select sum(d.amount) from days d where d.usage_day < running.today), 0)
-        as whole_days,
-      round(term.minimum_minor::numeric * term.active_days / term.full_days) as minimum
-  )
-  select jsonb_build_object(
+  ) d;
+  if unpriced_count > 0 then
+    unpriced := _billing.unpriced_list(lines);
+  end if;
+  minimum := round(term.minimum_minor::numeric * term.active_days / term.full_days);
+  return jsonb_build_object(
     'client_id', term.client_id,
     'period', jsonb_build_object('start', term.period_start, 'end', term.period_end),
     'currency', term.currency,
-    'usage_minor', s.usage,
-    'minimum_minor', s.minimum,
-    'forecast_minor', greatest(s.usage, s.minimum, case when elapsed > 0
-      then round(s.whole_days * term.active_days / elapsed) else s.usage end),
+    'usage_minor', usage,
+    'minimum_minor', minimum,
+    'forecast_minor', greatest(usage, minimum, case when elapsed > 0
+      then round(whole_days * term.active_days / elapsed) else usage end),
     'elapsed_days', elapsed,
     'total_days', term.active_days,
-    'days', (select coalesce(jsonb_agg(jsonb_build_object(
-      'day', d.usage_day, 'amount_minor', round(d.amount)) order by d.usage_day), '[]')
-      from days d where d.amount is not null),
-    'counted_at', (select w.moved_at from billing.usage_watermark w)
-  ) || (
-    select jsonb_build_object('unpriced_count', count(*), 'unpriced', coalesce(jsonb_agg(
-      jsonb_build_object('model', u.model, 'metric', u.metric, 'rate_class', u.rate_class,
-        'quantity', trim_scale(u.quantity)::text) order by u.place) filter (where u.place <= 100),
-      '[]'))
-    from unpriced u
-  ) into content
-  from sums s;
-  return content;
+    'days', days,
+    'counted_at', counted_at,
+    'unpriced_count', unpriced_count,
+    'unpriced', unpriced);
 end $$;
 comment on function billing.current_spend is
   'Charges of a client''s running period so far, before discount and tax, with a forecast.';

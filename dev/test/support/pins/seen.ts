@@ -26,6 +26,9 @@ const BY_CALL: readonly (readonly [State, string, readonly (readonly [string, st
   ["of June", "credit of one", [
     ["billing.credit_balance", "plan_cache_mode=force_generic_plan"],
   ]],
+  ["of June", "spend of one", [
+    ["billing.current_spend", "plan_cache_mode=force_generic_plan"],
+  ]],
   ["of June", "usage of one with prices", [
     ["billing.usage_by_day", "plan_cache_mode=force_generic_plan"],
   ]],

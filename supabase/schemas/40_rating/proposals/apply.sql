@@ -76,7 +76,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   cross join lateral billing.list_price(q.model, q.metric, q.rate_class,
     (billing.as_of() at time zone 'UTC')::date) l
   where l.id is not null and not exists (
-    select from billing.price_candidates(array[null::uuid], array[q.model], array[q.metric],
+    select from billing.matching_prices(array[null::uuid], array[q.model], array[q.metric],
       array[q.rate_class], array['USD']));
 $$;
 comment on function _billing.unpriced_but_listed is
