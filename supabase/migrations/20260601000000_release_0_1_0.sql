@@ -8441,7 +8441,11 @@ create policy "members and operators read what became of credit" on public.credi
 -- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select x.grant_id, min(x.has)::bigint
   from (
     select e.grant_id, sum(e.amount_minor) over until_then as has,
@@ -8452,7 +8456,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where x.next_at is null or x.next_at > as_of
   group by x.grant_id;
-$$;
+end $$;
 comment on function _billing.left_of_grants is
   'What may be taken of each grant of these clients at an instant, expired or not.';
 
@@ -8468,7 +8472,11 @@ comment on function _billing.tax_share is 'The tax in a part of an amount that c
 
 create function _billing.tax_of_movements(movements _billing.credit_movement[])
 returns table (place bigint, tax_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with taxed as materialized (
     select g.id, g.amount_minor, g.tax_minor, coalesce(l.left_minor, 0) as left_minor
     from public.credit_grants g
@@ -8487,7 +8495,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       credit_note_id, place)
     join taxed t on t.id = m.grant_id
   ) x;
-$$;
+end $$;
 comment on function _billing.tax_of_movements is
   'The tax that each of these movements bears, in their order; no row of grants without tax.';
 
@@ -8495,7 +8503,8 @@ comment on function _billing.tax_of_movements is
 -- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
 -- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor, tax_minor,
     effective_at, invoice_id, line_id, credit_note_id)
   select g.id, g.client_id, g.currency, x.kind, x.sign * m.amount_minor,
@@ -8511,7 +8520,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
   ) x(kind, sign, at)
   where x.at is not null;
-$$;
+end $$;
 comment on function _billing.move_credit is
   'Writes movements of grants and, at the expiry or after it at once, what they change of it.';
 
@@ -8613,8 +8622,12 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with section as materialized (
     -- Mostly none.
     select distinct i.client_id, l.section_start
@@ -8642,14 +8655,18 @@ set jit = off set enable_seqscan = off as $$
     where n.client_id = s.client_id and n.issued_at <= coalesce(at, 'infinity')
   ) x
   group by s.client_id, s.section_start, x.grant_id having sum(x.minor) > 0;
-$$;
+end $$;
 comment on function _billing.credit_to_take_again is
   'Promotional credit of clients that has come back twice, and is taken again by what replaces a
    void invoice.';
 
 create function billing.promotional_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   -- Definer: as billing.credits_of.
   select x.currency, sum(x.amount_minor)
   from (
@@ -8663,7 +8680,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     join public.credit_grants g on g.id = a.grant_id and coalesce(g.expires_at > at, true)
   ) x
   group by x.currency;
-$$;
+end $$;
 comment on function billing.promotional_credit is
   'Promotional credit that a client has at an instant: a discount on what is still to be charged.';
 grant execute on function billing.promotional_credit(uuid, timestamptz) to service_role;
@@ -8920,7 +8937,11 @@ create function _billing.entries_of(transfers _billing.ledger_transfer[])
 returns table (transaction_id uuid, kind text, source_id uuid, invoice_id uuid,
   effective_at timestamptz, account_id uuid, client_id uuid, currency text, account_kind text,
   processor text, amount_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select _billing.ledger_id(s.kind, s.source_id), s.kind, s.source_id, s.invoice_id,
     s.effective_at, _billing.account_id(s.client_id, s.currency, s.account, s.processor),
     s.client_id, s.currency, s.account, s.processor, s.amount_minor
@@ -8934,7 +8955,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     ) x(account, processor, amount_minor)
     group by 1, 2, 3, 4, 5, 6, 7, 8
   ) s;
-$$;
+end $$;
 comment on function _billing.entries_of is 'What transfers debit and credit.';
 
 -- Posts transactions that are not posted yet. One that is posted already must be what it was.
@@ -10147,8 +10168,12 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable
+) returns setof _billing.rated_line language plpgsql immutable
 set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with charge as (
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
@@ -10214,7 +10239,7 @@ set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as
     t.name, t.rate, t.behavior, t.base, t.note,
     format('%s %s %%', t.name, trim_scale(t.rate)), null
   from tax_line t where t.base <> 0 or round(t.precise) <> 0;
-$$;
+end $$;
 comment on function _billing.discounts_and_taxes is
   'Discount and tax lines that charges entail.';
 
@@ -12302,7 +12327,11 @@ create type _billing.payable_part as (invoice_id uuid, place bigint, client_id u
 -- The parts of an invoice add up to its total: cumulative shares are rounded, not each part.
 create function _billing.payable_parts(ids uuid[], as_of timestamptz)
 returns setof _billing.payable_part
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with line as (
     select i.id, x.place, i.client_id, i.currency, i.total_minor, l.id as line_id, l.position,
       l.metric, l.model, l.agent, l.amount_minor,
@@ -12320,7 +12349,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     (round(l.total_minor * l.until / l.charged)
       - round(l.total_minor * (l.until - l.amount_minor) / l.charged))::bigint
   from line l;
-$$;
+end $$;
 comment on function _billing.payable_parts is
   'Charges of invoices with what each is of the invoice''s total.';
 
@@ -12356,7 +12385,11 @@ create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uu
 
 create function _billing.usable_credits(client_ids uuid[], as_of timestamptz)
 returns setof _billing.usable_credit
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select g.id, row_number() over (partition by g.client_id, g.currency
       order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
     g.metrics, g.models, g.agents, l.left_minor
@@ -12364,7 +12397,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
   where g.client_id = any (client_ids) and g.kind <> 'promotional' and g.effective_at <= as_of
     and g.granted_at <= as_of;
-$$;
+end $$;
 comment on function _billing.usable_credits is
   'Grants that pay, with something left that may be used by an instant, in burn order.';
 
@@ -12375,7 +12408,11 @@ create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
 create function _billing.uses_of_place(parts _billing.payable_part[],
   credits _billing.usable_credit[], uses _billing.grant_use[], turn bigint)
 returns setof _billing.grant_use
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with part as (
     select p.*, p.amount_minor - coalesce(u.amount_minor, 0) as open_minor
     from unnest(parts) p
@@ -12396,7 +12433,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
   from wanted w where w.left_minor > w.taken
   order by w.grant_id, w.place;
-$$;
+end $$;
 comment on function _billing.uses_of_place is
   'What the grants of one place in the burn order pay of what the places before have left.';
 
@@ -12642,8 +12679,12 @@ return coalesce('"' || trim_scale(value)::text || '"', 'null');
 create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -12668,7 +12709,7 @@ set enable_seqscan = off as $$
     and l.rate_class = u.rate_class
     and l.service_start <= u.usage_day and u.usage_day < l.service_end
     and (l.agent is null or l.agent = u.agent);
-$$;
+end $$;
 comment on function _billing.document_usage is
   'Usage of invoices'' own periods, each record with the line that charges it.';
 
@@ -12676,8 +12717,12 @@ comment on function _billing.document_usage is
 -- lines by quantity, largest remainder first, so they sum to the line exactly; days are rounded.
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -12756,7 +12801,7 @@ set search_path = pg_catalog, pg_temp as $$
   )
   select d.invoice_id, a.agents, d.days
   from days d left join agents a on a.invoice_id = d.invoice_id;
-$$;
+end $$;
 comment on function _billing.document_breakdown is
   'What agents and days of each invoice''s own period used and cost.';
 
@@ -12804,9 +12849,13 @@ comment on function _billing.document_rest is
 
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -12868,7 +12917,7 @@ set enable_seqscan = off as $$
   left join charged c on c.invoice_id = i.id
   left join discounted d on d.invoice_id = i.id
   left join taxed t on t.invoice_id = i.id;
-$$;
+end $$;
 
 -- 50_invoicing/document/document.sql
 
@@ -12934,7 +12983,11 @@ comment on function _billing.document_advance is
 -- no grant has paid.
 create function _billing.document_credits(invoice_ids uuid[])
 returns table (invoice_id uuid, credits jsonb)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
@@ -12955,7 +13008,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
   ) l
   group by u.invoice_id;
-$$;
+end $$;
 comment on function _billing.document_credits is
   'The part of documents that says what grants of credit have paid.';
 
@@ -12991,9 +13044,13 @@ comment on function _billing.document_returned is
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+set jit = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -13039,7 +13096,7 @@ set jit = off set enable_nestloop = off as $$
     coalesce(f.due_on, i.due_on) as due_on,
     coalesce(f.balance_applied_minor, i.balance_applied_minor) as applied) x
   where i.id = any (invoice_ids);
-$$;
+end $$;
 comment on function _billing.documents_of is
   'Documents of invoices, from the invoice, its lines, client, seller and usage.';
 
@@ -13551,11 +13608,16 @@ comment on function _billing.grants_of_top_up is
 
 create function _billing.unused_of_top_up(invoice_id uuid, as_of timestamptz)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  with held as materialized (
+    select g.id, g.client_id, g.expires_at
+    from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
+    join public.credit_grants g on g.id = x.grant_id
+  )
   select coalesce(sum(l.left_minor), 0)::bigint
-  from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
-  join public.credit_grants g on g.id = x.grant_id
-  join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-  where g.expires_at is null or g.expires_at > as_of;
+  from held h
+  join _billing.left_of_grants(array(select distinct c.client_id from held c), as_of) l
+    on l.grant_id = h.id
+  where h.expires_at is null or h.expires_at > as_of;
 $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
@@ -13566,15 +13628,20 @@ create function _billing.credit_to_take_back(invoice_id uuid, amount bigint, as_
   credit_note_id uuid default null)
 returns _billing.credit_movement[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  with unused as (
-    select g.id, g.effective_at, l.left_minor,
-      sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
-        - l.left_minor as before
+  -- Its own grants first: asked together, grants of all clients would be asked what is left.
+  with held as materialized (
+    select g.id, g.client_id, g.effective_at, g.expires_at, x.place
     from _billing.grants_of_top_up(credit_to_take_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
-    join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-    where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
-      or _billing.pays_after_expiry(g.client_id, g.expires_at))
+  ), unused as (
+    select h.id, h.effective_at, l.left_minor,
+      sum(l.left_minor) over (order by coalesce(h.expires_at <= as_of, false), h.place, h.id)
+        - l.left_minor as before
+    from held h
+    join _billing.left_of_grants(array(select distinct c.client_id from held c), as_of) l
+      on l.grant_id = h.id
+    where l.left_minor > 0 and (coalesce(h.expires_at > as_of, true)
+      or _billing.pays_after_expiry(h.client_id, h.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
     greatest(as_of, u.effective_at), credit_to_take_back.invoice_id, null,
@@ -15945,7 +16012,6 @@ begin
       wanted.client_id, as_of))::_billing.section_terms]) l
   where c.code = wanted.currency;
   perform _billing.write_totals(array[made]);
-  perform _billing.write_documents(array[made]);
   update public.top_ups t set invoice_id = made, state = 'invoiced', problem = null
   where t.id = wanted.id;
   perform _billing.finalize_invoices(array[made], as_of);
@@ -18076,13 +18142,15 @@ begin
   if issued is not null then
     perform _billing.queue_invoice_deliveries(issued);
   end if;
-  -- A settled invoice is not asked for again; a void one is not sent.
-  update public.deliveries d
-  set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
-  from public.invoices n
-  where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
-    and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
-      or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  if moved is not null then
+    -- A settled invoice is not asked for again; a void one is not sent.
+    update public.deliveries d
+    set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
+    from public.invoices n
+    where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
+      and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
+        or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  end if;
   return null;
 end $$;
 

@@ -38,8 +38,12 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
 create function _billing.discounts_and_taxes(
   charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable
+) returns setof _billing.rated_line language plpgsql immutable
 set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with charge as (
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
@@ -105,7 +109,7 @@ set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as
     t.name, t.rate, t.behavior, t.base, t.note,
     format('%s %s %%', t.name, trim_scale(t.rate)), null
   from tax_line t where t.base <> 0 or round(t.precise) <> 0;
-$$;
+end $$;
 comment on function _billing.discounts_and_taxes is
   'Discount and tax lines that charges entail.';
 

@@ -60,7 +60,11 @@ comment on function _billing.document_advance is
 -- no grant has paid.
 create function _billing.document_credits(invoice_ids uuid[])
 returns table (invoice_id uuid, credits jsonb)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
@@ -81,7 +85,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
   ) l
   group by u.invoice_id;
-$$;
+end $$;
 comment on function _billing.document_credits is
   'The part of documents that says what grants of credit have paid.';
 
@@ -117,9 +121,13 @@ comment on function _billing.document_returned is
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off as $$
+set jit = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -165,7 +173,7 @@ set jit = off set enable_nestloop = off as $$
     coalesce(f.due_on, i.due_on) as due_on,
     coalesce(f.balance_applied_minor, i.balance_applied_minor) as applied) x
   where i.id = any (invoice_ids);
-$$;
+end $$;
 comment on function _billing.documents_of is
   'Documents of invoices, from the invoice, its lines, client, seller and usage.';
 
