@@ -10163,12 +10163,10 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
-create function _billing.discounts_and_taxes(
-  charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language plpgsql immutable
+-- plpgsql keeps the plan.
+create function _billing.discounts_and_taxes(charges _billing.rated_line[],
+  terms _billing.section_terms[]) returns setof _billing.rated_line language plpgsql immutable
 set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off as $$
--- plpgsql keeps the plan: planning takes longer than reading.
-#variable_conflict use_column
 begin
   return query
   with charge as (
@@ -10232,9 +10230,8 @@ begin
   select t.client_id, t.section_start, t.section_end, 'tax',
     concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
     null, null, null, null, null, null, null, null, null,
-    t.precise / _billing.to_minor(1, t.exponent), round(t.precise),
-    t.name, t.rate, t.behavior, t.base, t.note,
-    format('%s %s %%', t.name, trim_scale(t.rate)), null
+    t.precise / _billing.to_minor(1, t.exponent), round(t.precise), t.name, t.rate, t.behavior,
+    t.base, t.note, format('%s %s %%', t.name, trim_scale(t.rate)), null
   from tax_line t where t.base <> 0 or round(t.precise) <> 0;
 end $$;
 comment on function _billing.discounts_and_taxes is
@@ -12844,12 +12841,12 @@ return case when expires_at <= billing.as_of() and left_minor > 0
 comment on function _billing.document_rest is
   'The part of documents that says what is left of a grant of credit, or has expired of it.';
 
+-- plpgsql keeps the plan: planning takes longer than reading.
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off as $$
--- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
   return query

@@ -38,12 +38,12 @@ return case when expires_at <= billing.as_of() and left_minor > 0
 comment on function _billing.document_rest is
   'The part of documents that says what is left of a grant of credit, or has expired of it.';
 
+-- plpgsql keeps the plan: planning takes longer than reading.
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off as $$
--- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
   return query
