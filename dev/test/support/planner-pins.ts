@@ -181,13 +181,6 @@ export const PINS: readonly Pin[] = [
     ],
   },
   {
-    setting: "plan_cache_mode=force_generic_plan",
-    why: "costs of what is left out hide what planning costs: it would be planned each time",
-    functions: [
-      "_billing.documents_of",
-    ],
-  },
-  {
     setting: "plan_cache_mode=force_custom_plan",
     why: "a plan for any time, client or page reads all: what is asked decides",
     functions: [

@@ -121,13 +121,9 @@ comment on function _billing.document_returned is
 -- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
 create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
 returns table (invoice_id uuid, document jsonb)
-language plpgsql stable
+language sql stable
 set search_path = pg_catalog, pg_temp
-set jit = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
--- plpgsql keeps the plan: planning takes longer than reading.
-#variable_conflict use_column
-begin
-  return query
+set jit = off set enable_nestloop = off as $$
   with seller as materialized (
     select _billing.document_seller()::json as document
   )
@@ -173,7 +169,7 @@ begin
     coalesce(f.due_on, i.due_on) as due_on,
     coalesce(f.balance_applied_minor, i.balance_applied_minor) as applied) x
   where i.id = any (invoice_ids);
-end $$;
+$$;
 comment on function _billing.documents_of is
   'Documents of invoices, from the invoice, its lines, client, seller and usage.';
 
