@@ -4,12 +4,8 @@
 create function _billing.document_usage(invoice_ids uuid[])
 returns table (invoice_id uuid, agent text, usage_day date, metric text, quantity numeric,
   line_id uuid, line_quantity numeric, line_minor bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp
+language sql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off as $$
--- plpgsql keeps the plan: planning takes longer than reading.
-#variable_conflict use_column
-begin
-  return query
   with wanted as materialized (
     select i.id, i.client_id, i.period_start, i.period_end
     from public.invoices i where i.id = any (invoice_ids) and i.kind = 'period'
@@ -34,7 +30,7 @@ begin
     and l.rate_class = u.rate_class
     and l.service_start <= u.usage_day and u.usage_day < l.service_end
     and (l.agent is null or l.agent = u.agent);
-end $$;
+$$;
 comment on function _billing.document_usage is
   'Usage of invoices'' own periods, each record with the line that charges it.';
 
@@ -42,12 +38,8 @@ comment on function _billing.document_usage is
 -- lines by quantity, largest remainder first, so they sum to the line exactly; days are rounded.
 create function _billing.document_breakdown(invoice_ids uuid[])
 returns table (invoice_id uuid, agents json, days json)
-language plpgsql stable
+language sql stable
 set search_path = pg_catalog, pg_temp as $$
--- plpgsql keeps the plan: planning takes longer than reading.
-#variable_conflict use_column
-begin
-  return query
   with usage as materialized (
     select * from _billing.document_usage(invoice_ids)
   ), share as materialized (
@@ -126,6 +118,6 @@ begin
   )
   select d.invoice_id, a.agents, d.days
   from days d left join agents a on a.invoice_id = d.invoice_id;
-end $$;
+$$;
 comment on function _billing.document_breakdown is
   'What agents and days of each invoice''s own period used and cost.';

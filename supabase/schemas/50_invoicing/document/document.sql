@@ -60,11 +60,7 @@ comment on function _billing.document_advance is
 -- no grant has paid.
 create function _billing.document_credits(invoice_ids uuid[])
 returns table (invoice_id uuid, credits jsonb)
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
--- plpgsql keeps the plan: planning takes longer than reading.
-#variable_conflict use_column
-begin
-  return query
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.invoice_id, jsonb_build_object('credits', jsonb_agg(jsonb_build_object(
     'description', 'Prepaid credit' || coalesce(' until ' || billing.day_of(g.client_id,
       g.expires_at), ''),
@@ -85,7 +81,7 @@ begin
     where e.grant_id = g.id and e.kind not in ('expiry', 'release', 'reopening')
   ) l
   group by u.invoice_id;
-end $$;
+$$;
 comment on function _billing.document_credits is
   'The part of documents that says what grants of credit have paid.';
 

@@ -1,7 +1,7 @@
 -- The lines of an invoice as its document shows them.
 
 -- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
--- again.
+-- again. As in burning_credits, drafts of blocked periods are made anew and use nothing yet.
 create function _billing.promotional_left(grant_id uuid)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = on as $$
@@ -17,7 +17,10 @@ set enable_nestloop = on as $$
     where g.id = promotional_left.grant_id and not exists (
       -- Of an invoice that is being issued, whose use is booked.
       select from public.credit_entries e where e.invoice_id = l.invoice_id
-        and e.grant_id = g.id)), 0) - coalesce((
+        and e.grant_id = g.id) and not exists (
+      select from public.billing_periods p
+      where i.kind = 'period' and p.client_id = i.client_id
+        and p.period_start = i.period_start and p.state = 'blocked')), 0) - coalesce((
     select sum(a.amount_minor)
     from public.credit_grants g
     cross join lateral _billing.credit_to_take_again(array[g.client_id]) a
@@ -38,15 +41,11 @@ return case when expires_at <= billing.as_of() and left_minor > 0
 comment on function _billing.document_rest is
   'The part of documents that says what is left of a grant of credit, or has expired of it.';
 
--- plpgsql keeps the plan: planning takes longer than reading.
 create function _billing.document_lines(invoice_ids uuid[])
 returns table (invoice_id uuid, lines json, discounts json, taxes json)
-language plpgsql stable
+language sql stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off as $$
-#variable_conflict use_column
-begin
-  return query
   with line as materialized (
     -- Put together as text, which takes a third of the time of building JSON value by value.
     select l.* from public.invoice_lines l where l.invoice_id = any (invoice_ids)
@@ -108,4 +107,4 @@ begin
   left join charged c on c.invoice_id = i.id
   left join discounted d on d.invoice_id = i.id
   left join taxed t on t.invoice_id = i.id;
-end $$;
+$$;
