@@ -19,20 +19,30 @@ interface Pair {
   readonly minor: number;
 }
 
+const TAX_ACCOUNTS = new Set(["advance_tax", "tax_payable"]);
+
+/** Whether both are accounts of tax, or neither is. */
+function areOfOneKind(one: MovementEntry, other: MovementEntry): boolean {
+  return TAX_ACCOUNTS.has(one.account) === TAX_ACCOUNTS.has(other.account);
+}
+
 /**
- * A movement as debits each with a credit: those of the same amount, then the first of both sides as
- * far as the smaller goes, then on. The debit and credit of each account stay the same.
+ * A movement as debits each with a credit: those of the same amount, tax with tax before others;
+ * then the first of both sides as far as the smaller goes, then on. The debit and credit of each
+ * account stay the same.
  */
 export function pairsOf({ entries }: Pick<Movement, "entries">): Pair[] {
   const debits = entries.filter(({ minor }) => minor > 0);
   const credits = entries.filter(({ minor }) => minor < 0);
   const pairs: Pair[] = [];
-  for (const debit of [...debits]) {
-    const credit = credits.find(({ minor }) => minor === -debit.minor);
-    if (credit === undefined) continue;
-    pairs.push({ debit, credit, minor: debit.minor });
-    debits.splice(debits.indexOf(debit), 1);
-    credits.splice(credits.indexOf(credit), 1);
+  for (const fits of [areOfOneKind, () => true]) {
+    for (const debit of [...debits]) {
+      const credit = credits.find((one) => one.minor === -debit.minor && fits(debit, one));
+      if (credit === undefined) continue;
+      pairs.push({ debit, credit, minor: debit.minor });
+      debits.splice(debits.indexOf(debit), 1);
+      credits.splice(credits.indexOf(credit), 1);
+    }
   }
   let [owed, paid] = [0, 0];
   let [debit, credit] = [debits.shift(), credits.shift()];

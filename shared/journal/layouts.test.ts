@@ -88,6 +88,27 @@ Deno.test("DATEV: a use of credit pays with credit, and deducts the tax of its p
   );
 });
 
+Deno.test("DATEV: tax is paired with tax, also where all amounts are the same", () => {
+  const entry = (account: string, minor: number) => ({ account, processor: null, minor });
+  const paired = (...entries: ReturnType<typeof entry>[]) =>
+    pairsOf({ entries }).map(({ debit, credit, minor }) => [debit.account, credit.account, minor]);
+  // 0.01 of credit with 0.01 of tax in it.
+  assert.deepEqual(
+    paired(
+      entry("advance_tax", -1),
+      entry("prepaid_credit", 1),
+      entry("receivable", -1),
+      entry("tax_payable", 1),
+    ),
+    [["prepaid_credit", "receivable", 1], ["tax_payable", "advance_tax", 1]],
+  );
+  // It expires: what is not earned is tax.
+  assert.deepEqual(
+    paired(entry("advance_tax", -1), entry("prepaid_credit", 1)),
+    [["prepaid_credit", "advance_tax", 1]],
+  );
+});
+
 Deno.test("DATEV: what is not set or no number is told, not written", () => {
   const [earnings, ...others] = JOURNAL.codes;
   assert.ok(earnings !== undefined);

@@ -5833,8 +5833,6 @@ create constraint trigger count_terms_change after update on public.providers
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after update on public.currencies
   deferrable initially deferred for each row execute function _billing.count_terms_change();
-create constraint trigger count_terms_change after update on public.billing_settings
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after insert or update or delete
   on public.client_time_zones
   deferrable initially deferred for each row
@@ -8063,11 +8061,10 @@ revoke all on _billing.invoice_counters from public;
 
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
-create function _billing.allocate_invoice_numbers(issued_on date, how_many integer)
+create function _billing.allocate_invoice_numbers(issued_on date, how_many integer, of_series text)
 returns integer language sql set search_path = pg_catalog, pg_temp as $$
   insert into _billing.invoice_counters as n (series, year, last_number)
-  select s.number_series, extract(year from issued_on)::integer, how_many
-  from public.billing_settings s
+  values (of_series, extract(year from issued_on)::integer, how_many)
   on conflict (series, year) do update set last_number = n.last_number + how_many
   returning n.last_number - how_many;
 $$;
@@ -8471,7 +8468,11 @@ create policy "members and operators read what became of credit" on public.credi
 -- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select x.grant_id, min(x.has)::bigint
   from (
     select e.grant_id, sum(e.amount_minor) over until_then as has,
@@ -8482,7 +8483,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where x.next_at is null or x.next_at > as_of
   group by x.grant_id;
-$$;
+end $$;
 comment on function _billing.left_of_grants is
   'What may be taken of each grant of these clients at an instant, expired or not.';
 
@@ -8498,7 +8499,11 @@ comment on function _billing.tax_share is 'The tax in a part of an amount that c
 
 create function _billing.tax_of_movements(movements _billing.credit_movement[])
 returns table (place bigint, tax_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with taxed as materialized (
     select g.id, g.amount_minor, g.tax_minor, coalesce(l.left_minor, 0) as left_minor
     from public.credit_grants g
@@ -8517,7 +8522,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       credit_note_id, place)
     join taxed t on t.id = m.grant_id
   ) x;
-$$;
+end $$;
 comment on function _billing.tax_of_movements is
   'The tax that each of these movements bears, in their order; no row of grants without tax.';
 
@@ -8525,7 +8530,8 @@ comment on function _billing.tax_of_movements is
 -- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
 -- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor, tax_minor,
     effective_at, invoice_id, line_id, credit_note_id)
   select g.id, g.client_id, g.currency, x.kind, x.sign * m.amount_minor,
@@ -8541,7 +8547,7 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
   ) x(kind, sign, at)
   where x.at is not null;
-$$;
+end $$;
 comment on function _billing.move_credit is
   'Writes movements of grants and, at the expiry or after it at once, what they change of it.';
 
@@ -8642,8 +8648,12 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take, but for those of blocked periods, which are made anew.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language sql stable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set jit = off set enable_seqscan = off as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with section as materialized (
     -- Mostly none.
     select distinct i.client_id, l.section_start
@@ -8675,14 +8685,18 @@ set jit = off set enable_seqscan = off as $$
     where n.client_id = s.client_id and n.issued_at <= coalesce(at, 'infinity')
   ) x
   group by s.client_id, s.section_start, x.grant_id having sum(x.minor) > 0;
-$$;
+end $$;
 comment on function _billing.credit_to_take_again is
   'Promotional credit of clients that has come back twice, and is taken again by what replaces a
    void invoice.';
 
 create function billing.promotional_credit(client_id uuid, at timestamptz default now())
 returns table (currency text, amount_minor numeric)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   -- Definer: as billing.credits_of.
   select x.currency, sum(x.amount_minor)
   from (
@@ -8696,7 +8710,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     join public.credit_grants g on g.id = a.grant_id and coalesce(g.expires_at > at, true)
   ) x
   group by x.currency;
-$$;
+end $$;
 comment on function billing.promotional_credit is
   'Promotional credit that a client has at an instant: a discount on what is still to be charged.';
 grant execute on function billing.promotional_credit(uuid, timestamptz) to service_role;
@@ -8952,7 +8966,11 @@ create function _billing.entries_of(transfers _billing.ledger_transfer[])
 returns table (transaction_id uuid, kind text, source_id uuid, invoice_id uuid,
   effective_at timestamptz, account_id uuid, client_id uuid, currency text, account_kind text,
   processor text, amount_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select _billing.ledger_id(s.kind, s.source_id), s.kind, s.source_id, s.invoice_id,
     s.effective_at, _billing.account_id(s.client_id, s.currency, s.account, s.processor),
     s.client_id, s.currency, s.account, s.processor, s.amount_minor
@@ -8966,7 +8984,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     ) x(account, processor, amount_minor)
     group by 1, 2, 3, 4, 5, 6, 7, 8
   ) s;
-$$;
+end $$;
 comment on function _billing.entries_of is 'What transfers debit and credit.';
 
 -- Posts transactions that are not posted yet. One that is posted already must be what it was.
@@ -10277,10 +10295,12 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
-create function _billing.discounts_and_taxes(
-  charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable
+-- plpgsql keeps the plan.
+create function _billing.discounts_and_taxes(charges _billing.rated_line[],
+  terms _billing.section_terms[]) returns setof _billing.rated_line language plpgsql immutable
 set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
   with charge as (
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
@@ -10342,11 +10362,10 @@ set search_path = pg_catalog, pg_temp as $$
   select t.client_id, t.section_start, t.section_end, 'tax',
     concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
     null, null, null, null, null, null, null, null, null,
-    t.precise / _billing.to_minor(1, t.exponent), round(t.precise),
-    t.name, t.rate, t.behavior, t.base, t.note,
-    format('%s %s %%', t.name, trim_scale(t.rate)), null
+    t.precise / _billing.to_minor(1, t.exponent), round(t.precise), t.name, t.rate, t.behavior,
+    t.base, t.note, format('%s %s %%', t.name, trim_scale(t.rate)), null
   from tax_line t where t.base <> 0 or round(t.precise) <> 0;
-$$;
+end $$;
 comment on function _billing.discounts_and_taxes is
   'Discount and tax lines that charges entail.';
 
@@ -12434,7 +12453,11 @@ create type _billing.payable_part as (invoice_id uuid, place bigint, client_id u
 -- The parts of an invoice add up to its total: cumulative shares are rounded, not each part.
 create function _billing.payable_parts(ids uuid[], as_of timestamptz)
 returns setof _billing.payable_part
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with line as (
     select i.id, x.place, i.client_id, i.currency, i.total_minor, l.id as line_id, l.position,
       l.metric, l.model, l.agent, l.amount_minor,
@@ -12452,7 +12475,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     (round(l.total_minor * l.until / l.charged)
       - round(l.total_minor * (l.until - l.amount_minor) / l.charged))::bigint
   from line l;
-$$;
+end $$;
 comment on function _billing.payable_parts is
   'Charges of invoices with what each is of the invoice''s total.';
 
@@ -12488,7 +12511,11 @@ create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uu
 
 create function _billing.usable_credits(client_ids uuid[], as_of timestamptz)
 returns setof _billing.usable_credit
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select g.id, row_number() over (partition by g.client_id, g.currency
       order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
     g.metrics, g.models, g.agents, l.left_minor
@@ -12496,7 +12523,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
   where g.client_id = any (client_ids) and g.kind <> 'promotional' and g.effective_at <= as_of
     and g.granted_at <= as_of;
-$$;
+end $$;
 comment on function _billing.usable_credits is
   'Grants that pay, with something left that may be used by an instant, in burn order.';
 
@@ -12507,7 +12534,11 @@ create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
 create function _billing.uses_of_place(parts _billing.payable_part[],
   credits _billing.usable_credit[], uses _billing.grant_use[], turn bigint)
 returns setof _billing.grant_use
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with part as (
     select p.*, p.amount_minor - coalesce(u.amount_minor, 0) as open_minor
     from unnest(parts) p
@@ -12528,7 +12559,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
   from wanted w where w.left_minor > w.taken
   order by w.grant_id, w.place;
-$$;
+end $$;
 comment on function _billing.uses_of_place is
   'What the grants of one place in the burn order pay of what the places before have left.';
 
@@ -13615,6 +13646,7 @@ declare
   ids uuid[];
   uses _billing.grant_use[];
   issues _billing.issue[];
+  series text;
   before_first integer;
 begin
   select array_agg(i.id order by c.name, i.period_start, i.id) into ids
@@ -13627,8 +13659,10 @@ begin
   perform _billing.use_promotional_credit(ids, as_of);
   uses := _billing.grants_to_use(ids, as_of);
   perform _billing.use_credit(uses, as_of);
-  before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
-  select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
+  -- Read once: settings change while a run is open, and all numbers of a batch are of one series.
+  series := (select s.number_series from public.billing_settings s);
+  before_first := _billing.allocate_invoice_numbers(today, cardinality(ids), series);
+  select array_agg((d.id, format('%s-%s-%s', series, extract(year from today),
       case when before_first + x.place < 1000000
         then lpad((before_first + x.place)::text, 6, '0')
         else (before_first + x.place)::text end),
@@ -13636,8 +13670,7 @@ begin
     today + d.payment_terms_days, a.granted + a.applied)::_billing.issue) into issues
   from unnest(ids) with ordinality x(id, place)
   join public.invoices d on d.id = x.id
-  join _billing.balance_to_apply(ids, uses) a on a.invoice_id = x.id
-  cross join public.billing_settings s;
+  join _billing.balance_to_apply(ids, uses) a on a.invoice_id = x.id;
   update public.invoices i set
     number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
     due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,
@@ -13686,11 +13719,16 @@ comment on function _billing.grants_of_top_up is
 
 create function _billing.unused_of_top_up(invoice_id uuid, as_of timestamptz)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  with held as materialized (
+    select g.id, g.client_id, g.expires_at
+    from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
+    join public.credit_grants g on g.id = x.grant_id
+  )
   select coalesce(sum(l.left_minor), 0)::bigint
-  from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
-  join public.credit_grants g on g.id = x.grant_id
-  join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-  where g.expires_at is null or g.expires_at > as_of;
+  from held h
+  join _billing.left_of_grants(array(select distinct c.client_id from held c), as_of) l
+    on l.grant_id = h.id
+  where h.expires_at is null or h.expires_at > as_of;
 $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
@@ -13701,15 +13739,20 @@ create function _billing.credit_to_take_back(invoice_id uuid, amount bigint, as_
   credit_note_id uuid default null)
 returns _billing.credit_movement[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  with unused as (
-    select g.id, g.effective_at, l.left_minor,
-      sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
-        - l.left_minor as before
+  -- Its own grants first: asked together, grants of all clients would be asked what is left.
+  with held as materialized (
+    select g.id, g.client_id, g.effective_at, g.expires_at, x.place
     from _billing.grants_of_top_up(credit_to_take_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
-    join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-    where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
-      or _billing.pays_after_expiry(g.client_id, g.expires_at))
+  ), unused as (
+    select h.id, h.effective_at, l.left_minor,
+      sum(l.left_minor) over (order by coalesce(h.expires_at <= as_of, false), h.place, h.id)
+        - l.left_minor as before
+    from held h
+    join _billing.left_of_grants(array(select distinct c.client_id from held c), as_of) l
+      on l.grant_id = h.id
+    where l.left_minor > 0 and (coalesce(h.expires_at > as_of, true)
+      or _billing.pays_after_expiry(h.client_id, h.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
     greatest(as_of, u.effective_at), credit_to_take_back.invoice_id, null,
@@ -16086,7 +16129,6 @@ begin
       wanted.client_id, as_of))::_billing.section_terms]) l
   where c.code = wanted.currency;
   perform _billing.write_totals(array[made]);
-  perform _billing.write_documents(array[made]);
   update public.top_ups t set invoice_id = made, state = 'invoiced', problem = null
   where t.id = wanted.id;
   perform _billing.finalize_invoices(array[made], as_of);
@@ -18222,13 +18264,15 @@ begin
   if issued is not null then
     perform _billing.queue_invoice_deliveries(issued);
   end if;
-  -- A settled invoice is not asked for again; a void one is not sent.
-  update public.deliveries d
-  set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
-  from public.invoices n
-  where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
-    and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
-      or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  if moved is not null then
+    -- A settled invoice is not asked for again; a void one is not sent.
+    update public.deliveries d
+    set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
+    from public.invoices n
+    where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
+      and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
+        or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  end if;
   return null;
 end $$;
 

@@ -8,6 +8,9 @@ import { withWorlds, type World } from "./worlds.ts";
 // npm run credits -- --operations 1000000 --seed 42 --sessions 3 --clients 40
 // npm run credits -- --kills 1000                 recharges alone, killed so often
 
+/** A session that replaces one that was ended costs as much as twenty operations. */
+const KILL_EVERY = 200;
+
 const OF_A_WORLD = 5000;
 /** Kills in the recharges of one database: of a dozen each round, of ten days at most. */
 const KILLS_OF_A_WORLD = 240;
@@ -50,7 +53,14 @@ await withWorlds(engine, async (world) => {
     const began = performance.now();
     const size = Math.min(OF_A_WORLD, operations - done);
     const lived = await world((connect) =>
-      live(connect, { seed, operations: size, clients, sessions, killEvery: 50, checkEvery: 1000 })
+      live(connect, {
+        seed,
+        operations: size,
+        clients,
+        sessions,
+        killEvery: KILL_EVERY,
+        checkEvery: 1000,
+      })
     );
     const seconds = (performance.now() - began) / 1000;
     const acts = [...lived.acts].map(([act, count]) => `${act} ${count}`).join(", ");

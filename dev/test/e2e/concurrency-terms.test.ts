@@ -232,3 +232,40 @@ Deno.test("two transactions that change the prices of both clients do not wait f
       select count(*)::int as count from public.prices where client_id is not null`;
     strictEqual(prices?.count, 400);
   }));
+
+/** One of each kind: read by top-ups, by numbers, by documents, by mails. */
+const SETTINGS = [
+  ["top_up_tax", "on_purchase"],
+  ["number_series", "SET"],
+  ["seller_name", "Another seller"],
+  ["reminder_days", "{3}"],
+];
+
+Deno.test("settings wait for no run: one transaction has invoiced, and one batch", () =>
+  withDatabase(async ({ sql, connect }) => {
+    const editor = connect();
+    await editor`set lock_timeout = '1s'`;
+    const change = async () => {
+      for (const [column = "", value = ""] of SETTINGS) {
+        await editor`update public.billing_settings set ${editor({ [column]: value })}`;
+      }
+    };
+    for (const [client, month] of [[randomUUID(), "2026-07-02"], [randomUUID(), "2026-07-03"]]) {
+      await sql`
+        insert into public.clients (id, name, started_on)
+        values (${client ?? ""}, ${`Acme ${month}`}, '2026-06-01')`;
+      await sql`insert into public.billing_config (client_id, minimum_minor)
+        values (${client ?? ""}, 1000)`;
+      await sql.begin(async (run) => {
+        if (month === "2026-07-02") await run`select billing.run_monthly(${month})`;
+        else {
+          const [{ id } = { id: "" }] = await run<{ id: string }[]>`
+            select billing.begin_run(${month ?? ""}) as id`;
+          await run`select billing.settle_batch(${id})`;
+        }
+        await change();
+      });
+      deepStrictEqual(await invoiceOf(sql, client ?? ""), { status: "open", total: 1000 });
+    }
+    deepStrictEqual([...await sql`select * from billing.check_invariants('2026-06-01')`], []);
+  }));

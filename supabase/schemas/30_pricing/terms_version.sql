@@ -102,8 +102,6 @@ create constraint trigger count_terms_change after update on public.providers
   deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after update on public.currencies
   deferrable initially deferred for each row execute function _billing.count_terms_change();
-create constraint trigger count_terms_change after update on public.billing_settings
-  deferrable initially deferred for each row execute function _billing.count_terms_change();
 create constraint trigger count_terms_change after insert or update or delete
   on public.client_time_zones
   deferrable initially deferred for each row

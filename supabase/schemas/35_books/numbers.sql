@@ -17,11 +17,10 @@ revoke all on _billing.invoice_counters from public;
 
 -- Numbers for invoices issued on a day, consecutive in the series and year. The counter's row stays
 -- locked until commit: a rollback gives its numbers back, so there is never a gap.
-create function _billing.allocate_invoice_numbers(issued_on date, how_many integer)
+create function _billing.allocate_invoice_numbers(issued_on date, how_many integer, of_series text)
 returns integer language sql set search_path = pg_catalog, pg_temp as $$
   insert into _billing.invoice_counters as n (series, year, last_number)
-  select s.number_series, extract(year from issued_on)::integer, how_many
-  from public.billing_settings s
+  values (of_series, extract(year from issued_on)::integer, how_many)
   on conflict (series, year) do update set last_number = n.last_number + how_many
   returning n.last_number - how_many;
 $$;

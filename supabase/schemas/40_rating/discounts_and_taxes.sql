@@ -36,10 +36,12 @@ comment on function _billing.taxes_of is 'The taxes of each section, in their or
 -- discount and a fixed one reduce usage and minimum; taxes are taken from what is left of the
 -- lines they apply to. Inclusive taxes are contained in the amounts, reverse charge is only noted.
 -- Sums first, one division last: parts divided one by one would carry half a cent to either side.
-create function _billing.discounts_and_taxes(
-  charges _billing.rated_line[], terms _billing.section_terms[]
-) returns setof _billing.rated_line language sql immutable
+-- plpgsql keeps the plan.
+create function _billing.discounts_and_taxes(charges _billing.rated_line[],
+  terms _billing.section_terms[]) returns setof _billing.rated_line language plpgsql immutable
 set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
   with charge as (
     select c.*, coalesce(c.section_start, '-infinity') as section,
       c.kind in ('usage', 'minimum') as discountable
@@ -101,11 +103,10 @@ set search_path = pg_catalog, pg_temp as $$
   select t.client_id, t.section_start, t.section_end, 'tax',
     concat_ws('|', 'tax', t.n, t.name, trim_scale(t.rate), t.behavior), null, null, null,
     null, null, null, null, null, null, null, null, null,
-    t.precise / _billing.to_minor(1, t.exponent), round(t.precise),
-    t.name, t.rate, t.behavior, t.base, t.note,
-    format('%s %s %%', t.name, trim_scale(t.rate)), null
+    t.precise / _billing.to_minor(1, t.exponent), round(t.precise), t.name, t.rate, t.behavior,
+    t.base, t.note, format('%s %s %%', t.name, trim_scale(t.rate)), null
   from tax_line t where t.base <> 0 or round(t.precise) <> 0;
-$$;
+end $$;
 comment on function _billing.discounts_and_taxes is
   'Discount and tax lines that charges entail.';
 

@@ -51,6 +51,7 @@ declare
   ids uuid[];
   uses _billing.grant_use[];
   issues _billing.issue[];
+  series text;
   before_first integer;
 begin
   select array_agg(i.id order by c.name, i.period_start, i.id) into ids
@@ -63,8 +64,10 @@ begin
   perform _billing.use_promotional_credit(ids, as_of);
   uses := _billing.grants_to_use(ids, as_of);
   perform _billing.use_credit(uses, as_of);
-  before_first := _billing.allocate_invoice_numbers(today, cardinality(ids));
-  select array_agg((d.id, format('%s-%s-%s', s.number_series, extract(year from today),
+  -- Read once: settings change while a run is open, and all numbers of a batch are of one series.
+  series := (select s.number_series from public.billing_settings s);
+  before_first := _billing.allocate_invoice_numbers(today, cardinality(ids), series);
+  select array_agg((d.id, format('%s-%s-%s', series, extract(year from today),
       case when before_first + x.place < 1000000
         then lpad((before_first + x.place)::text, 6, '0')
         else (before_first + x.place)::text end),
@@ -72,8 +75,7 @@ begin
     today + d.payment_terms_days, a.granted + a.applied)::_billing.issue) into issues
   from unnest(ids) with ordinality x(id, place)
   join public.invoices d on d.id = x.id
-  join _billing.balance_to_apply(ids, uses) a on a.invoice_id = x.id
-  cross join public.billing_settings s;
+  join _billing.balance_to_apply(ids, uses) a on a.invoice_id = x.id;
   update public.invoices i set
     number = f.number, status = f.status, finalized_at = as_of, issued_on = f.issued_on,
     due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,

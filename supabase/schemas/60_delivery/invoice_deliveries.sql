@@ -65,13 +65,15 @@ begin
   if issued is not null then
     perform _billing.queue_invoice_deliveries(issued);
   end if;
-  -- A settled invoice is not asked for again; a void one is not sent.
-  update public.deliveries d
-  set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
-  from public.invoices n
-  where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
-    and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
-      or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  if moved is not null then
+    -- A settled invoice is not asked for again; a void one is not sent.
+    update public.deliveries d
+    set state = 'skipped', last_error = format('the invoice is %s', n.status), finished_at = now()
+    from public.invoices n
+    where n.id = any (moved) and d.invoice_id = n.id and d.state in ('waiting', 'queued')
+      and ((d.event = 'reminder' and n.status in ('paid', 'void', 'uncollectible'))
+        or (d.event = 'invoice_issued' and d.kind = 'email' and n.status = 'void'));
+  end if;
   return null;
 end $$;
 

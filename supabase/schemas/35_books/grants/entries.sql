@@ -68,7 +68,11 @@ create policy "members and operators read what became of credit" on public.credi
 -- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select x.grant_id, min(x.has)::bigint
   from (
     select e.grant_id, sum(e.amount_minor) over until_then as has,
@@ -79,7 +83,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where x.next_at is null or x.next_at > as_of
   group by x.grant_id;
-$$;
+end $$;
 comment on function _billing.left_of_grants is
   'What may be taken of each grant of these clients at an instant, expired or not.';
 
@@ -95,7 +99,11 @@ comment on function _billing.tax_share is 'The tax in a part of an amount that c
 
 create function _billing.tax_of_movements(movements _billing.credit_movement[])
 returns table (place bigint, tax_minor bigint)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with taxed as materialized (
     select g.id, g.amount_minor, g.tax_minor, coalesce(l.left_minor, 0) as left_minor
     from public.credit_grants g
@@ -114,7 +122,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       credit_note_id, place)
     join taxed t on t.id = m.grant_id
   ) x;
-$$;
+end $$;
 comment on function _billing.tax_of_movements is
   'The tax that each of these movements bears, in their order; no row of grants without tax.';
 
@@ -122,7 +130,8 @@ comment on function _billing.tax_of_movements is
 -- that has been used does not expire. At the expiry, or after it at the instant of the movement: a
 -- movement changes no balance of an instant before it.
 create function _billing.move_credit(movements _billing.credit_movement[])
-returns void language sql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
   insert into public.credit_entries (grant_id, client_id, currency, kind, amount_minor, tax_minor,
     effective_at, invoice_id, line_id, credit_note_id)
   select g.id, g.client_id, g.currency, x.kind, x.sign * m.amount_minor,
@@ -138,6 +147,6 @@ returns void language sql set search_path = pg_catalog, pg_temp as $$
       case when g.expires_at is not null then greatest(g.expires_at, m.at) end)
   ) x(kind, sign, at)
   where x.at is not null;
-$$;
+end $$;
 comment on function _billing.move_credit is
   'Writes movements of grants and, at the expiry or after it at once, what they change of it.';

@@ -8,7 +8,11 @@ create type _billing.payable_part as (invoice_id uuid, place bigint, client_id u
 -- The parts of an invoice add up to its total: cumulative shares are rounded, not each part.
 create function _billing.payable_parts(ids uuid[], as_of timestamptz)
 returns setof _billing.payable_part
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with line as (
     select i.id, x.place, i.client_id, i.currency, i.total_minor, l.id as line_id, l.position,
       l.metric, l.model, l.agent, l.amount_minor,
@@ -26,7 +30,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     (round(l.total_minor * l.until / l.charged)
       - round(l.total_minor * (l.until - l.amount_minor) / l.charged))::bigint
   from line l;
-$$;
+end $$;
 comment on function _billing.payable_parts is
   'Charges of invoices with what each is of the invoice''s total.';
 
@@ -62,7 +66,11 @@ create type _billing.usable_credit as (grant_id uuid, place bigint, client_id uu
 
 create function _billing.usable_credits(client_ids uuid[], as_of timestamptz)
 returns setof _billing.usable_credit
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   select g.id, row_number() over (partition by g.client_id, g.currency
       order by _billing.burn_rank(g)), g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
     g.metrics, g.models, g.agents, l.left_minor
@@ -70,7 +78,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   join _billing.left_of_grants(client_ids, as_of) l on l.grant_id = g.id and l.left_minor > 0
   where g.client_id = any (client_ids) and g.kind <> 'promotional' and g.effective_at <= as_of
     and g.granted_at <= as_of;
-$$;
+end $$;
 comment on function _billing.usable_credits is
   'Grants that pay, with something left that may be used by an instant, in burn order.';
 
@@ -81,7 +89,11 @@ create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
 create function _billing.uses_of_place(parts _billing.payable_part[],
   credits _billing.usable_credit[], uses _billing.grant_use[], turn bigint)
 returns setof _billing.grant_use
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
   with part as (
     select p.*, p.amount_minor - coalesce(u.amount_minor, 0) as open_minor
     from unnest(parts) p
@@ -102,7 +114,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
   from wanted w where w.left_minor > w.taken
   order by w.grant_id, w.place;
-$$;
+end $$;
 comment on function _billing.uses_of_place is
   'What the grants of one place in the burn order pay of what the places before have left.';
 

@@ -36,7 +36,6 @@ begin
       wanted.client_id, as_of))::_billing.section_terms]) l
   where c.code = wanted.currency;
   perform _billing.write_totals(array[made]);
-  perform _billing.write_documents(array[made]);
   update public.top_ups t set invoice_id = made, state = 'invoiced', problem = null
   where t.id = wanted.id;
   perform _billing.finalize_invoices(array[made], as_of);

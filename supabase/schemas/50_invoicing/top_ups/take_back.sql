@@ -18,11 +18,16 @@ comment on function _billing.grants_of_top_up is
 
 create function _billing.unused_of_top_up(invoice_id uuid, as_of timestamptz)
 returns bigint language sql stable set search_path = pg_catalog, pg_temp as $$
+  with held as materialized (
+    select g.id, g.client_id, g.expires_at
+    from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
+    join public.credit_grants g on g.id = x.grant_id
+  )
   select coalesce(sum(l.left_minor), 0)::bigint
-  from _billing.grants_of_top_up(unused_of_top_up.invoice_id) x
-  join public.credit_grants g on g.id = x.grant_id
-  join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-  where g.expires_at is null or g.expires_at > as_of;
+  from held h
+  join _billing.left_of_grants(array(select distinct c.client_id from held c), as_of) l
+    on l.grant_id = h.id
+  where h.expires_at is null or h.expires_at > as_of;
 $$;
 comment on function _billing.unused_of_top_up is
   'What is left at an instant of the credit that an invoice of a top-up has paid for.';
@@ -33,15 +38,20 @@ create function _billing.credit_to_take_back(invoice_id uuid, amount bigint, as_
   credit_note_id uuid default null)
 returns _billing.credit_movement[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  with unused as (
-    select g.id, g.effective_at, l.left_minor,
-      sum(l.left_minor) over (order by coalesce(g.expires_at <= as_of, false), x.place, g.id)
-        - l.left_minor as before
+  -- Its own grants first: asked together, grants of all clients would be asked what is left.
+  with held as materialized (
+    select g.id, g.client_id, g.effective_at, g.expires_at, x.place
     from _billing.grants_of_top_up(credit_to_take_back.invoice_id) x
     join public.credit_grants g on g.id = x.grant_id
-    join _billing.left_of_grants(array[g.client_id], as_of) l on l.grant_id = g.id
-    where l.left_minor > 0 and (coalesce(g.expires_at > as_of, true)
-      or _billing.pays_after_expiry(g.client_id, g.expires_at))
+  ), unused as (
+    select h.id, h.effective_at, l.left_minor,
+      sum(l.left_minor) over (order by coalesce(h.expires_at <= as_of, false), h.place, h.id)
+        - l.left_minor as before
+    from held h
+    join _billing.left_of_grants(array(select distinct c.client_id from held c), as_of) l
+      on l.grant_id = h.id
+    where l.left_minor > 0 and (coalesce(h.expires_at > as_of, true)
+      or _billing.pays_after_expiry(h.client_id, h.expires_at))
   )
   select coalesce(array_agg((u.id, 'withdrawal', -least(u.left_minor, amount - u.before),
     greatest(as_of, u.effective_at), credit_to_take_back.invoice_id, null,
