@@ -8648,8 +8648,7 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take, but for those of blocked periods, which are made anew.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language plpgsql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
@@ -10099,7 +10098,7 @@ declare
   term billing.target_terms;
   place bigint := 0;
   found _billing.rated_usage[];
-  plain _billing.rated_usage[] := '{}';
+  plain _billing.rated_usage[] := array[]::_billing.rated_usage[];
 begin
   -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
   -- that take the long way need not try the other.
@@ -23946,7 +23945,7 @@ comment on function _billing.unpriced_list is 'Usage without a price, as spend t
 -- whole day yet, what there is. Never below the minimum nor below what is charged already.
 create function billing.current_spend(client_id uuid, as_of timestamptz default now())
 returns jsonb language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+set search_path = pg_catalog, pg_temp as $$
 -- Definer: rating reads functions that callers may not call; the caller checks whose client it is.
 declare
   running _billing.running_period;
@@ -23956,7 +23955,7 @@ declare
   usage numeric;
   lines _billing.rated_usage[];
   unpriced_count bigint;
-  unpriced jsonb := '[]';
+  unpriced jsonb := '[]'::jsonb;
   counted_at timestamptz;
   whole_days numeric;
   days jsonb;

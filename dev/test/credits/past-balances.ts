@@ -26,6 +26,8 @@ const FIRST = Date.parse("2026-02-01");
 const ASKED = 10;
 /** Credit that has expired so long ago may still be used. */
 const RECENT = 10 * 86_400_000;
+/** What is granted from today on counts from the midnight of the client's zone, 37 hours ago. */
+const ZONES = 2 * 86_400_000;
 
 type Wallets = ReadonlyMap<string, string>;
 
@@ -66,7 +68,8 @@ export class PastBalances {
   }
 
   /** Remembers balances at instants of which nothing will happen any more, most of them recent. */
-  async remember(sql: Sql, random: Random, until: number): Promise<void> {
+  async remember(sql: Sql, random: Random, now: number): Promise<void> {
+    const until = now - ZONES;
     for (let turn = 0; turn < ASKED && until > FIRST; turn++) {
       const since = random.chance(25) ? FIRST : Math.max(FIRST, until - RECENT);
       const instant = new Date(since + random.below(until - since)).toISOString();

@@ -5,7 +5,11 @@ import type { SectionResult } from "./report.ts";
 
 const lintSchema = z.array(z.object({
   function: z.string(),
-  issues: z.array(z.object({ level: z.string(), message: z.string() })),
+  issues: z.array(z.object({
+    level: z.string(),
+    message: z.string(),
+    statement: z.object({ lineNumber: z.coerce.string() }).nullish(),
+  })),
 }));
 
 /**
@@ -24,7 +28,12 @@ export async function lintDatabase(databaseUrl: string): Promise<SectionResult> 
   const start = stdout.indexOf("[");
   const found = start === -1 ? [] : lintSchema.parse(JSON.parse(stdout.slice(start)));
   return asResult(
-    found.flatMap((entry) => entry.issues.map((issue) => `${entry.function}: ${issue.message}`))
+    found.flatMap((entry) =>
+      entry.issues.map(({ message, statement }) =>
+        `${entry.function}: ${message}` +
+        (statement ? `, in the statement of line ${statement.lineNumber}` : "")
+      )
+    )
       .filter((problem) => !/relation "pg_temp\.\w+" does not exist/.test(problem)),
   );
 }

@@ -52,13 +52,6 @@ export const PINS: readonly Pin[] = [
   },
   {
     setting: "enable_seqscan=off",
-    why: "a client's void invoices and their lines are found by key: history is not read",
-    functions: [
-      "_billing.credit_to_take_again",
-    ],
-  },
-  {
-    setting: "enable_seqscan=off",
     why: "entries find their accounts and transactions by key: history is not read",
     functions: [
       "_billing.refuse_unbalanced_entries",
@@ -97,7 +90,6 @@ export const PINS: readonly Pin[] = [
     why: "asked of one client all day: planning takes longer than reading (ADR 18)",
     functions: [
       "billing.credit_balance",
-      "billing.current_spend",
       "billing.period_terms",
       "billing.price_segments",
       "billing.usage_by_day",
@@ -133,7 +125,6 @@ export const PINS: readonly Pin[] = [
       "_billing.audit_invoices",
       "_billing.audit_update",
       "_billing.booked_lines",
-      "_billing.credit_to_take_again",
       "_billing.documents_of",
       "_billing.mark_blocked",
       "_billing.mark_rated",

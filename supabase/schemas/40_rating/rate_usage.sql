@@ -96,7 +96,7 @@ declare
   term billing.target_terms;
   place bigint := 0;
   found _billing.rated_usage[];
-  plain _billing.rated_usage[] := '{}';
+  plain _billing.rated_usage[] := array[]::_billing.rated_usage[];
 begin
   -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
   -- that take the long way need not try the other.

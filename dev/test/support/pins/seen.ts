@@ -17,7 +17,6 @@ const BY_CALL: readonly (readonly [State, string, readonly (readonly [string, st
     ["_billing.refuse_unbalanced_entries", "enable_mergejoin=off"],
   ]],
   ["of June", "an invoice is made anew", [
-    ["_billing.credit_to_take_again", "enable_seqscan=off"],
     ["_billing.promotional_left", "enable_nestloop=on"],
   ]],
   ["of June", "the next day with logs", [
@@ -25,9 +24,6 @@ const BY_CALL: readonly (readonly [State, string, readonly (readonly [string, st
   ]],
   ["of June", "credit of one", [
     ["billing.credit_balance", "plan_cache_mode=force_generic_plan"],
-  ]],
-  ["of June", "spend of one", [
-    ["billing.current_spend", "plan_cache_mode=force_generic_plan"],
   ]],
   ["of June", "usage of one with prices", [
     ["billing.usage_by_day", "plan_cache_mode=force_generic_plan"],

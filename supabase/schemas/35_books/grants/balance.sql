@@ -37,8 +37,7 @@ grant execute on function billing.granted_credit(uuid, timestamptz) to service_r
 -- without one, beside what drafts take, but for those of blocked periods, which are made anew.
 create function _billing.credit_to_take_again(client_ids uuid[], at timestamptz default null)
 returns table (client_id uuid, section_start date, grant_id uuid, amount_minor numeric)
-language plpgsql stable set search_path = pg_catalog, pg_temp
-set jit = off set enable_seqscan = off as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
