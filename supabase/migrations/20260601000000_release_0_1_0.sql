@@ -8468,7 +8468,8 @@ create policy "members and operators read what became of credit" on public.credi
 -- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set jit = off as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
@@ -11560,7 +11561,8 @@ comment on function _billing.waiting_groups is
 create function billing.list_quarantine(most bigint, only_reason text default null,
   after text[] default null)
 returns setof billing.quarantine
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set enable_sort = off set jit = off as $$
 -- Definer: the groups are read by a function that nobody is granted.
 declare
   groups bigint := 0;

@@ -44,6 +44,20 @@ export const PINS: readonly Pin[] = [
     ],
   },
   {
+    setting: "enable_seqscan=off",
+    why: "credit of some clients is found by key: that of all others is not read",
+    functions: [
+      "_billing.left_of_grants",
+    ],
+  },
+  {
+    setting: "enable_sort=off",
+    why: "pages come in the order of an index, and end where they are full",
+    functions: [
+      "billing.list_quarantine",
+    ],
+  },
+  {
     setting: "enable_nestloop=on",
     why: "documents have no nested loops: what is left of one grant is found by key all the same",
     functions: [
@@ -126,6 +140,7 @@ export const PINS: readonly Pin[] = [
       "_billing.audit_update",
       "_billing.booked_lines",
       "_billing.documents_of",
+      "_billing.left_of_grants",
       "_billing.mark_blocked",
       "_billing.mark_rated",
       "_billing.next_log_day",
@@ -137,6 +152,7 @@ export const PINS: readonly Pin[] = [
       "billing.count_quarantine",
       "billing.dismiss_unpriced",
       "billing.list_price_ranges",
+      "billing.list_quarantine",
       "billing.settle_batch",
       "billing.sync_list_prices",
     ],

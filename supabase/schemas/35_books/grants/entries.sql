@@ -68,7 +68,8 @@ create policy "members and operators read what became of credit" on public.credi
 -- instant than what is booked already; credit that came back after it is not there yet.
 create function _billing.left_of_grants(client_ids uuid[], as_of timestamptz default 'infinity')
 returns table (grant_id uuid, left_minor bigint)
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set jit = off as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
