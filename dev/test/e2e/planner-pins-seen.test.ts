@@ -27,7 +27,7 @@ function howAsked(setting: string): { readonly before: string; readonly calls: n
 async function notWorse(session: Session, pins: readonly Seen[]): Promise<string[]> {
   const problems: string[] = [];
   const withAll = new Map<string, Cost>();
-  for (const { name, setting, call } of pins) {
+  for (const { name, setting, call, state } of pins) {
     const found = CALLS[call];
     const [row] = await session.sql<{ signature: string }[]>`
       select ${name}::regproc::oid::regprocedure::text as signature`;
@@ -41,7 +41,9 @@ async function notWorse(session: Session, pins: readonly Seen[]): Promise<string
     withAll.set(key, pinned);
     const without = `alter routine ${row.signature} reset ${setting.split("=")[0]}; ${before}`;
     const free = await costOfCall(session, found, without, calls);
-    if (!isWorse(setting, free, pinned)) problems.push(`${name} ${setting}: ${call} costs no more`);
+    if (!isWorse(setting, free, pinned)) {
+      problems.push(`${name} ${setting}: ${call} costs no more, ${state}`);
+    }
   }
   return problems;
 }

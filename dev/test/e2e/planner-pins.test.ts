@@ -62,6 +62,9 @@ const COUNTED: ReadonlyMap<string, string> = new Map([
   ["billing.list_quarantine enable_sort=off", "58-quarantine-groups.sql"],
 ]);
 
+/** Without it the reads of one client, which e2e/planner-pins-seen asks, plan two or three times. */
+const PLANNED = ["billing.current_spend plan_cache_mode=force_generic_plan"];
+
 // e2e/planner-pins-seen measures; the rule is that of the last test here.
 Deno.test("each planner pin is measured, or is the jit of a function that leaves out plans", () => {
   const measured = new Set(SEEN.map(({ name, setting }) => `${name} ${setting}`));
@@ -72,7 +75,10 @@ Deno.test("each planner pin is measured, or is the jit of a function that leaves
     pins.filter(({ setting }) => /^enable_.*=off$/.test(setting)).map(({ name }) => name),
   );
   deepStrictEqual(
-    pins.filter(({ pin }) => !measured.has(MEASURED_AT.get(pin) ?? pin) && !COUNTED.has(pin))
+    pins.filter(({ pin }) =>
+      !measured.has(MEASURED_AT.get(pin) ?? pin) && !COUNTED.has(pin) &&
+      !PLANNED.includes(pin)
+    )
       .filter(({ name, setting }) => !(setting === "jit=off" && leavesOut.has(name)))
       .map(({ pin }) => pin),
     [],

@@ -104,6 +104,7 @@ export const PINS: readonly Pin[] = [
     why: "asked of one client all day: planning takes longer than reading (ADR 18)",
     functions: [
       "billing.credit_balance",
+      "billing.current_spend",
       "billing.period_terms",
       "billing.price_segments",
       "billing.usage_by_day",
