@@ -1,4 +1,4 @@
-import { type Case, client, epoch, run, searches, subscription } from "./world.ts";
+import { type Case, client, credit, epoch, run, searches, subscription } from "./world.ts";
 
 /** Which days are billed: starts, ends, returns, pauses and subscriptions. */
 export const service: readonly Case[] = [
@@ -184,6 +184,31 @@ export const service: readonly Case[] = [
       run("2026-07-02"),
     ],
     books: ["#1 A open 6000 due 3000: minimum 6000", "#1-CN1 3000: off due 3000"],
+  },
+  {
+    name: "an end set afterwards gives back no more than a note by hand has left",
+    because: "10.00 of June, 8.00 of July, 3.00 of August; 8.00 and 1.00 by hand; 2.00 are left",
+    steps: [
+      client("A"),
+      searches("A", "2026-06-10", 1000),
+      searches("A", "2026-07-10", 800),
+      searches("A", "2026-08-10", 300),
+      run("2026-07-01"),
+      run("2026-08-01"),
+      run("2026-09-01"),
+      credit(2, null, "2026-09-02"),
+      credit(3, 100, "2026-09-02"),
+      { do: "change", key: "A", set: { ended_on: "2026-06-16" } },
+      run("2026-09-03"),
+    ],
+    books: [
+      "#1 A open 1000: web_searches 1000",
+      "#2 A paid 800 due 0: web_searches 800",
+      "#3 A paid 300 due 0: web_searches 300",
+      "#2-CN1 800: off due 800",
+      "#3-CN1 100: off due 100",
+      "#3-CN2 200: off due 200",
+    ],
   },
   {
     name: "a start that is moved back opens the months before",

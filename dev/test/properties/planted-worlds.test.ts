@@ -137,6 +137,38 @@ Deno.test("credit that a note gives back is used by the next run, also on a draf
   assert.deepEqual(life.failure, null);
 });
 
+/** Searches of July, billed 28.00 and credited by hand, before service ends with the 13th of June. */
+const creditedInGap = (part: "all" | "a third"): World =>
+  world(0, [
+    ...[later(31), searches(1), later(31), move("credit", 0, { "all": 3, "a third": 1 }[part])],
+    ...[move("end", 1), later(31), move("return"), later(31)],
+  ]);
+
+Deno.test("all that was credited by hand before its days left service stays as booked", async () => {
+  await using database = transactions();
+  for (const part of ["all", "a third"] as const) {
+    const life = await database.rolledBack((sql) => live(sql, creditedInGap(part), () => true));
+    assert.deepEqual(life.failure, null);
+  }
+});
+
+Deno.test("what a note by hand has left of days out of service has to be given back", async () => {
+  await using database = transactions();
+  const life = await database.rolledBack(async (sql) => {
+    await plantInto(sql, {
+      name: "nothing is credited beside a note by hand",
+      check: "outside service",
+      edits: [[
+        "_billing.creditable",
+        "invoice.total_minor - n.credited",
+        "case when n.credited > 0 then 0 else invoice.total_minor end",
+      ]],
+    });
+    return await live(sql, creditedInGap("a third"), (law) => law === "outside service");
+  });
+  assert.equal(life.failure?.law, "outside service");
+});
+
 function world(
   minimum_minor: number,
   moves: readonly Move[],

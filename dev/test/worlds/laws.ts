@@ -4,7 +4,7 @@ import { z } from "zod";
 import { describeBooks, findContradictions } from "../cases/books.ts";
 import { isCreditRated } from "./credit.ts";
 import { isRatedAsBooked } from "./rated.ts";
-import { addDays, type State } from "./state.ts";
+import { addDays, type Span, type State } from "./state.ts";
 
 export interface Broken {
   readonly law: string;
@@ -44,41 +44,64 @@ export const laws: Readonly<Record<string, Law>> = {
 async function outsideService({ sql, known, clients }: State): Promise<string[]> {
   const broken: string[] = [];
   for (const { key, gaps, away } of known) {
+    const client = clients.get(key) ?? "";
     const open = away === null ? [] : [{ from: addDays(away.day, 2), until: "infinity" }];
-    for (const { from, until } of [...gaps, ...open]) {
+    for (const gap of [...gaps, ...open]) {
+      const { from, until } = gap;
       broken.push(
         ...await texts(sql`
           select format('%s: served from %s to %s, not from %s to %s', ${key}::text, s.starts_on,
             s.ends_on, ${from}::text, ${until}::text) as line
           from public.service_intervals s
-          where s.client_id = ${clients.get(key) ?? ""} and s.starts_on < ${until}::text::date
+          where s.client_id = ${client} and s.starts_on < ${until}::text::date
             and s.ends_on > ${from}::text::date`),
-        ...await texts(sql`
-          with line as (
-            select l.section_start, l.section_end, l.kind, l.metric, l.service_start, l.service_end,
-              l.amount_minor
-            from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
-            where i.client_id = ${clients.get(key) ?? ""} and i.status <> 'void'
-            union all
-            select l.section_start, p.period_end, l.kind, l.metric, l.service_start, l.service_end,
-              -l.amount_minor
-            from public.credit_note_lines l join public.credit_notes n on n.id = l.credit_note_id
-            join public.billing_periods p on p.client_id = n.client_id
-              and p.period_start = l.section_start
-            where n.client_id = ${clients.get(key) ?? ""} and l.kind <> 'credit'
-          )
-          select format('%s: %s of %s costs %s, not served from %s to %s', ${key}::text,
-            coalesce(l.metric, l.kind), l.section_start, sum(l.amount_minor), ${from}::text,
-            ${until}::text) as line
-          from line l
-          where l.kind in ('usage', 'minimum') and l.section_start >= ${from}::text::date
-            and l.section_end <= ${until}::text::date
-          group by l.section_start, coalesce(l.metric, l.kind)
-          having sum(l.amount_minor) <> 0`),
+        ...(await costsWithin(sql, client, gap)).map((line) =>
+          `${key}: ${line}, not served from ${from} to ${until}`
+        ),
       );
     }
   }
   return broken;
+}
+
+/**
+ * What the sections of a gap cost, but for what stays as it is booked because nothing is left to be
+ * credited on the invoices that charged it: a note by hand had emptied them.
+ */
+function costsWithin(sql: Sql, client: string, { from, until }: Span): Promise<string[]> {
+  return texts(sql`
+    with line as (
+      select i.id as invoice_id, l.section_start, l.section_end, l.kind, l.metric, l.amount_minor,
+        l.tax_behavior
+      from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+      where i.client_id = ${client} and i.status <> 'void'
+      union all
+      select n.invoice_id, l.section_start, p.period_end, l.kind, l.metric, -l.amount_minor,
+        l.tax_behavior
+      from public.credit_note_lines l join public.credit_notes n on n.id = l.credit_note_id
+      join public.billing_periods p on p.client_id = n.client_id
+        and p.period_start = l.section_start
+      where n.client_id = ${client} and l.kind <> 'credit'
+    ), of_invoice as (
+      select x.section_start, x.invoice_id, sum(x.amount_minor)
+          filter (where x.tax_behavior is distinct from 'inclusive') as booked,
+        coalesce(sum(x.amount_minor) filter (where x.kind in ('usage', 'minimum')), 0) as charged
+      from line x group by x.section_start, x.invoice_id
+    ), section as (
+      select o.section_start, bool_or(i.status = 'draft' or least(o.booked,
+          i.total_minor - coalesce((select sum(n.total_minor) from public.credit_notes n
+            where n.invoice_id = i.id and n.voided_at is null), 0)) > 0) as is_creditable,
+        sum(o.charged) as charged
+      from of_invoice o join public.invoices i on i.id = o.invoice_id
+      group by o.section_start
+    )
+    select format('%s of %s costs %s', coalesce(l.metric, l.kind), l.section_start,
+      sum(l.amount_minor)) as line
+    from line l join section s on s.section_start = l.section_start
+    where l.kind in ('usage', 'minimum') and (s.is_creditable or s.charged < 0)
+      and l.section_start >= ${from}::text::date and l.section_end <= ${until}::text::date
+    group by l.section_start, coalesce(l.metric, l.kind)
+    having sum(l.amount_minor) <> 0`);
 }
 
 /**
