@@ -80,28 +80,24 @@ select results_eq($$select c.grant_id is not null, c.place, c.left_minor
     from _billing.usable_credits(array[pg_temp.id('Acme')], '2026-07-01') c$$,
   $$values (true, 1::bigint, 700::bigint), (true, 1, 10000)$$,
   'usable_credits lists grants in burn order');
--- Lines of 15, of 10 with 3 paid already, and of 4 that is paid: a grant of 25 pays two of them.
-select results_eq($$select (u).amount_minor from (select _billing.uses_of_place(
-    array[(null, 1, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Birch'), null, null, null,
-        15),
-      (null, 2, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Cedar'), null, null, null, 10),
-      (null, 3, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Acme'), null, null, null, 4)
-    ]::_billing.payable_part[],
-    array[(null, 2, pg_temp.id('Acme'), 'USD', 'infinity', null, null, null, 25)
-    ]::_billing.usable_credit[],
-    array[(null, null, pg_temp.id('Cedar'), 3), (null, null, pg_temp.id('Acme'), 4)
-    ]::_billing.grant_use[], 2) u) x$$,
-  'values (15::bigint), (7)', 'a place of the order pays what is open');
+-- Lines of 15, 10 and 4. A grant of 3 for the second pays first, then one of 21; of
+-- the next one of 9 there is more than is open.
+select results_eq($$select (u).amount_minor from (select _billing.uses_of_credits(
+    array[(null, 1, null, 'USD', '2026-06-01', null, 'a', null, null, 15),
+      (null, 2, null, 'USD', '2026-06-01', null, 'b', null, null, 10),
+      (null, 3, null, 'USD', '2026-06-01', null, 'c', null, null, 4)]::_billing.payable_part[],
+    array[(null, 1, null, 'USD', 'infinity', '{b}', null, null, 3),
+      (null, 2, null, 'USD', 'infinity', null, null, null, 21),
+      (null, 3, null, 'USD', 'infinity', null, null, null, 9)]::_billing.usable_credit[]) u) x$$,
+  'values (3::bigint), (15), (6), (1), (4)', 'each grant pays what those before it leave open');
 -- Lines of 7 and 9 by agents A and B, models m and n; a grant for B and n pays the second only.
 select results_eq($$select c.scope, (u).amount_minor from (values ('agent', null, '{B}'::text[]),
       ('model', '{n}', null), ('neither', '{m}', '{B}')) c(scope, models, agents)
-    cross join lateral (select _billing.uses_of_place(
-      array[(null, 1, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Birch'), null, 'm', 'A',
-          7),
-        (null, 2, pg_temp.id('Acme'), 'USD', '2026-06-01', pg_temp.id('Cedar'), null, 'n', 'B', 9)
-      ]::_billing.payable_part[],
-      array[(null, 1, pg_temp.id('Acme'), 'USD', 'infinity', null, c.models::text[], c.agents, 20)
-      ]::_billing.usable_credit[], '{}', 1) u) x$$,
+    cross join lateral (select _billing.uses_of_credits(
+      array[(null, 1, null, 'USD', '2026-06-01', null, null, 'm', 'A', 7),
+        (null, 2, null, 'USD', '2026-06-01', null, null, 'n', 'B', 9)]::_billing.payable_part[],
+      array[(null, 1, null, 'USD', 'infinity', null, c.models::text[], c.agents, 20)
+      ]::_billing.usable_credit[]) u) x$$,
   $$values ('agent', 9::bigint), ('model', 9)$$, 'agents and models of the scope, both at once');
 select is(_billing.grants_to_use(array(select i.id from public.invoices i
   where i.client_id = pg_temp.id('Acme')), '2000-01-01')::text, '{}',

@@ -14,13 +14,18 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     left join (
       select u.invoice_id, sum(u.amount_minor) as minor from unnest(uses) u group by u.invoice_id
     ) u on u.invoice_id = i.id
+  ), balance as (
+    -- Of all clients at once, so that nobody's entries are read for the invoice of another.
+    select b.client_id, b.currency, sum(b.amount_minor) as minor
+    from public.balance_entries b
+    where b.client_id = any (array(select d.client_id from due d))
+    group by b.client_id, b.currency
   )
-  select d.id, d.granted::bigint, least(d.minor, greatest(coalesce((
-      select sum(b.amount_minor) from public.balance_entries b
-      where b.client_id = d.client_id and b.currency = d.currency), 0)
+  select d.id, d.granted::bigint, least(d.minor, greatest(coalesce(b.minor, 0)
     - (sum(d.minor) over (partition by d.client_id, d.currency order by d.place)
       - d.minor), 0))::bigint
-  from due d;
+  from due d
+  left join balance b on b.client_id = d.client_id and b.currency = d.currency;
 $$;
 
 -- Which period each item on these drafts belongs to from now on. Before terms are held and numbers

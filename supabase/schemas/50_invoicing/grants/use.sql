@@ -85,38 +85,63 @@ comment on function _billing.usable_credits is
 create type _billing.grant_use as (grant_id uuid, invoice_id uuid, line_id uuid,
   amount_minor bigint);
 
--- What one place of the burn order pays, for all clients at once, of what is not paid yet.
-create function _billing.uses_of_place(parts _billing.payable_part[],
-  credits _billing.usable_credit[], uses _billing.grant_use[], turn bigint)
+-- What grants of one client and currency, in burn order, pay of its charges, in theirs. Grants that
+-- follow each other and may pay the same charges go through them once, together: the cost grows
+-- with grants and charges, and with their product only where each grant has another scope than the
+-- one before it.
+create function _billing.uses_of_credits(parts _billing.payable_part[],
+  credits _billing.usable_credit[])
 returns setof _billing.grant_use
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
--- plpgsql keeps the plan: planning takes longer than reading.
-#variable_conflict use_column
+declare
+  rests bigint[] := array(select p.amount_minor from unnest(parts) p);
+  unpaid bigint := (select count(*) from unnest(parts) p where p.amount_minor > 0);
+  credit _billing.usable_credit;
+  -- The first of the grants that go together. They expire after the last instant from which one of
+  -- `places` may be paid, and not after the first instant of another charge.
+  leader _billing.usable_credit;
+  lower_end timestamptz;
+  upper_end timestamptz;
+  places bigint[];
+  turn integer;
+  part _billing.payable_part;
+  taken bigint;
 begin
-  return query
-  with part as (
-    select p.*, p.amount_minor - coalesce(u.amount_minor, 0) as open_minor
-    from unnest(parts) p
-    left join (
-      select x.line_id, sum(x.amount_minor) as amount_minor from unnest(uses) x group by x.line_id
-    ) u on u.line_id = p.line_id
-  ), wanted as (
-    select c.grant_id, p.invoice_id, p.line_id, p.place, p.open_minor, c.left_minor,
-      sum(p.open_minor) over (partition by c.grant_id order by p.place) - p.open_minor as taken
-    from unnest(credits) c
-    join part p on p.client_id = c.client_id and p.currency = c.currency
-      and c.expires_at > p.usable_after
-      and (c.metrics is null or p.metric = any (c.metrics))
-      and (c.models is null or p.model = any (c.models))
-      and (c.agents is null or p.agent = any (c.agents))
-    where c.place = turn and p.open_minor > 0
-  )
-  select w.grant_id, w.invoice_id, w.line_id, least(w.open_minor, w.left_minor - w.taken)::bigint
-  from wanted w where w.left_minor > w.taken
-  order by w.grant_id, w.place;
+  foreach credit in array credits loop
+    exit when unpaid = 0;
+    if leader is null or (credit.metrics, credit.models, credit.agents)
+        is distinct from (leader.metrics, leader.models, leader.agents)
+        or credit.expires_at <= lower_end or credit.expires_at > upper_end then
+      leader := credit;
+      turn := 1;
+      select coalesce(max(p.usable_after) filter (where p.usable_after < credit.expires_at),
+          '-infinity'),
+        coalesce(min(p.usable_after) filter (where p.usable_after >= credit.expires_at),
+          'infinity'),
+        array_agg(p.n order by p.n) filter (where p.usable_after < credit.expires_at
+          and (credit.metrics is null or p.metric = any (credit.metrics))
+          and (credit.models is null or p.model = any (credit.models))
+          and (credit.agents is null or p.agent = any (credit.agents)))
+      into lower_end, upper_end, places
+      from unnest(parts) with ordinality p(invoice_id, place, client_id, currency, usable_after,
+        line_id, metric, model, agent, amount_minor, n)
+      where rests[p.n] > 0;
+    end if;
+    while credit.left_minor > 0 and turn <= cardinality(places) loop
+      part := parts[places[turn]];
+      taken := least(credit.left_minor, rests[places[turn]]);
+      return next (credit.grant_id, part.invoice_id, part.line_id, taken)::_billing.grant_use;
+      credit.left_minor := credit.left_minor - taken;
+      rests[places[turn]] := rests[places[turn]] - taken;
+      if rests[places[turn]] = 0 then
+        turn := turn + 1;
+        unpaid := unpaid - 1;
+      end if;
+    end loop;
+  end loop;
 end $$;
-comment on function _billing.uses_of_place is
-  'What the grants of one place in the burn order pay of what the places before have left.';
+comment on function _billing.uses_of_credits is
+  'What grants of one client and currency pay of its charges, each of what those before it leave.';
 
 create function _billing.grants_to_use(ids uuid[], as_of timestamptz)
 returns _billing.grant_use[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -126,20 +151,22 @@ declare
     select distinct i.client_id from public.invoices i where i.id = any (ids)
       and exists (select from public.credit_grants g
         where g.client_id = i.client_id and g.kind <> 'promotional'));
-  parts _billing.payable_part[];
-  credits _billing.usable_credit[];
-  uses _billing.grant_use[] := array[]::_billing.grant_use[];
 begin
   if clients = '{}' then
-    return uses;
+    return '{}';
   end if;
-  credits := array(select c from _billing.usable_credits(clients, as_of) c);
-  parts := array(select p from _billing.payable_parts(ids, as_of) p
-    where p.client_id = any (clients));
-  for turn in 1..coalesce((select max(c.place) from unnest(credits) c), 0) loop
-    uses := uses || array(select u from _billing.uses_of_place(parts, credits, uses, turn) u);
-  end loop;
-  return uses;
+  return array(
+    select u
+    from (
+      select p.client_id, p.currency, array_agg(p order by p.place) as parts
+      from _billing.payable_parts(ids, as_of) p
+      where p.client_id = any (clients) group by p.client_id, p.currency
+    ) p
+    join (
+      select c.client_id, c.currency, array_agg(c order by c.place) as credits
+      from _billing.usable_credits(clients, as_of) c group by c.client_id, c.currency
+    ) c on c.client_id = p.client_id and c.currency = p.currency
+    cross join lateral _billing.uses_of_credits(p.parts, c.credits) u);
 end $$;
 comment on function _billing.grants_to_use is
   'What grants pay of invoices that are finalized at an instant, line by line.';
