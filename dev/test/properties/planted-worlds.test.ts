@@ -152,7 +152,7 @@ Deno.test("all that was credited by hand before its days left service stays as b
   }
 });
 
-Deno.test("what a note by hand has left of days out of service has to be given back", async () => {
+Deno.test("the rest that a note by hand has left of days out of service must go back", async () => {
   await using database = transactions();
   const life = await database.rolledBack(async (sql) => {
     await plantInto(sql, {
