@@ -167,7 +167,8 @@ export async function addWallets(sql: Sql, clients: readonly string[]): Promise<
   await sql`
     create table public.credit_acts (
       place bigint generated always as identity,
-      began text not null default (extract(epoch from now()) * 1e6)::bigint::text,
+      began text not null default (extract(epoch from now()) * 1e6)::bigint::text
+        constraint credit_acts_one_each unique,
       act text not null)`;
   await sql`update public.billing_settings set top_up_tax = 'on_purchase'`;
   await sql`

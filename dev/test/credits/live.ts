@@ -1,4 +1,4 @@
-import type { Sql } from "postgres";
+import postgres, { type Sql } from "postgres";
 import { seededRandom, uuidOf } from "../support/random.ts";
 import { type Act, addWallets, carryOut, type Intent, nextIntent } from "./acts.ts";
 import { contradictions } from "./laws.ts";
@@ -107,9 +107,18 @@ async function attempt(sql: Sql, intent: Intent): Promise<Outcome> {
     return { kind: worked ? "done" : "idle" };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (REFUSALS.has(code)) return { kind: "refused" };
+    if (REFUSALS.has(code) || beganAtOnce(error)) return { kind: "refused" };
     return { kind: LOST.test(code) ? "killed" : "violation", detail: `${code} ${error}` };
   }
+}
+
+/**
+ * Another transaction began in the same microsecond, by which the books know it: nobody could say
+ * afterwards which of the two came first.
+ */
+function beganAtOnce(error: unknown): boolean {
+  return error instanceof postgres.PostgresError &&
+    error.constraint_name === "credit_acts_one_each";
 }
 
 /** Ends the session meanwhile. The client may never hear of it, so it is not waited for long. */
