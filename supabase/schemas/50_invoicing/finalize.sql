@@ -14,7 +14,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     left join (
       select u.invoice_id, sum(u.amount_minor) as minor from unnest(uses) u group by u.invoice_id
     ) u on u.invoice_id = i.id
-  ), balance as (
+  ), balance as materialized (
     -- Of all clients at once, so that nobody's entries are read for the invoice of another.
     select b.client_id, b.currency, sum(b.amount_minor) as minor
     from public.balance_entries b
