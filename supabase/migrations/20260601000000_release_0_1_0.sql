@@ -11532,7 +11532,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   place record;
 begin
-  if after is null then
+  -- Behind a row of a reason that comes before the one asked for, that one begins with its first.
+  if after is null or after[1] < only_reason collate "C" then
     select q.reason, q.agent, q.model into place from billing.quarantined_logs q
     where not q.dismissed and q.reason collate "C" >= coalesce(only_reason, '')
     order by q.reason collate "C", q.agent collate "C", q.model collate "C" limit 1;

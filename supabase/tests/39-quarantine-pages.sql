@@ -1,7 +1,7 @@
 -- Quarantine is read by the page, and a page reads its own rows: neither those before it nor those
 -- behind it, waiting or dismissed.
 begin;
-select plan(14);
+select plan(15);
 
 insert into public.clients (id, name, external_id, started_on)
 values ('00000000-0000-0000-0000-00000000000a', 'Acme', 'acme', '2026-06-01');
@@ -74,6 +74,9 @@ select results_eq($$select * from pg_temp.pages(7, 'future_timestamp')$$,
   $$select * from billing.quarantine q where q.reason = 'future_timestamp'$$,
   'of one reason nothing else is listed');
 select is_empty($$select * from billing.list_quarantine(10, 'no')$$, 'of no reason nothing');
+select results_eq($$select agent from billing.list_quarantine(2, 'no_client',
+    '{future_timestamp,A,"","","",""}')$$, $$values ('AGENT-00000'), ('AGENT-00001')$$,
+  'behind a row of a reason before it a reason begins with its first');
 
 select billing.dismiss_quarantined('a flood', agent => 'AGENT-00001');
 select results_eq($$select agent from billing.list_quarantine(2, 'no_client')$$,
