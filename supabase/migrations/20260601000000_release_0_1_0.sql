@@ -1328,7 +1328,7 @@ grant execute on function billing.start_service(uuid, date, text) to service_rol
 --
 --   1 lock_clients    the client's row here: one writer of a client's books at a time
 --   2 lock_periods    the rated periods: their usage and service stand still
---   3 hold_terms      prices, config, models, meters, settings: as they were read
+--   3 hold_terms      prices, config, models, meters: as they were read
 --   4 invoice numbers the counter, until the commit (allocate_invoice_numbers)
 create table _billing.settlement_locks (
   client_id uuid primary key references public.clients (id) on delete cascade
@@ -13186,15 +13186,17 @@ $$;
 comment on function _billing.document_returned is
   'The part of the document of a credit note that says what tax of purchases it gives back.';
 
--- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
--- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
-create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
+-- Documents of invoices as they are, or as `issues` will make them, of the seller of now or of one
+-- that the caller has read with their numbers. Put together as JSON text and read once: parts that
+-- are jsonb are taken apart and built anew on each level that they go into.
+create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}',
+  of_seller jsonb default null)
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
 set jit = off set enable_nestloop = off as $$
   with seller as materialized (
-    select _billing.document_seller()::json as document
+    select coalesce(of_seller, _billing.document_seller())::json as document
   )
   select i.id, json_build_object(
     'version', 1, 'kind', 'invoice', 'number', x.number, 'status', x.status,
@@ -13685,6 +13687,7 @@ declare
   uses _billing.grant_use[];
   issues _billing.issue[];
   series text;
+  seller jsonb;
   before_first integer;
 begin
   select array_agg(i.id order by c.name, i.period_start, i.id) into ids
@@ -13697,8 +13700,10 @@ begin
   perform _billing.use_promotional_credit(ids, as_of);
   uses := _billing.grants_to_use(ids, as_of);
   perform _billing.use_credit(uses, as_of);
-  -- Read once: settings change while a run is open, and all numbers of a batch are of one series.
-  series := (select s.number_series from public.billing_settings s);
+  -- Read once, before the counter is waited for: settings change while a run is open, and all
+  -- numbers of a batch are of one series, and of the seller that its documents name.
+  select s.number_series, _billing.document_seller() into series, seller
+  from public.billing_settings s;
   before_first := _billing.allocate_invoice_numbers(today, cardinality(ids), series);
   select array_agg((d.id, format('%s-%s-%s', series, extract(year from today),
       case when before_first + x.place < 1000000
@@ -13714,7 +13719,7 @@ begin
     due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,
     paid_at = case when f.status = 'paid' then as_of end, document = d.document
   from unnest(issues) f
-  join _billing.documents_of(ids, issues) d on d.invoice_id = f.invoice_id
+  join _billing.documents_of(ids, issues, seller) d on d.invoice_id = f.invoice_id
   where i.id = f.invoice_id;
   insert into public.balance_entries
     (client_id, currency, amount_minor, reason, invoice_id, created_at)

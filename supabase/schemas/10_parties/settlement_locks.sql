@@ -3,7 +3,7 @@
 --
 --   1 lock_clients    the client's row here: one writer of a client's books at a time
 --   2 lock_periods    the rated periods: their usage and service stand still
---   3 hold_terms      prices, config, models, meters, settings: as they were read
+--   3 hold_terms      prices, config, models, meters: as they were read
 --   4 invoice numbers the counter, until the commit (allocate_invoice_numbers)
 create table _billing.settlement_locks (
   client_id uuid primary key references public.clients (id) on delete cascade

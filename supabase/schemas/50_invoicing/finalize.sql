@@ -57,6 +57,7 @@ declare
   uses _billing.grant_use[];
   issues _billing.issue[];
   series text;
+  seller jsonb;
   before_first integer;
 begin
   select array_agg(i.id order by c.name, i.period_start, i.id) into ids
@@ -69,8 +70,10 @@ begin
   perform _billing.use_promotional_credit(ids, as_of);
   uses := _billing.grants_to_use(ids, as_of);
   perform _billing.use_credit(uses, as_of);
-  -- Read once: settings change while a run is open, and all numbers of a batch are of one series.
-  series := (select s.number_series from public.billing_settings s);
+  -- Read once, before the counter is waited for: settings change while a run is open, and all
+  -- numbers of a batch are of one series, and of the seller that its documents name.
+  select s.number_series, _billing.document_seller() into series, seller
+  from public.billing_settings s;
   before_first := _billing.allocate_invoice_numbers(today, cardinality(ids), series);
   select array_agg((d.id, format('%s-%s-%s', series, extract(year from today),
       case when before_first + x.place < 1000000
@@ -86,7 +89,7 @@ begin
     due_on = f.due_on, balance_applied_minor = f.balance_applied_minor,
     paid_at = case when f.status = 'paid' then as_of end, document = d.document
   from unnest(issues) f
-  join _billing.documents_of(ids, issues) d on d.invoice_id = f.invoice_id
+  join _billing.documents_of(ids, issues, seller) d on d.invoice_id = f.invoice_id
   where i.id = f.invoice_id;
   insert into public.balance_entries
     (client_id, currency, amount_minor, reason, invoice_id, created_at)

@@ -113,15 +113,17 @@ $$;
 comment on function _billing.document_returned is
   'The part of the document of a credit note that says what tax of purchases it gives back.';
 
--- Documents of invoices as they are, or as `issues` will make them. Put together as JSON text and
--- read once: parts that are jsonb are taken apart and built anew on each level that they go into.
-create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}')
+-- Documents of invoices as they are, or as `issues` will make them, of the seller of now or of one
+-- that the caller has read with their numbers. Put together as JSON text and read once: parts that
+-- are jsonb are taken apart and built anew on each level that they go into.
+create function _billing.documents_of(invoice_ids uuid[], issues _billing.issue[] default '{}',
+  of_seller jsonb default null)
 returns table (invoice_id uuid, document jsonb)
 language sql stable
 set search_path = pg_catalog, pg_temp
 set jit = off set enable_nestloop = off as $$
   with seller as materialized (
-    select _billing.document_seller()::json as document
+    select coalesce(of_seller, _billing.document_seller())::json as document
   )
   select i.id, json_build_object(
     'version', 1, 'kind', 'invoice', 'number', x.number, 'status', x.status,
