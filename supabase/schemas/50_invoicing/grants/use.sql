@@ -153,7 +153,7 @@ declare
         where g.client_id = i.client_id and g.kind <> 'promotional'));
 begin
   if clients = '{}' then
-    return '{}';
+    return array[]::_billing.grant_use[];
   end if;
   return array(
     select u
