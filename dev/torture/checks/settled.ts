@@ -33,40 +33,32 @@ export async function checkService(sql: Sql, book: ServiceBook): Promise<Violati
 }
 
 /**
- * Notes what is rebuilt for everybody within a rollup, with the log rows that there were. A request
- * that comes while a rollup takes the little ones is taken with them, and handed on as a job.
+ * Notes what is rebuilt for everybody within a rollup, with the log rows that there were. A recount
+ * asks for it; a request that comes while a rollup takes the little ones is taken with them, and
+ * handed on as a job.
  */
 export async function watchRebuilds(sql: Sql): Promise<void> {
   await sql.unsafe(`
-    create table torture.recounts (by xid8 not null);
-    create table torture.jobs (by xid8 not null);
+    create table torture.excused (by xid8 not null);
     create table torture.rebuilds (logs bigint not null, at timestamptz not null default now(),
       by xid8 not null default pg_current_xact_id());
-    create function torture.note_recount() returns trigger
+    create function torture.excuse() returns trigger
     language plpgsql security definer as $$
     begin
-      insert into torture.recounts values (pg_current_xact_id());
-      return null;
-    end $$;
-    create function torture.note_job() returns trigger
-    language plpgsql security definer as $$
-    begin
-      insert into torture.jobs values (pg_current_xact_id());
+      insert into torture.excused values (pg_current_xact_id());
       return null;
     end $$;
     create function torture.note_rebuild() returns trigger
     language plpgsql security definer as $$
     begin
-      insert into torture.rebuilds (logs)
-      select count(*) from public.agent_usage_logs
-      where not exists (select from torture.recounts where by = pg_current_xact_id());
+      insert into torture.rebuilds (logs) select count(*) from public.agent_usage_logs;
       return null;
     end $$;
     create trigger torture_recount after update on billing.usage_watermark for each row
       when (old.system_identifier is distinct from new.system_identifier)
-      execute function torture.note_recount();
+      execute function torture.excuse();
     create trigger torture_job after insert on billing.rebuild_requests for each row
-      when (new.in_steps and not new.compares) execute function torture.note_job();
+      when (new.in_steps and not new.compares) execute function torture.excuse();
     create trigger torture_rebuild after delete on billing.rebuild_requests for each row
       when (not old.in_steps and old.agents is null and old.claims is null and old.models is null
         and old.from_day = '-infinity' and old.until_day = 'infinity')
@@ -77,7 +69,7 @@ export async function watchRebuilds(sql: Sql): Promise<void> {
 export async function checkRebuilds(sql: Sql, rebuiltAtOnce: number): Promise<Violation[]> {
   const rows = await sql<{ logs: string }[]>`
     select logs::text from torture.rebuilds r where logs > ${3 * rebuiltAtOnce}
-      and not exists (select from torture.jobs j where j.by = r.by) order by at limit 5`;
+      and not exists (select from torture.excused e where e.by = r.by) order by at limit 5`;
   return rows.map(({ logs }) => ({
     check: "rebuilds",
     about: ["attribution"],
