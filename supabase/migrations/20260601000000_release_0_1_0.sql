@@ -10653,7 +10653,10 @@ comment on function _billing.promoted_sections is
 create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
-create function _billing.burning_credits(targets billing.rating_target[], as_of timestamptz)
+-- A section that is rated now and has given back more than it took, because the invoice that it was
+-- on is void, takes that again before any takes more. `booked`: what sections that are rated have.
+create function _billing.burning_credits(targets billing.rating_target[],
+  booked _billing.rated_line[], as_of timestamptz)
 returns setof _billing.burning_credit
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with client as materialized (
@@ -10681,15 +10684,24 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where (x.client_id, x.section_start) not in (
       select t.client_id, t.period_start from unnest(targets) t)
     group by x.grant_id
+  ), given_back as materialized (
+    select x.grant_id, sum(x.minor) as minor
+    from (
+      select _billing.grant_of(b.rating_key) as grant_id, sum(b.amount_minor) as minor
+      from unnest(booked) b where b.kind = 'promotional_credit'
+      group by b.client_id, b.section_start, 1 having sum(b.amount_minor) > 0
+    ) x
+    group by x.grant_id
   )
   select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
-    l.left_minor - coalesce(d.minor, 0) - coalesce(a.minor, 0)
+    l.left_minor - coalesce(d.minor, 0) - coalesce(a.minor, 0) - coalesce(b.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
     on l.grant_id = g.id
   left join drafted d on d.grant_id = g.id
   left join taken_again a on a.grant_id = g.id
+  left join given_back b on b.grant_id = g.id
   where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
@@ -10726,7 +10738,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     from fitting f
     join unnest(sections) s on s.client_id = f.client_id and s.section_start = f.section_start
   ), whole as (
-    select b.client_id, b.section_start, g.id as grant_id, -sum(b.amount_minor) as has
+    select b.client_id, b.section_start, g.id as grant_id,
+      greatest(-sum(b.amount_minor), 0) as has
     from unnest(booked) b
     cross join lateral (select _billing.grant_of(b.rating_key) as id) g
     where b.kind = 'promotional_credit' group by b.client_id, b.section_start, g.id
@@ -10756,11 +10769,12 @@ $$;
 comment on function _billing.promoted_kept is
   'What sections keep of the promotional credit that they have booked, part by part.';
 
--- A turn in which a section may use a grant. `recorded`: what is booked; below zero where more was
--- given back than taken. `cap`: so much may the section use in all.
-create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
-  grant_id uuid, is_new boolean, metrics text[], models text[], agents text[], left_minor numeric,
-  recorded_minor numeric, cap_minor numeric);
+-- A section's use of a grant, in the order of its client. Those that follow each other for the same
+-- section and scope share a turn. `recorded`: what is booked, or zero where more was given back than
+-- taken. `cap`: so much may the section use in all.
+create type _billing.promoted_want as (client_id uuid, turn bigint, place bigint,
+  section_start date, grant_id uuid, is_new boolean, metrics text[], models text[], agents text[],
+  left_minor numeric, recorded_minor numeric, cap_minor numeric);
 
 -- First the rest of what is recorded: other charges of the section in the scope of the grant keep
 -- it, so that a correction gives money back before credit. Then new charges, the oldest section
@@ -10796,24 +10810,33 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where u.recorded > u.kept
     union all
     select s.client_id, s.turn, s.section_start, c.grant_id, true, c.left_minor,
-      coalesce(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
+      greatest(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
     from section s
     join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
       and c.expires_at > s.begins_at
     left join used u on u.client_id = s.client_id and u.section_start = s.section_start
       and u.grant_id = c.grant_id
     where (s.growth_minor + s.recorded > s.kept or u.kept > u.recorded)
-      and c.left_minor + coalesce(u.recorded, 0) > 0
+      and c.left_minor + greatest(u.recorded, 0) > 0
   )
-  select w.client_id, row_number() over (partition by w.client_id
-      order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
-    g.metrics, g.models, g.agents, w.left_minor, w.recorded, w.cap
-  from want w join public.credit_grants g on g.id = w.grant_id;
+  select x.client_id, sum(x.turns::integer) over (partition by x.client_id order by x.place),
+    x.place, x.section_start, x.grant_id, x.is_new, x.metrics, x.models, x.agents, x.left_minor,
+    x.recorded, x.cap
+  from (
+    select w.*, g.metrics, g.models, g.agents, row_number() over ranked as place,
+      (w.is_new, w.section_start, g.metrics, g.models, g.agents) is distinct from (
+        lag(w.is_new) over ranked, lag(w.section_start) over ranked, lag(g.metrics) over ranked,
+        lag(g.models) over ranked, lag(g.agents) over ranked) as turns
+    from want w join public.credit_grants g on g.id = w.grant_id
+    window ranked as (partition by w.client_id order by w.is_new, w.turn, _billing.burn_rank(g))
+  ) x;
 $$;
 comment on function _billing.promoted_wants is
-  'The turns in which sections use grants beyond what they keep, in their order.';
+  'The uses of grants that sections want beyond what they keep, in their order and turns.';
 
--- One turn of each client, in the scope of its grant. New charges alone use more.
+-- One turn of each client: its grants, one after the other, and its charges in their scope, laid
+-- side by side. Each takes of the charges that it lies beside. New charges alone use more. The cost
+-- grows with the turns: with grants only where each has another scope than the one before it.
 create function _billing.promoted_turn(parts _billing.promoted_part[],
   uses _billing.promoted_use[], wants _billing.promoted_want[], turn bigint)
 returns setof _billing.promoted_use
@@ -10831,15 +10854,18 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       and u.grant_id = w.grant_id
     where w.is_new group by w.grant_id
   ), want as materialized (
-    -- What the section itself has taken beyond what it gives back counts once.
-    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor
-      - greatest(0, coalesce(s.minor, 0) - greatest(0, coalesce(u.minor, 0) - w.recorded_minor))
-      + w.recorded_minor - coalesce(u.minor, 0)) as most
+    select w.*, w.cap_minor - coalesce(a.minor, 0) as at_most, m.most,
+      sum(m.most) over (partition by w.client_id order by w.place) as upto
     from unnest(wants) w
     left join whole a on a.client_id = w.client_id and a.section_start = w.section_start
     left join used u on u.client_id = w.client_id and u.section_start = w.section_start
       and u.grant_id = w.grant_id
     left join spent s on w.is_new and s.grant_id = w.grant_id
+    -- What the section itself has taken beyond what is recorded counts once.
+    cross join lateral (
+      select greatest(0, w.left_minor - greatest(0, coalesce(s.minor, 0)
+          - greatest(0, coalesce(u.minor, 0) - w.recorded_minor))
+        + w.recorded_minor - coalesce(u.minor, 0)) as most) m
     where w.turn = promoted_turn.turn
   ), part as (
     select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open,
@@ -10850,22 +10876,27 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
         sum(x.amount_minor) filter (where x.is_new) as grown
       from unnest(uses) x group by x.client_id, x.section_start, x.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
-  ), wanted as (
-    select w.*, p.place, o.minor as open,
-      sum(o.minor) over (partition by w.client_id order by p.place) - o.minor as taken
-    from want w
-    join part p on p.client_id = w.client_id and p.section_start = w.section_start
-      and (w.metrics is null or p.metric = any (w.metrics))
-      and (w.models is null or p.model = any (w.models))
-      and (w.agents is null or p.agent = any (w.agents))
+  ), charge as (
+    select s.client_id, s.section_start, p.place, o.minor as open,
+      sum(o.minor) over (partition by s.client_id order by p.place) as upto
+    from (
+      select distinct on (w.client_id) w.* from want w order by w.client_id, w.place
+    ) s
+    join part p on p.client_id = s.client_id and p.section_start = s.section_start
+      and (s.metrics is null or p.metric = any (s.metrics))
+      and (s.models is null or p.model = any (s.models))
+      and (s.agents is null or p.agent = any (s.agents))
     cross join lateral (
-      select case when w.is_new then least(p.open, p.fresh) else p.open end as minor) o
+      select case when s.is_new then least(p.open, p.fresh) else p.open end as minor) o
     where o.minor > 0
   )
-  select x.client_id, x.section_start, x.place, x.grant_id, x.is_new,
-    least(x.open, x.most - x.taken)
-  from wanted x
-  where x.most > x.taken;
+  select w.client_id, w.section_start, c.place, w.grant_id, w.is_new, x.minor
+  from want w
+  join charge c on c.client_id = w.client_id
+  cross join lateral (
+    select least(w.upto, w.at_most, c.upto) - greatest(w.upto - w.most, c.upto - c.open) as minor
+  ) x
+  where x.minor > 0;
 $$;
 comment on function _billing.promoted_turn is
   'What the credit of one turn of each client takes of what the turns before have left.';
@@ -10916,7 +10947,7 @@ declare
   parts constant _billing.promoted_part[] := array(
     select p from _billing.promoted_parts(charges, terms, booked) p);
   credits constant _billing.burning_credit[] := array(
-    select c from _billing.burning_credits(targets, as_of) c);
+    select c from _billing.burning_credits(targets, booked, as_of) c);
   kept constant _billing.promoted_use[] := array(
     select k from _billing.promoted_kept(sections, parts, booked, credits) k);
   wants constant _billing.promoted_want[] := array(
@@ -12960,34 +12991,47 @@ comment on function _billing.document_breakdown is
 
 -- The lines of an invoice as its document shows them.
 
--- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
+-- What is left of promotional grants, less what drafts will use of them, and what is to be taken
 -- again. As in burning_credits, drafts of blocked periods are made anew and use nothing yet.
-create function _billing.promotional_left(grant_id uuid)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp
+create function _billing.promotional_left(grant_ids uuid[])
+returns table (grant_id uuid, left_minor bigint)
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = on as $$
-  select (coalesce((
-    select sum(e.amount_minor) from public.credit_entries e
-    where e.grant_id = promotional_left.grant_id
-      and e.kind not in ('expiry', 'release', 'reopening')), 0) + coalesce((
-    select sum(l.amount_minor)
-    from public.credit_grants g
-    join public.invoices i on i.client_id = g.client_id and i.status = 'draft'
-    join public.invoice_lines l on l.invoice_id = i.id
-      and _billing.grant_of(l.rating_key) = g.id
-    where g.id = promotional_left.grant_id and not exists (
-      -- Of an invoice that is being issued, whose use is booked.
-      select from public.credit_entries e where e.invoice_id = l.invoice_id
-        and e.grant_id = g.id) and not exists (
-      select from public.billing_periods p
-      where i.kind = 'period' and p.client_id = i.client_id
-        and p.period_start = i.period_start and p.state = 'blocked')), 0) - coalesce((
-    select sum(a.amount_minor)
-    from public.credit_grants g
-    cross join lateral _billing.credit_to_take_again(array[g.client_id]) a
-    where g.id = promotional_left.grant_id and a.grant_id = g.id), 0))::bigint;
-$$;
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
+  with credit as materialized (
+    select g.id, g.client_id from public.credit_grants g where g.id = any (grant_ids)
+  ), drafted as materialized (
+    select i.id, _billing.grant_of(l.rating_key) as grant_id, sum(l.amount_minor) as minor
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+    where i.client_id in (select c.client_id from credit c) and i.status = 'draft'
+      and not exists (
+        select from public.billing_periods p
+        where i.kind = 'period' and p.client_id = i.client_id
+          and p.period_start = i.period_start and p.state = 'blocked')
+    group by i.id, 2
+  )
+  select c.id, sum(x.minor)::bigint
+  from credit c
+  join (
+    select e.grant_id, e.amount_minor as minor from public.credit_entries e
+    where e.grant_id = any (grant_ids) and e.kind not in ('expiry', 'release', 'reopening')
+    union all
+    select d.grant_id, d.minor from drafted d
+    -- Of an invoice that is being issued, the use is booked.
+    where not exists (
+      select from public.credit_entries e where e.invoice_id = d.id and e.grant_id = d.grant_id)
+    union all
+    select a.grant_id, -a.amount_minor
+    from _billing.credit_to_take_again(array(select distinct c.client_id from credit c)) a
+  ) x on x.grant_id = c.id
+  group by c.id;
+end $$;
 comment on function _billing.promotional_left is
-  'What is left of a promotional grant once all drafts are issued.';
+  'What is left of promotional grants once all drafts are issued.';
 
 -- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
 -- the rest has expired with it, unless it still pays a period whose invoice is not among these.
@@ -13048,9 +13092,10 @@ set enable_seqscan = off as $$
       -- Of promotional credit with what is left of the grant.
       select p.invoice_id, p.position, jsonb_build_object('description', p.description,
         'amount_minor', p.amount_minor)
-        || _billing.document_rest(g.client_id, g.expires_at, _billing.promotional_left(g.id),
-          invoice_ids)
+        || _billing.document_rest(g.client_id, g.expires_at, r.left_minor, invoice_ids)
       from promoted p
+      join _billing.promotional_left(array(select y.grant_id from promoted y)) r
+        on r.grant_id = p.grant_id
       cross join lateral (
         select * from public.credit_grants n where n.id = p.grant_id offset 0) g
     ) x
@@ -25448,24 +25493,34 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance
   union all
-  -- What promotional credit has taken off charges: of each grant what invoices and notes say.
-  select 'promotional_credit_is_lines', x.grant_id::text, format('used %s, on invoices %s',
-    -sum(x.entries), -sum(x.lines))
+  -- What promotional credit has taken off charges: of each grant what invoices and notes say. A
+  -- period whose invoice is void may have given back more than it has; what it took is taken again.
+  select case when sum(x.entries) <> sum(x.lines) then 'promotional_credit_is_lines'
+      else 'promotional_credit_is_granted' end, x.grant_id::text,
+    format('used %s, on invoices %s, by periods %s of %s', -sum(x.entries), -sum(x.lines),
+      sum(greatest(-x.lines, 0)), g.amount_minor)
   from (
-    select e.grant_id, e.amount_minor as entries, 0 as lines
-    from public.credit_entries e where e.kind in ('discount', 'discount_return')
-    union all
-    select _billing.grant_of(l.rating_key), 0, l.amount_minor
-    from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
-    where l.kind = 'promotional_credit' and i.status not in ('draft', 'void')
-    union all
-    select _billing.grant_of(l.rating_key), 0, -l.amount_minor
-    from public.credit_note_lines l
-    join public.credit_notes n on n.id = l.credit_note_id
-    join public.invoices i on i.id = n.invoice_id
-    where l.kind = 'promotional_credit' and i.status <> 'void'
+    select y.grant_id, y.section_start, sum(y.entries) as entries, sum(y.lines) as lines
+    from (
+      select e.grant_id, null::date as section_start, e.amount_minor as entries, 0 as lines
+      from public.credit_entries e where e.kind in ('discount', 'discount_return')
+      union all
+      select _billing.grant_of(l.rating_key), l.section_start, 0, l.amount_minor
+      from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+      where l.kind = 'promotional_credit' and i.status not in ('draft', 'void')
+      union all
+      select _billing.grant_of(l.rating_key), l.section_start, 0, -l.amount_minor
+      from public.credit_note_lines l
+      join public.credit_notes n on n.id = l.credit_note_id
+      join public.invoices i on i.id = n.invoice_id
+      where l.kind = 'promotional_credit' and i.status <> 'void'
+    ) y
+    group by y.grant_id, y.section_start
   ) x
-  group by x.grant_id having sum(x.entries) <> sum(x.lines);
+  left join public.credit_grants g on g.id = x.grant_id
+  group by x.grant_id, g.amount_minor
+  having sum(x.entries) <> sum(x.lines)
+    or sum(greatest(-x.lines, 0)) > coalesce(g.amount_minor, 0);
 $$;
 comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid

@@ -1,7 +1,7 @@
 -- Promotional credit: a discount before tax in the burn order, its ledger, documents, previews and
 -- the live balance; voids, and credit that comes back with them. Amounts derived by hand.
 begin;
-select plan(53);
+select plan(54);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003841', 'Acme', '2026-05-01'),
@@ -80,7 +80,7 @@ select results_eq($$select s.room_minor, s.growth_minor, s.begins_at
   $$values (10000::numeric, 10000::numeric, '2026-05-01 00:00+00'::timestamptz)$$,
   'a section with what it charges');
 select results_eq($$select c.left_minor
-    from _billing.burning_credits(pg_temp.may(), '2026-06-01') c$$,
+    from _billing.burning_credits(pg_temp.may(), '{}', '2026-06-01') c$$,
   $$values (4000::numeric)$$, 'the credit there is');
 create function pg_temp.sections() returns _billing.promoted_section[] language sql as $$
   select array(select s from _billing.promoted_sections(pg_temp.may(), pg_temp.charges(),
@@ -95,17 +95,20 @@ create function pg_temp.had(minor numeric) returns _billing.rated_line[] languag
 $$;
 create function pg_temp.want(is_new boolean, metrics text[], has numeric, had numeric)
 returns _billing.promoted_want language sql as $$
-  select (pg_temp.acme(), 1, '2026-05-01', grant_id, is_new, metrics, null, null, has, had,
+  select (pg_temp.acme(), 1, 1, '2026-05-01', grant_id, is_new, metrics, null, null, has, had,
     9000)::_billing.promoted_want from made;
 $$;
+select results_eq($$select c.left_minor from _billing.burning_credits(pg_temp.may(),
+    pg_temp.had(-500) || pg_temp.had(200), '2026-06-01') c$$,
+  $$values (3700::numeric)$$, 'less 3.00 that May has given back twice and takes again first');
 select results_eq($$select w.turn, w.is_new, w.left_minor, w.recorded_minor, w.cap_minor
     from _billing.promoted_wants(pg_temp.sections(), '{}', '{}',
-      array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w$$,
+      array(select c from _billing.burning_credits(pg_temp.may(), '{}', '2026-06-01') c)) w$$,
   $$values (1::bigint, true, 4000::numeric, 0::numeric, 10000::numeric)$$,
   'one turn of one grant');
 select results_eq($$select w.turn, w.is_new, w.recorded_minor
     from _billing.promoted_wants(pg_temp.sections(), '{}', pg_temp.had(700),
-      array(select c from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) w order by 1$$,
+      array(select c from _billing.burning_credits(pg_temp.may(), '{}', '2026-06-01') c)) w order by 1$$,
   $$values (1::bigint, false, 700::numeric), (2, true, 700)$$,
   'the rest of what is recorded goes first');
 select results_eq($$select k.is_new, k.amount_minor
@@ -121,7 +124,7 @@ select results_eq($$select k.amount_minor
         union all
         select jsonb_populate_record(h, '{"metric": "units"}') from unnest(pg_temp.had(-4000)) h),
       array(select jsonb_populate_record(c, '{"left_minor": 1000}')
-        from _billing.burning_credits(pg_temp.may(), '2026-06-01') c)) k$$,
+        from _billing.burning_credits(pg_temp.may(), '{}', '2026-06-01') c)) k$$,
   $$values (4000::numeric)$$, 'no more is kept than a section has and is left');
 -- 75.00 that were recorded, and of 120.00 what is left of 90.00.
 select results_eq($$
@@ -200,9 +203,10 @@ select is(pg_temp.has('2026-06-04'), 500::numeric, 'and what has expired stays e
 select billing.regenerate_invoice((pg_temp.invoice('void')).id, '2026-06-05');
 select is((pg_temp.invoice('draft')).document -> 'discounts' -> 0 ->> 'left_minor', '0',
   'a draft says what will be left');
-select is(_billing.promotional_left(grant_id), 0::bigint, 'as drafts use it up') from made;
+select is(l.left_minor, 0::bigint, 'as drafts use it up')
+from made cross join _billing.promotional_left(array[made.grant_id]) l;
 select results_eq($$select c.left_minor from _billing.burning_credits(array[(pg_temp.acme(),
-    '2026-06-01', '2026-07-01')::billing.rating_target], '2026-06-05') c$$,
+    '2026-06-01', '2026-07-01')::billing.rating_target], '{}', '2026-06-05') c$$,
   $$values (0::numeric), (0)$$, 'other periods leave drafts what they have');
 
 -- One that gave credit back cannot be void once that is used.

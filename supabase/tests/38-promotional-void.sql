@@ -1,7 +1,7 @@
 -- Promotional credit of a period whose invoice is void, after a later invoice had given some of it
 -- back: that is kept for the invoice that replaces it. Tokens in are 3.00 a million, out 15.00.
 begin;
-select plan(16);
+select plan(17);
 
 insert into public.clients (id, name, started_on) values
   ('00000000-0000-4000-8000-000000003891', 'Acme', '2026-06-01');
@@ -65,5 +65,16 @@ select is(pg_temp.left_minor(), 0::bigint, 'nothing is left');
 select is(pg_temp.shown('2026-09-03'), '0 0 used', 'and nothing is shown');
 select is(pg_temp.shown('2026-08-05'), '1000 1000 usable', 'at the instant of the void as before');
 select is_empty('select * from billing.check_invariants()', 'the books agree');
+
+-- Had August taken the 6.00 that are June's, all sums of entries would still be right.
+alter table public.invoice_lines disable trigger user;
+update public.invoice_lines l set amount_minor = amount_minor
+  + case when l.section_start = '2026-06-01' then 600 else -600 end
+from public.invoices i
+where i.id = l.invoice_id and l.kind = 'promotional_credit' and l.amount_minor < 0
+  and i.status <> 'void';
+select results_eq('select invariant, detail from _billing.check_grants()',
+  $$values ('promotional_credit_is_granted',
+    'used 1000, on invoices 1000, by periods 1600 of 1000')$$, 'and a grant is used for more');
 select * from finish();
 rollback;

@@ -59,7 +59,8 @@ export const PINS: readonly Pin[] = [
   },
   {
     setting: "enable_nestloop=on",
-    why: "documents have no nested loops: what is left of one grant is found by key all the same",
+    why:
+      "documents have no nested loops: what is left of a few grants is found by key all the same",
     functions: [
       "_billing.promotional_left",
     ],

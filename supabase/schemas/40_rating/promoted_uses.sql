@@ -5,7 +5,10 @@
 create type _billing.burning_credit as (grant_id uuid, client_id uuid, currency text,
   expires_at timestamptz, left_minor numeric);
 
-create function _billing.burning_credits(targets billing.rating_target[], as_of timestamptz)
+-- A section that is rated now and has given back more than it took, because the invoice that it was
+-- on is void, takes that again before any takes more. `booked`: what sections that are rated have.
+create function _billing.burning_credits(targets billing.rating_target[],
+  booked _billing.rated_line[], as_of timestamptz)
 returns setof _billing.burning_credit
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with client as materialized (
@@ -33,15 +36,24 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where (x.client_id, x.section_start) not in (
       select t.client_id, t.period_start from unnest(targets) t)
     group by x.grant_id
+  ), given_back as materialized (
+    select x.grant_id, sum(x.minor) as minor
+    from (
+      select _billing.grant_of(b.rating_key) as grant_id, sum(b.amount_minor) as minor
+      from unnest(booked) b where b.kind = 'promotional_credit'
+      group by b.client_id, b.section_start, 1 having sum(b.amount_minor) > 0
+    ) x
+    group by x.grant_id
   )
   select g.id, g.client_id, g.currency, coalesce(g.expires_at, 'infinity'),
-    l.left_minor - coalesce(d.minor, 0) - coalesce(a.minor, 0)
+    l.left_minor - coalesce(d.minor, 0) - coalesce(a.minor, 0) - coalesce(b.minor, 0)
   from client c
   join public.credit_grants g on g.client_id = c.client_id
   join _billing.left_of_grants(array(select k.client_id from client k), as_of) l
     on l.grant_id = g.id
   left join drafted d on d.grant_id = g.id
   left join taken_again a on a.grant_id = g.id
+  left join given_back b on b.grant_id = g.id
   where g.kind = 'promotional' and g.effective_at <= as_of and g.granted_at <= as_of;
 $$;
 comment on function _billing.burning_credits is
@@ -78,7 +90,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     from fitting f
     join unnest(sections) s on s.client_id = f.client_id and s.section_start = f.section_start
   ), whole as (
-    select b.client_id, b.section_start, g.id as grant_id, -sum(b.amount_minor) as has
+    select b.client_id, b.section_start, g.id as grant_id,
+      greatest(-sum(b.amount_minor), 0) as has
     from unnest(booked) b
     cross join lateral (select _billing.grant_of(b.rating_key) as id) g
     where b.kind = 'promotional_credit' group by b.client_id, b.section_start, g.id
@@ -108,11 +121,12 @@ $$;
 comment on function _billing.promoted_kept is
   'What sections keep of the promotional credit that they have booked, part by part.';
 
--- A turn in which a section may use a grant. `recorded`: what is booked; below zero where more was
--- given back than taken. `cap`: so much may the section use in all.
-create type _billing.promoted_want as (client_id uuid, turn bigint, section_start date,
-  grant_id uuid, is_new boolean, metrics text[], models text[], agents text[], left_minor numeric,
-  recorded_minor numeric, cap_minor numeric);
+-- A section's use of a grant, in the order of its client. Those that follow each other for the same
+-- section and scope share a turn. `recorded`: what is booked, or zero where more was given back than
+-- taken. `cap`: so much may the section use in all.
+create type _billing.promoted_want as (client_id uuid, turn bigint, place bigint,
+  section_start date, grant_id uuid, is_new boolean, metrics text[], models text[], agents text[],
+  left_minor numeric, recorded_minor numeric, cap_minor numeric);
 
 -- First the rest of what is recorded: other charges of the section in the scope of the grant keep
 -- it, so that a correction gives money back before credit. Then new charges, the oldest section
@@ -148,24 +162,33 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where u.recorded > u.kept
     union all
     select s.client_id, s.turn, s.section_start, c.grant_id, true, c.left_minor,
-      coalesce(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
+      greatest(u.recorded, 0), least(s.room_minor, s.growth_minor + s.recorded)
     from section s
     join unnest(credits) c on c.client_id = s.client_id and c.currency = s.currency
       and c.expires_at > s.begins_at
     left join used u on u.client_id = s.client_id and u.section_start = s.section_start
       and u.grant_id = c.grant_id
     where (s.growth_minor + s.recorded > s.kept or u.kept > u.recorded)
-      and c.left_minor + coalesce(u.recorded, 0) > 0
+      and c.left_minor + greatest(u.recorded, 0) > 0
   )
-  select w.client_id, row_number() over (partition by w.client_id
-      order by w.is_new, w.turn, _billing.burn_rank(g)), w.section_start, w.grant_id, w.is_new,
-    g.metrics, g.models, g.agents, w.left_minor, w.recorded, w.cap
-  from want w join public.credit_grants g on g.id = w.grant_id;
+  select x.client_id, sum(x.turns::integer) over (partition by x.client_id order by x.place),
+    x.place, x.section_start, x.grant_id, x.is_new, x.metrics, x.models, x.agents, x.left_minor,
+    x.recorded, x.cap
+  from (
+    select w.*, g.metrics, g.models, g.agents, row_number() over ranked as place,
+      (w.is_new, w.section_start, g.metrics, g.models, g.agents) is distinct from (
+        lag(w.is_new) over ranked, lag(w.section_start) over ranked, lag(g.metrics) over ranked,
+        lag(g.models) over ranked, lag(g.agents) over ranked) as turns
+    from want w join public.credit_grants g on g.id = w.grant_id
+    window ranked as (partition by w.client_id order by w.is_new, w.turn, _billing.burn_rank(g))
+  ) x;
 $$;
 comment on function _billing.promoted_wants is
-  'The turns in which sections use grants beyond what they keep, in their order.';
+  'The uses of grants that sections want beyond what they keep, in their order and turns.';
 
--- One turn of each client, in the scope of its grant. New charges alone use more.
+-- One turn of each client: its grants, one after the other, and its charges in their scope, laid
+-- side by side. Each takes of the charges that it lies beside. New charges alone use more. The cost
+-- grows with the turns: with grants only where each has another scope than the one before it.
 create function _billing.promoted_turn(parts _billing.promoted_part[],
   uses _billing.promoted_use[], wants _billing.promoted_want[], turn bigint)
 returns setof _billing.promoted_use
@@ -183,15 +206,18 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
       and u.grant_id = w.grant_id
     where w.is_new group by w.grant_id
   ), want as materialized (
-    -- What the section itself has taken beyond what it gives back counts once.
-    select w.*, least(w.cap_minor - coalesce(a.minor, 0), w.left_minor
-      - greatest(0, coalesce(s.minor, 0) - greatest(0, coalesce(u.minor, 0) - w.recorded_minor))
-      + w.recorded_minor - coalesce(u.minor, 0)) as most
+    select w.*, w.cap_minor - coalesce(a.minor, 0) as at_most, m.most,
+      sum(m.most) over (partition by w.client_id order by w.place) as upto
     from unnest(wants) w
     left join whole a on a.client_id = w.client_id and a.section_start = w.section_start
     left join used u on u.client_id = w.client_id and u.section_start = w.section_start
       and u.grant_id = w.grant_id
     left join spent s on w.is_new and s.grant_id = w.grant_id
+    -- What the section itself has taken beyond what is recorded counts once.
+    cross join lateral (
+      select greatest(0, w.left_minor - greatest(0, coalesce(s.minor, 0)
+          - greatest(0, coalesce(u.minor, 0) - w.recorded_minor))
+        + w.recorded_minor - coalesce(u.minor, 0)) as most) m
     where w.turn = promoted_turn.turn
   ), part as (
     select p.*, greatest(p.amount_minor - p.discount_minor, 0) - coalesce(u.minor, 0) as open,
@@ -202,22 +228,27 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
         sum(x.amount_minor) filter (where x.is_new) as grown
       from unnest(uses) x group by x.client_id, x.section_start, x.place
     ) u on u.client_id = p.client_id and u.section_start = p.section_start and u.place = p.place
-  ), wanted as (
-    select w.*, p.place, o.minor as open,
-      sum(o.minor) over (partition by w.client_id order by p.place) - o.minor as taken
-    from want w
-    join part p on p.client_id = w.client_id and p.section_start = w.section_start
-      and (w.metrics is null or p.metric = any (w.metrics))
-      and (w.models is null or p.model = any (w.models))
-      and (w.agents is null or p.agent = any (w.agents))
+  ), charge as (
+    select s.client_id, s.section_start, p.place, o.minor as open,
+      sum(o.minor) over (partition by s.client_id order by p.place) as upto
+    from (
+      select distinct on (w.client_id) w.* from want w order by w.client_id, w.place
+    ) s
+    join part p on p.client_id = s.client_id and p.section_start = s.section_start
+      and (s.metrics is null or p.metric = any (s.metrics))
+      and (s.models is null or p.model = any (s.models))
+      and (s.agents is null or p.agent = any (s.agents))
     cross join lateral (
-      select case when w.is_new then least(p.open, p.fresh) else p.open end as minor) o
+      select case when s.is_new then least(p.open, p.fresh) else p.open end as minor) o
     where o.minor > 0
   )
-  select x.client_id, x.section_start, x.place, x.grant_id, x.is_new,
-    least(x.open, x.most - x.taken)
-  from wanted x
-  where x.most > x.taken;
+  select w.client_id, w.section_start, c.place, w.grant_id, w.is_new, x.minor
+  from want w
+  join charge c on c.client_id = w.client_id
+  cross join lateral (
+    select least(w.upto, w.at_most, c.upto) - greatest(w.upto - w.most, c.upto - c.open) as minor
+  ) x
+  where x.minor > 0;
 $$;
 comment on function _billing.promoted_turn is
   'What the credit of one turn of each client takes of what the turns before have left.';

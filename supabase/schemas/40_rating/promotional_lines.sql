@@ -42,7 +42,7 @@ declare
   parts constant _billing.promoted_part[] := array(
     select p from _billing.promoted_parts(charges, terms, booked) p);
   credits constant _billing.burning_credit[] := array(
-    select c from _billing.burning_credits(targets, as_of) c);
+    select c from _billing.burning_credits(targets, booked, as_of) c);
   kept constant _billing.promoted_use[] := array(
     select k from _billing.promoted_kept(sections, parts, booked, credits) k);
   wants constant _billing.promoted_want[] := array(

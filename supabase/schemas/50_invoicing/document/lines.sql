@@ -1,33 +1,46 @@
 -- The lines of an invoice as its document shows them.
 
--- What is left of a promotional grant, less what drafts will use of it, and what is to be taken
+-- What is left of promotional grants, less what drafts will use of them, and what is to be taken
 -- again. As in burning_credits, drafts of blocked periods are made anew and use nothing yet.
-create function _billing.promotional_left(grant_id uuid)
-returns bigint language sql stable set search_path = pg_catalog, pg_temp
+create function _billing.promotional_left(grant_ids uuid[])
+returns table (grant_id uuid, left_minor bigint)
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_nestloop = on as $$
-  select (coalesce((
-    select sum(e.amount_minor) from public.credit_entries e
-    where e.grant_id = promotional_left.grant_id
-      and e.kind not in ('expiry', 'release', 'reopening')), 0) + coalesce((
-    select sum(l.amount_minor)
-    from public.credit_grants g
-    join public.invoices i on i.client_id = g.client_id and i.status = 'draft'
-    join public.invoice_lines l on l.invoice_id = i.id
-      and _billing.grant_of(l.rating_key) = g.id
-    where g.id = promotional_left.grant_id and not exists (
-      -- Of an invoice that is being issued, whose use is booked.
-      select from public.credit_entries e where e.invoice_id = l.invoice_id
-        and e.grant_id = g.id) and not exists (
-      select from public.billing_periods p
-      where i.kind = 'period' and p.client_id = i.client_id
-        and p.period_start = i.period_start and p.state = 'blocked')), 0) - coalesce((
-    select sum(a.amount_minor)
-    from public.credit_grants g
-    cross join lateral _billing.credit_to_take_again(array[g.client_id]) a
-    where g.id = promotional_left.grant_id and a.grant_id = g.id), 0))::bigint;
-$$;
+-- plpgsql keeps the plan: planning takes longer than reading.
+#variable_conflict use_column
+begin
+  return query
+  with credit as materialized (
+    select g.id, g.client_id from public.credit_grants g where g.id = any (grant_ids)
+  ), drafted as materialized (
+    select i.id, _billing.grant_of(l.rating_key) as grant_id, sum(l.amount_minor) as minor
+    from public.invoices i
+    join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
+    where i.client_id in (select c.client_id from credit c) and i.status = 'draft'
+      and not exists (
+        select from public.billing_periods p
+        where i.kind = 'period' and p.client_id = i.client_id
+          and p.period_start = i.period_start and p.state = 'blocked')
+    group by i.id, 2
+  )
+  select c.id, sum(x.minor)::bigint
+  from credit c
+  join (
+    select e.grant_id, e.amount_minor as minor from public.credit_entries e
+    where e.grant_id = any (grant_ids) and e.kind not in ('expiry', 'release', 'reopening')
+    union all
+    select d.grant_id, d.minor from drafted d
+    -- Of an invoice that is being issued, the use is booked.
+    where not exists (
+      select from public.credit_entries e where e.invoice_id = d.id and e.grant_id = d.grant_id)
+    union all
+    select a.grant_id, -a.amount_minor
+    from _billing.credit_to_take_again(array(select distinct c.client_id from credit c)) a
+  ) x on x.grant_id = c.id
+  group by c.id;
+end $$;
 comment on function _billing.promotional_left is
-  'What is left of a promotional grant once all drafts are issued.';
+  'What is left of promotional grants once all drafts are issued.';
 
 -- What is left of a grant, as a document says it: of credit that has expired nothing is left, and
 -- the rest has expired with it, unless it still pays a period whose invoice is not among these.
@@ -88,9 +101,10 @@ set enable_seqscan = off as $$
       -- Of promotional credit with what is left of the grant.
       select p.invoice_id, p.position, jsonb_build_object('description', p.description,
         'amount_minor', p.amount_minor)
-        || _billing.document_rest(g.client_id, g.expires_at, _billing.promotional_left(g.id),
-          invoice_ids)
+        || _billing.document_rest(g.client_id, g.expires_at, r.left_minor, invoice_ids)
       from promoted p
+      join _billing.promotional_left(array(select y.grant_id from promoted y)) r
+        on r.grant_id = p.grant_id
       cross join lateral (
         select * from public.credit_grants n where n.id = p.grant_id offset 0) g
     ) x

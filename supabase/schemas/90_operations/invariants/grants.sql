@@ -39,24 +39,34 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) x
   where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance
   union all
-  -- What promotional credit has taken off charges: of each grant what invoices and notes say.
-  select 'promotional_credit_is_lines', x.grant_id::text, format('used %s, on invoices %s',
-    -sum(x.entries), -sum(x.lines))
+  -- What promotional credit has taken off charges: of each grant what invoices and notes say. A
+  -- period whose invoice is void may have given back more than it has; what it took is taken again.
+  select case when sum(x.entries) <> sum(x.lines) then 'promotional_credit_is_lines'
+      else 'promotional_credit_is_granted' end, x.grant_id::text,
+    format('used %s, on invoices %s, by periods %s of %s', -sum(x.entries), -sum(x.lines),
+      sum(greatest(-x.lines, 0)), g.amount_minor)
   from (
-    select e.grant_id, e.amount_minor as entries, 0 as lines
-    from public.credit_entries e where e.kind in ('discount', 'discount_return')
-    union all
-    select _billing.grant_of(l.rating_key), 0, l.amount_minor
-    from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
-    where l.kind = 'promotional_credit' and i.status not in ('draft', 'void')
-    union all
-    select _billing.grant_of(l.rating_key), 0, -l.amount_minor
-    from public.credit_note_lines l
-    join public.credit_notes n on n.id = l.credit_note_id
-    join public.invoices i on i.id = n.invoice_id
-    where l.kind = 'promotional_credit' and i.status <> 'void'
+    select y.grant_id, y.section_start, sum(y.entries) as entries, sum(y.lines) as lines
+    from (
+      select e.grant_id, null::date as section_start, e.amount_minor as entries, 0 as lines
+      from public.credit_entries e where e.kind in ('discount', 'discount_return')
+      union all
+      select _billing.grant_of(l.rating_key), l.section_start, 0, l.amount_minor
+      from public.invoice_lines l join public.invoices i on i.id = l.invoice_id
+      where l.kind = 'promotional_credit' and i.status not in ('draft', 'void')
+      union all
+      select _billing.grant_of(l.rating_key), l.section_start, 0, -l.amount_minor
+      from public.credit_note_lines l
+      join public.credit_notes n on n.id = l.credit_note_id
+      join public.invoices i on i.id = n.invoice_id
+      where l.kind = 'promotional_credit' and i.status <> 'void'
+    ) y
+    group by y.grant_id, y.section_start
   ) x
-  group by x.grant_id having sum(x.entries) <> sum(x.lines);
+  left join public.credit_grants g on g.id = x.grant_id
+  group by x.grant_id, g.amount_minor
+  having sum(x.entries) <> sum(x.lines)
+    or sum(greatest(-x.lines, 0)) > coalesce(g.amount_minor, 0);
 $$;
 comment on function _billing.check_grants is
   'Grants of credit that are used beyond what they are, and invoices that credit has paid
