@@ -11,7 +11,7 @@ import { Status } from "../parts/status.tsx";
 import { hrefOf } from "../routing/location.ts";
 import type { PageProps } from "../shell/page-props.ts";
 import { CheckCard } from "./invoice/check-card.tsx";
-import { Lines, Movements, Summary } from "./invoice/figures.tsx";
+import { Lines, Movements, Summary } from "./invoice/contents.tsx";
 import { InvoiceActs } from "./invoice/invoice-acts.tsx";
 import { useWords } from "../words/words.ts";
 
