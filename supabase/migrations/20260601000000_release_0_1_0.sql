@@ -7737,7 +7737,7 @@ grant select (id, client_id, kind, period_start, period_end, status, number, rep
   written_off_minor, uncollectible_at)
   on public.invoices to authenticated;
 
--- `case`, not `or`: the planner compares each arm of an `or` with every partial index.
+-- `case` takes less planning than `or`; either way the sub-select is asked once, for a draft only.
 create policy "members read issued invoices, operators all" on public.invoices
   for select to authenticated
   using (client_id = any ((select billing.readable_clients())::uuid[])
@@ -10111,8 +10111,8 @@ returns _billing.rated_usage[] language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare
   days billing.day_usage[];
-  found _billing.rated_usage[];
-  plain _billing.rated_usage[];
+  lines _billing.rated_usage[];
+  more _billing.rated_usage[];
 begin
   -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
   -- that take the long way need not try the other.
@@ -10123,14 +10123,15 @@ begin
       select from public.prices p
       where p.client_id = terms[1].client_id and (p.free_units > 0 or p.pricing_model in (
         select m.model from billing.price_models m where not m.is_linear))) then
-    days := array(select d from billing.usage_by_day(terms, false) d);
-    for place in 1 .. cardinality(terms) loop
-      found := _billing.plain_usage(terms[place], place, days, with_unpriced, with_days);
-      exit when found is null;
-      plain := case when place = 1 then found else plain || found end;
+    days := array(select billing.usage_by_day(terms, false));
+    lines := _billing.plain_usage(terms[1], 1, days, with_unpriced, with_days);
+    for place in 2 .. cardinality(terms) loop
+      exit when lines is null;
+      more := _billing.plain_usage(terms[place], place, days, with_unpriced, with_days);
+      lines := case when more is not null then lines || more end;
     end loop;
-    if found is not null then
-      return plain;
+    if lines is not null then
+      return lines;
     end if;
   end if;
   return array(select l from _billing.usage_lines(targets, with_unpriced, terms, false, with_days,
