@@ -107,7 +107,7 @@ from (values (55, 'then sums are by it'), (56, 'with its tiers'),
   (60, 'and its usage without a price')) v(n, name);
 select set_eq(format('select pg_temp.told(pg_temp.read(%s))', n),
     format('select pg_temp.told(pg_temp.whole(%s))', n), 'read_usage: ' || name)
-from (values (50, 'the lines of a client by the short way'), (57, 'by the long way where it has to'))
+from (values (50, 'lines of a client by the short way'), (57, 'by the long way where they must'))
   v(n, name);
 select is(pg_temp.read(61), '{}', 'read_usage: none of no usage');
 -- Of several targets: in one call, and each by itself the long way.
