@@ -7737,10 +7737,11 @@ grant select (id, client_id, kind, period_start, period_end, status, number, rep
   written_off_minor, uncollectible_at)
   on public.invoices to authenticated;
 
+-- `case` takes less planning than `or`; either way the sub-select is asked once, for a draft only.
 create policy "members read issued invoices, operators all" on public.invoices
   for select to authenticated
   using (client_id = any ((select billing.readable_clients())::uuid[])
-    and (status <> 'draft' or (select billing.is_operator())));
+    and case when status = 'draft' then (select billing.is_operator()) else true end);
 
 -- Truncate would pass by row triggers.
 create trigger refuse_truncate before truncate on public.invoices
@@ -9567,6 +9568,17 @@ create type billing.target_terms as (client_id uuid, period_start date, period_e
 comment on type billing.target_terms is
   'Terms of a target period: read once, and handed on to all that rates it.';
 
+-- Called where there are some: written out, it is made ready for all that have none, too.
+create function billing.service_gaps(client_id uuid, from_day date, until_day date)
+returns datemultirange language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return datemultirange(daterange(from_day, until_day)) - (
+    select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
+    where s.client_id = service_gaps.client_id);
+end $$;
+comment on function billing.service_gaps is 'Days without service between two days of service.';
+grant execute on function billing.service_gaps(uuid, date, date) to service_role;
+
 create function billing.period_terms(targets billing.rating_target[])
 returns setof billing.target_terms language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -9575,9 +9587,7 @@ begin
   return query
   select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
     case when a.active_days < a.active_end - a.active_start
-      then datemultirange(daterange(a.active_start, a.active_end)) - (
-        select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
-        where s.client_id = a.client_id) end,
+      then billing.service_gaps(a.client_id, a.active_start, a.active_end) end,
     a.active_days, a.full_days,
     g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries
@@ -9974,28 +9984,30 @@ begin
     where c.effective_from < term.period_end and c.effective_until > term.period_start
     order by c.n, c.preference, c.effective_from
   ), line as (
-    select u.*, h.price_id, h.is_plain, n.metric is not null or not with_unpriced as is_left_out,
+    -- `offset 0`: an amount is worked out once, for all that it is asked for.
+    select u.*, h.price_id, h.price_id is not null as is_priced, h.is_plain,
+      h.price_id is null and (not with_unpriced
+        or u.metric in (select n.metric from billing.unbilled_metrics n)) as is_left_out,
       _billing.linear_price(h.pricing_model, 0, u.quantity, u.quantity, h.unit_amount,
         h.per_units, h.tiers) * h.multiplier / h.per_units as amount
     from used u
     left join held h
       on h.model = u.model and h.metric = u.metric and h.rate_class = u.rate_class
-    left join billing.unbilled_metrics n on n.metric = u.metric
+    offset 0
   )
   select
     -- Usage without a price is of all agents.
-    bool_and(case when l.price_id is null then l.is_left_out or l.agent is null
-      else l.is_plain and l.amount is not null end),
-    array_agg(case when l.price_id is null
-      then (term.client_id, term.period_start, null, null, l.model, l.metric, l.rate_class, null,
-        null, null, null, l.quantity, null, null, null, null, null, null, null, null, null
-        )::_billing.rated_usage
-      else (term.client_id, term.period_start, term.period_end, concat_ws('|', 'usage', l.model,
-        l.metric, nullif(l.rate_class, 'standard'), l.price_id, term.period_start, l.agent),
-        l.model, l.metric, l.rate_class, l.agent, l.price_id, term.active_start, term.active_end,
-        l.quantity, null, null, null, null, l.amount, _billing.to_minor(l.amount, term.exponent),
-        null, null, l.by_day)::_billing.rated_usage end)
-      filter (where l.quantity <> 0 and (l.price_id is not null or not l.is_left_out))
+    bool_and(case when l.is_priced then l.is_plain and l.amount is not null
+      else l.is_left_out or l.agent is null end),
+    array_agg((term.client_id, term.period_start, case when l.is_priced then term.period_end end,
+      case when l.is_priced then concat_ws('|', 'usage', l.model, l.metric,
+        nullif(l.rate_class, 'standard'), l.price_id, term.period_start, l.agent) end,
+      l.model, l.metric, l.rate_class, l.agent, l.price_id,
+      case when l.is_priced then term.active_start end,
+      case when l.is_priced then term.active_end end, l.quantity, null, null, null, null, l.amount,
+      _billing.to_minor(l.amount, term.exponent), null, null,
+      case when l.is_priced then l.by_day end)::_billing.rated_usage)
+      filter (where l.quantity <> 0 and not l.is_left_out)
   into is_plain, lines
   from line l;
   return case when coalesce(is_plain, true) then coalesce(lines, '{}') end;
@@ -10091,43 +10103,56 @@ end $$;
 comment on function _billing.usage_lines is
   'Rated usage lines of target periods; one rounding per line.';
 
--- A caller that wants no texts and hands on terms reads a client: its lines are plain_usage where
--- all of them can be.
-create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false, terms billing.target_terms[] default null,
-  with_texts boolean default true, with_days boolean default false)
-returns setof _billing.rated_usage language plpgsql stable
+-- Without texts, for one who reads a client and has read its terms: plain_usage where all lines can
+-- be. One array, for rows of a function are stored and fetched again.
+create function _billing.read_usage(targets billing.rating_target[], terms billing.target_terms[],
+  with_unpriced boolean, with_days boolean)
+returns _billing.rated_usage[] language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare
   days billing.day_usage[];
-  term billing.target_terms;
-  place bigint := 0;
-  found _billing.rated_usage[];
-  plain _billing.rated_usage[] := array[]::_billing.rated_usage[];
+  lines _billing.rated_usage[];
+  more _billing.rated_usage[];
 begin
   -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
   -- that take the long way need not try the other.
-  if not with_texts and terms is not null and not exists (
+  if not exists (
       select from public.prices p
       where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost')
     and not exists (
       select from public.prices p
       where p.client_id = terms[1].client_id and (p.free_units > 0 or p.pricing_model in (
         select m.model from billing.price_models m where not m.is_linear))) then
-    days := array(select d from billing.usage_by_day(terms, false) d);
-    foreach term in array terms loop
-      place := place + 1;
-      found := _billing.plain_usage(term, place, days, with_unpriced, with_days);
-      exit when found is null;
-      plain := plain || found;
+    days := array(select billing.usage_by_day(terms, false));
+    lines := _billing.plain_usage(terms[1], 1, days, with_unpriced, with_days);
+    for place in 2 .. cardinality(terms) loop
+      exit when lines is null;
+      more := _billing.plain_usage(terms[place], place, days, with_unpriced, with_days);
+      lines := case when more is not null then lines || more end;
     end loop;
-    if found is not null then
-      return query select p.* from unnest(plain) p;
-      return;
+    if lines is not null then
+      return lines;
     end if;
   end if;
-  return query select l.* from _billing.usage_lines(targets, with_unpriced, terms, with_texts,
-    with_days, days) l;
+  return array(select l from _billing.usage_lines(targets, with_unpriced, terms, false, with_days,
+    days) l);
+end $$;
+comment on function _billing.read_usage is
+  'Rated usage lines without texts, by the short way where all of them can take it.';
+
+create function _billing.rate_usage(targets billing.rating_target[],
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
+returns setof _billing.rated_usage language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+begin
+  if not with_texts and terms is not null then
+    return query select l.* from unnest(
+      _billing.read_usage(targets, terms, with_unpriced, with_days)) l;
+  else
+    return query select l.* from _billing.usage_lines(targets, with_unpriced, terms, with_texts,
+      with_days, null) l;
+  end if;
 end $$;
 comment on function _billing.rate_usage is
   'Rated usage lines of target periods, by the short way where a read can take it.';
@@ -24065,11 +24090,11 @@ begin
     then greatest(least(term.active_end, running.today) - term.active_start, 0)
     else _billing.served_days(term.client_id, term.period_start,
       least(term.period_end, running.today)) end;
-  select coalesce(sum(r.amount_minor), 0), array_agg(r), count(*) filter (where r.price_id is null),
+  lines := _billing.read_usage(array[running.target], terms, with_unpriced => true,
+    with_days => true);
+  select coalesce(sum(r.amount_minor), 0), count(*) filter (where r.price_id is null),
     (select w.moved_at from billing.usage_watermark w)
-  into usage, lines, unpriced_count, counted_at
-  from _billing.rate_usage(array[running.target], with_unpriced => true, terms => terms,
-    with_texts => false, with_days => true) r;
+  into usage, unpriced_count, counted_at from unnest(lines) r;
   select coalesce(sum(d.amount) filter (where d.usage_day < running.today), 0),
     coalesce(jsonb_agg(jsonb_build_object('day', d.usage_day, 'amount_minor', round(d.amount))
       order by d.usage_day) filter (where d.amount is not null), '[]')

@@ -1,7 +1,7 @@
 -- Reads that only sum take a short way where prices hold all of the period and charge each unit the
 -- same. Its lines are those of the long way, to the last digit; where it does not do, it says so.
 begin;
-select plan(22);
+select plan(25);
 
 create function pg_temp.client(n integer) returns uuid language sql immutable
 return ('00000000-0000-4000-8000-0000000003' || n)::uuid;
@@ -78,6 +78,9 @@ create function pg_temp.summed(n integer) returns _billing.rated_usage[] languag
 return array(select r from _billing.rate_usage(array[pg_temp.target(n)], true, pg_temp.terms(n),
   with_texts => false, with_days => true) r);
 
+create function pg_temp.read(n integer) returns _billing.rated_usage[] language sql stable
+return _billing.read_usage(array[pg_temp.target(n)], pg_temp.terms(n), true, true);
+
 -- 9 and 4.5 units of m-1 at 1.005 for three, 11 of batch at half of it, 3 of m-2 taken back;
 -- 2.5 % of 333. Nothing of 9 - 9; a request is not sold.
 select results_eq($$select l.model, l.metric, l.rate_class, l.quantity, l.amount_minor
@@ -102,6 +105,11 @@ select set_eq(format('select pg_temp.told(pg_temp.summed(%s))', n),
     format('select pg_temp.told(pg_temp.whole(%s))', n), name)
 from (values (55, 'then sums are by it'), (56, 'with its tiers'),
   (60, 'and its usage without a price')) v(n, name);
+select set_eq(format('select pg_temp.told(pg_temp.read(%s))', n),
+    format('select pg_temp.told(pg_temp.whole(%s))', n), 'read_usage: ' || name)
+from (values (50, 'lines of a client by the short way'), (57, 'by the long way where they must'))
+  v(n, name);
+select is(pg_temp.read(61), '{}', 'read_usage: none of no usage');
 -- Of several targets: in one call, and each by itself the long way.
 create function pg_temp.together(ns integer[]) returns setof text language sql stable as $$
   select pg_temp.told(array(select r from _billing.rate_usage(

@@ -1,6 +1,6 @@
 -- A gap in service: not rated, visible, without periods of its own, and checked.
 begin;
-select plan(17);
+select plan(18);
 
 set local billing.as_of = '2026-05-01';
 insert into public.clients (id, name, started_on) values
@@ -32,6 +32,8 @@ select results_eq($$select active_start, active_end, gaps, active_days, full_day
     20, 30)$$, 'days of service are the intersection of period and intervals');
 select is((select gaps from billing.period_terms(array[('00000000-0000-0000-0000-00000000000b',
   '2026-06-01', '2026-07-01')::billing.rating_target])), null, 'mostly there is no gap');
+select is(billing.service_gaps('00000000-0000-0000-0000-00000000000a', '2026-06-05', '2026-06-25'),
+  '{[2026-06-11,2026-06-21)}', 'service_gaps: days between two intervals');
 select results_eq($$select usage_day, quantity from billing.usage_of_targets(pg_temp.june())
     where metric = 'web_searches' order by 1$$,
   $$values ('2026-06-05'::date, 100::numeric), ('2026-06-21', 200)$$, 'usage of days of service');

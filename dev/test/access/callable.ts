@@ -188,6 +188,7 @@ export const CALLABLE = {
     "run_monthly",
     "run_report_text",
     "current_periods",
+    "service_gaps",
     "settle_batch",
     "set_auto_recharge",
     "set_member_role",

@@ -9,6 +9,17 @@ create type billing.target_terms as (client_id uuid, period_start date, period_e
 comment on type billing.target_terms is
   'Terms of a target period: read once, and handed on to all that rates it.';
 
+-- Called where there are some: written out, it is made ready for all that have none, too.
+create function billing.service_gaps(client_id uuid, from_day date, until_day date)
+returns datemultirange language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return datemultirange(daterange(from_day, until_day)) - (
+    select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
+    where s.client_id = service_gaps.client_id);
+end $$;
+comment on function billing.service_gaps is 'Days without service between two days of service.';
+grant execute on function billing.service_gaps(uuid, date, date) to service_role;
+
 create function billing.period_terms(targets billing.rating_target[])
 returns setof billing.target_terms language plpgsql stable
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -17,9 +28,7 @@ begin
   return query
   select a.client_id, a.period_start, a.period_end, a.active_start, a.active_end,
     case when a.active_days < a.active_end - a.active_start
-      then datemultirange(daterange(a.active_start, a.active_end)) - (
-        select range_agg(daterange(s.starts_on, s.ends_on)) from public.service_intervals s
-        where s.client_id = a.client_id) end,
+      then billing.service_gaps(a.client_id, a.active_start, a.active_end) end,
     a.active_days, a.full_days,
     g.currency, g.exponent, g.minimum_minor, g.discount_percent, g.discount_minor, g.taxes,
     g.payment_terms_days, g.line_grouping, g.grace_hours, g.deliveries

@@ -40,28 +40,30 @@ begin
     where c.effective_from < term.period_end and c.effective_until > term.period_start
     order by c.n, c.preference, c.effective_from
   ), line as (
-    select u.*, h.price_id, h.is_plain, n.metric is not null or not with_unpriced as is_left_out,
+    -- `offset 0`: an amount is worked out once, for all that it is asked for.
+    select u.*, h.price_id, h.price_id is not null as is_priced, h.is_plain,
+      h.price_id is null and (not with_unpriced
+        or u.metric in (select n.metric from billing.unbilled_metrics n)) as is_left_out,
       _billing.linear_price(h.pricing_model, 0, u.quantity, u.quantity, h.unit_amount,
         h.per_units, h.tiers) * h.multiplier / h.per_units as amount
     from used u
     left join held h
       on h.model = u.model and h.metric = u.metric and h.rate_class = u.rate_class
-    left join billing.unbilled_metrics n on n.metric = u.metric
+    offset 0
   )
   select
     -- Usage without a price is of all agents.
-    bool_and(case when l.price_id is null then l.is_left_out or l.agent is null
-      else l.is_plain and l.amount is not null end),
-    array_agg(case when l.price_id is null
-      then (term.client_id, term.period_start, null, null, l.model, l.metric, l.rate_class, null,
-        null, null, null, l.quantity, null, null, null, null, null, null, null, null, null
-        )::_billing.rated_usage
-      else (term.client_id, term.period_start, term.period_end, concat_ws('|', 'usage', l.model,
-        l.metric, nullif(l.rate_class, 'standard'), l.price_id, term.period_start, l.agent),
-        l.model, l.metric, l.rate_class, l.agent, l.price_id, term.active_start, term.active_end,
-        l.quantity, null, null, null, null, l.amount, _billing.to_minor(l.amount, term.exponent),
-        null, null, l.by_day)::_billing.rated_usage end)
-      filter (where l.quantity <> 0 and (l.price_id is not null or not l.is_left_out))
+    bool_and(case when l.is_priced then l.is_plain and l.amount is not null
+      else l.is_left_out or l.agent is null end),
+    array_agg((term.client_id, term.period_start, case when l.is_priced then term.period_end end,
+      case when l.is_priced then concat_ws('|', 'usage', l.model, l.metric,
+        nullif(l.rate_class, 'standard'), l.price_id, term.period_start, l.agent) end,
+      l.model, l.metric, l.rate_class, l.agent, l.price_id,
+      case when l.is_priced then term.active_start end,
+      case when l.is_priced then term.active_end end, l.quantity, null, null, null, null, l.amount,
+      _billing.to_minor(l.amount, term.exponent), null, null,
+      case when l.is_priced then l.by_day end)::_billing.rated_usage)
+      filter (where l.quantity <> 0 and not l.is_left_out)
   into is_plain, lines
   from line l;
   return case when coalesce(is_plain, true) then coalesce(lines, '{}') end;

@@ -84,43 +84,56 @@ end $$;
 comment on function _billing.usage_lines is
   'Rated usage lines of target periods; one rounding per line.';
 
--- A caller that wants no texts and hands on terms reads a client: its lines are plain_usage where
--- all of them can be.
-create function _billing.rate_usage(targets billing.rating_target[],
-  with_unpriced boolean default false, terms billing.target_terms[] default null,
-  with_texts boolean default true, with_days boolean default false)
-returns setof _billing.rated_usage language plpgsql stable
+-- Without texts, for one who reads a client and has read its terms: plain_usage where all lines can
+-- be. One array, for rows of a function are stored and fetched again.
+create function _billing.read_usage(targets billing.rating_target[], terms billing.target_terms[],
+  with_unpriced boolean, with_days boolean)
+returns _billing.rated_usage[] language plpgsql stable
 set search_path = pg_catalog, pg_temp as $$
 declare
   days billing.day_usage[];
-  term billing.target_terms;
-  place bigint := 0;
-  found _billing.rated_usage[];
-  plain _billing.rated_usage[] := array[]::_billing.rated_usage[];
+  lines _billing.rated_usage[];
+  more _billing.rated_usage[];
 begin
   -- Under a price of the logged cost days are read agent by agent. A client with prices of its own
   -- that take the long way need not try the other.
-  if not with_texts and terms is not null and not exists (
+  if not exists (
       select from public.prices p
       where p.pricing_model = 'cost_plus' and p.cost_basis = 'logged_cost')
     and not exists (
       select from public.prices p
       where p.client_id = terms[1].client_id and (p.free_units > 0 or p.pricing_model in (
         select m.model from billing.price_models m where not m.is_linear))) then
-    days := array(select d from billing.usage_by_day(terms, false) d);
-    foreach term in array terms loop
-      place := place + 1;
-      found := _billing.plain_usage(term, place, days, with_unpriced, with_days);
-      exit when found is null;
-      plain := plain || found;
+    days := array(select billing.usage_by_day(terms, false));
+    lines := _billing.plain_usage(terms[1], 1, days, with_unpriced, with_days);
+    for place in 2 .. cardinality(terms) loop
+      exit when lines is null;
+      more := _billing.plain_usage(terms[place], place, days, with_unpriced, with_days);
+      lines := case when more is not null then lines || more end;
     end loop;
-    if found is not null then
-      return query select p.* from unnest(plain) p;
-      return;
+    if lines is not null then
+      return lines;
     end if;
   end if;
-  return query select l.* from _billing.usage_lines(targets, with_unpriced, terms, with_texts,
-    with_days, days) l;
+  return array(select l from _billing.usage_lines(targets, with_unpriced, terms, false, with_days,
+    days) l);
+end $$;
+comment on function _billing.read_usage is
+  'Rated usage lines without texts, by the short way where all of them can take it.';
+
+create function _billing.rate_usage(targets billing.rating_target[],
+  with_unpriced boolean default false, terms billing.target_terms[] default null,
+  with_texts boolean default true, with_days boolean default false)
+returns setof _billing.rated_usage language plpgsql stable
+set search_path = pg_catalog, pg_temp as $$
+begin
+  if not with_texts and terms is not null then
+    return query select l.* from unnest(
+      _billing.read_usage(targets, terms, with_unpriced, with_days)) l;
+  else
+    return query select l.* from _billing.usage_lines(targets, with_unpriced, terms, with_texts,
+      with_days, null) l;
+  end if;
 end $$;
 comment on function _billing.rate_usage is
   'Rated usage lines of target periods, by the short way where a read can take it.';

@@ -83,11 +83,11 @@ begin
     then greatest(least(term.active_end, running.today) - term.active_start, 0)
     else _billing.served_days(term.client_id, term.period_start,
       least(term.period_end, running.today)) end;
-  select coalesce(sum(r.amount_minor), 0), array_agg(r), count(*) filter (where r.price_id is null),
+  lines := _billing.read_usage(array[running.target], terms, with_unpriced => true,
+    with_days => true);
+  select coalesce(sum(r.amount_minor), 0), count(*) filter (where r.price_id is null),
     (select w.moved_at from billing.usage_watermark w)
-  into usage, lines, unpriced_count, counted_at
-  from _billing.rate_usage(array[running.target], with_unpriced => true, terms => terms,
-    with_texts => false, with_days => true) r;
+  into usage, unpriced_count, counted_at from unnest(lines) r;
   select coalesce(sum(d.amount) filter (where d.usage_day < running.today), 0),
     coalesce(jsonb_agg(jsonb_build_object('day', d.usage_day, 'amount_minor', round(d.amount))
       order by d.usage_day) filter (where d.amount is not null), '[]')
