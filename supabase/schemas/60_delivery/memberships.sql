@@ -183,7 +183,7 @@ begin
 end $$;
 comment on function billing.accept_invitations is
   'Makes the signed-in user a member of each client to which the address was invited that Auth has
-   confirmed for it. Who is a member already keeps the higher of both roles.';
+   confirmed for it. A member keeps the higher of both roles.';
 grant execute on function billing.accept_invitations() to authenticated, service_role;
 
 create function billing.set_member_role(client_id uuid, member_id uuid, role text)
