@@ -24,6 +24,7 @@ export const ERRORS = {
   second_factor_required: { status: 403, title: "This needs a session with a second factor" },
   role_required: { status: 403, title: "Your role at this client does not allow this" },
   last_admin: { status: 409, title: "The client would have no admin" },
+  already_member: { status: 409, title: "It is a member of the client already, or invited" },
   too_many_members: { status: 409, title: "The client has as many members as it may" },
   unknown_client: { status: 404, title: "No client has this id" },
   unknown_invoice: { status: 404, title: "No invoice has this id" },

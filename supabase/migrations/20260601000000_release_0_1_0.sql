@@ -66,6 +66,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
   ('role_required', 403, 'The user''s role at the client does not allow this.'),
   ('last_admin', 409, 'The client would have no admin.'),
+  ('already_member', 409, 'The user or address is a member of the client, or invited to it.'),
   ('too_many_members', 409, 'The client has as many members as it may have.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),
@@ -667,13 +668,17 @@ grant execute on function billing.members_of(uuid) to service_role;
 -- What a member may do at a client. It is asked where something changes, so that a route which
 -- forgets to ask opens nothing.
 
+create function _billing.role_rank(role text) returns integer language sql immutable
+return array_position('{viewer,billing,admin}'::text[], role);
+comment on function _billing.role_rank is
+  'The place of a role among those of members, each of which may what those before it may.';
+
 create function billing.require_role(client_id uuid, needed text) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: a member need not be able to read the member list. Keys and jobs act without a user.
 declare
   member constant uuid :=
     (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
-  ranks constant text[] := array['viewer', 'billing', 'admin'];
   role text;
 begin
   if member is null or billing.is_operator() then
@@ -681,7 +686,7 @@ begin
   end if;
   select m.role into role from public.client_members m
   where m.client_id = require_role.client_id and m.user_id = member;
-  if coalesce(array_position(ranks, role) >= array_position(ranks, needed), false) then
+  if coalesce(_billing.role_rank(role) >= _billing.role_rank(needed), false) then
     return;
   end if;
   perform billing.raise_error('role_required', format(
@@ -7440,14 +7445,25 @@ begin
   into listed, at_cost
   from public.prices p where p.pricing_model = 'cost_plus';
   return query
-  with ranked as (
-    -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
-    select c.client_id, c.model, c.metric, c.rate_class, c.currency, c.price_id, c.multiplier,
-      datemultirange(daterange(c.effective_from, c.effective_until)) as days,
-      range_agg(daterange(c.effective_from, c.effective_until)) over (
-        partition by c.n order by c.preference, c.effective_from
-        rows between unbounded preceding and 1 preceding) as taken
+  with shortened as (
+    -- Each price holds on the days that no better one has. Of one preference the price that begins
+    -- earlier has the days of both, so that a day has one price.
+    select c.*, daterange(least(c.effective_until, greatest(c.effective_from,
+        max(c.effective_until) over (partition by c.n, c.preference order by c.effective_from
+          rows between unbounded preceding and 1 preceding))), c.effective_until) as days
     from billing.matching_prices(client_ids, models, metrics, rate_classes, currencies) c
+  ), summed as (
+    -- Days of a preference are summed up once, at its last price. Once for each price it is the
+    -- square of the versions: 100 ms of a price that has changed each day of four years.
+    select s.*, case when s.effective_until = max(s.effective_until) over alike
+      then range_agg(s.days) over alike end as all_days
+    from shortened s
+    window alike as (partition by s.n, s.preference)
+  ), ranked as (
+    select s.client_id, s.model, s.metric, s.rate_class, s.currency, s.price_id, s.multiplier,
+      datemultirange(s.days) as days, range_agg(s.all_days) over (partition by s.n
+        order by s.preference range between unbounded preceding and 1 preceding) as taken
+    from summed s
   ), held as materialized (
     select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
       upper(s.held) as ends, s.price_id, s.multiplier
@@ -18194,18 +18210,48 @@ end $$;
 comment on function _billing.require_room is
   'Refuses one more member of a client, or one more mail of a day, beyond the bound.';
 
+-- Of two invitations, or of one and a membership, none would say which role is meant.
+create function _billing.require_new_member(client_id uuid, user_id uuid, address text)
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  known record;
+begin
+  select m.id, m.user_id, m.role into known
+  from billing.members_of(require_new_member.client_id) m
+  where m.user_id = require_new_member.user_id or lower(m.email) = require_new_member.address
+  -- Of a member and an invitation with one address the member.
+  order by m.user_id is null limit 1;
+  if found then
+    perform billing.raise_error('already_member',
+      format(case when known.user_id is null
+        then 'the address is invited to the client as %s already'
+        else 'it is a member of the client already, as %s' end, known.role),
+      format('change the role by PATCH /billing/clients/%s/members/%s',
+        require_new_member.client_id, known.id));
+  end if;
+end $$;
+comment on function _billing.require_new_member is
+  'Refuses a user or an address that is a member of the client or invited, and names the route that
+   changes the role.';
+
 create function billing.add_member(client_id uuid, user_id uuid, role text)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, and need not be able to lock or queue.
 begin
   perform _billing.begin_membership(add_member.client_id);
+  perform _billing.require_new_member(add_member.client_id, add_member.user_id, null);
+  -- The membership is what the invitation would have become, with the role that was said last.
+  delete from billing.member_invitations i
+  where i.client_id = add_member.client_id
+    and i.email = _billing.confirmed_email(add_member.user_id);
   perform _billing.require_room(add_member.client_id);
   insert into public.client_members (client_id, user_id, role)
   values (add_member.client_id, add_member.user_id, add_member.role);
   perform _billing.queue_invitation(add_member.client_id, add_member.user_id);
 end $$;
 comment on function billing.add_member is
-  'Makes a user a member of a client, with a role, and mails it to them.';
+  'Makes a user a member of a client, with a role, and mails it to them. An invitation of the
+   address of the user ends.';
 grant execute on function billing.add_member(uuid, uuid, text) to service_role;
 
 -- Whether Auth has a user of the address is not looked at: an answer that told it would tell it to
@@ -18219,11 +18265,8 @@ declare
 begin
   perform _billing.check_text('email', invite_member.email, 254, true);
   perform _billing.begin_membership(invite_member.client_id);
+  perform _billing.require_new_member(invite_member.client_id, null, address);
   perform _billing.require_room(invite_member.client_id);
-  if exists (select from billing.members_of(invite_member.client_id) m
-    where lower(m.email) = address) then
-    raise unique_violation using message = 'a member of the client has this address';
-  end if;
   insert into billing.member_invitations as i (client_id, email, role)
   values (invite_member.client_id, address, invite_member.role)
   returning i.id into invited;
@@ -18259,6 +18302,11 @@ begin
     insert into public.client_members (client_id, user_id, role)
     select a.client_id, person, a.role from accepted a
     on conflict (user_id, client_id) do nothing
+  ), raised as (
+    -- A member by another address: what both say. A role is lowered by set_member_role alone.
+    update public.client_members m set role = a.role from accepted a
+    where m.client_id = a.client_id and m.user_id = person
+      and _billing.role_rank(m.role) < _billing.role_rank(a.role)
   )
   update public.deliveries d set payload = jsonb_build_object('member_id', person)
   from accepted a
@@ -18268,7 +18316,7 @@ begin
 end $$;
 comment on function billing.accept_invitations is
   'Makes the signed-in user a member of each client to which the address was invited that Auth has
-   confirmed for it.';
+   confirmed for it. A member keeps the higher of both roles.';
 grant execute on function billing.accept_invitations() to authenticated, service_role;
 
 create function billing.set_member_role(client_id uuid, member_id uuid, role text)

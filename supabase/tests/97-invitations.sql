@@ -115,9 +115,9 @@ select is(pg_temp.members(pg_temp.acme()), 'ada@example.test admin, '
   || 'nobody@example.test admin invited',
   'an address with an account is invited as one without');
 select is(pg_temp.code_of($$select billing.invite_member(pg_temp.acme(), 'CORA@example.test',
-  'viewer')$$), '23505', 'an address is invited once');
+  'viewer')$$), 'already_member', 'an address is invited once');
 select is(pg_temp.code_of($$select billing.invite_member(pg_temp.acme(), 'ada@example.test',
-  'viewer')$$), '23505', 'a member is not invited');
+  'viewer')$$), 'already_member', 'a member is not invited');
 select throws_ok($$select billing.invite_member(pg_temp.acme(), 'no address', 'viewer')$$,
   '23514', null, 'nor what is no address');
 select is(pg_temp.code_of($$select billing.invite_member(pg_temp.birch(), 'cora@example.test',

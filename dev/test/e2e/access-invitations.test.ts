@@ -151,6 +151,53 @@ Deno.test("an admin is answered alike, whether an address has an account or not"
   deepStrictEqual([...listed], [{ user_id: null }]);
 });
 
+Deno.test("a member or an invited address is not invited again: 409 names what changes the role", async () => {
+  const email = newEmail();
+  const { id } = Invited.parse((await invite({ email, role: "viewer" })).answer);
+  const again = async () => {
+    const { status, answer } = await invite({ email, role: "admin" });
+    const { code, detail } = z.object({ code: z.string(), detail: z.string() }).parse(answer);
+    deepStrictEqual([status, code], [409, "already_member"]);
+    const [, method = "", path = ""] = /\((?:.* )?([A-Z]+) (\/billing\/\S+)\)$/.exec(detail) ?? [];
+    return { method, path };
+  };
+  const { method, path } = await again();
+  deepStrictEqual({ method, path }, {
+    method: "PATCH",
+    path: `/billing/clients/${mine.id}/members/${id}`,
+  });
+  await (await askAuth("otp", { email, create_user: true })).body?.cancel();
+  await openLink(email);
+  const user = await userOf(email);
+  const headers = await tokenHeaders(user.id);
+  deepStrictEqual(await seenBy(headers), { api: [mine.id], dataApi: [mine.id] });
+  const named = await again();
+  const changed = await fetch(`${platform.apiUrl}/functions/v1${named.path}`, {
+    method: named.method,
+    headers: { ...admin.headers, "content-type": "application/json" },
+    body: JSON.stringify({ role: "admin" }),
+  });
+  const { user_id, role } = Invited.parse(await changed.json());
+  deepStrictEqual([changed.status, user_id, role], [200, user.id, "admin"]);
+});
+
+Deno.test("a member who comes to have another address that is invited has the higher role", async () => {
+  const [first, second] = [newEmail(), newEmail()];
+  await (await askAuth("otp", { email: first, create_user: true })).body?.cancel();
+  await openLink(first);
+  const { id } = await userOf(first);
+  const headers = await tokenHeaders(id);
+  await invite({ email: first, role: "viewer" });
+  await seenBy(headers);
+  await invite({ email: second, role: "admin" });
+  await sql`update auth.users set email = ${second} where id = ${id}`;
+  await seenBy(headers);
+  const members = await sql<{ user_id: string | null; role: string }[]>`
+    select user_id, role from billing.members_of(${mine.id})
+    where email in ${sql([first, second])}`;
+  deepStrictEqual([...members], [{ user_id: id, role: "admin" }]);
+});
+
 Deno.test("an invitation that is taken back opens nothing", async () => {
   const email = newEmail();
   await (await askAuth("otp", { email, create_user: true })).body?.cancel();

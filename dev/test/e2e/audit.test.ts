@@ -16,6 +16,7 @@ import {
   withDeliveryWorld,
 } from "../support/delivery-world.ts";
 import { eventually } from "../support/eventually.ts";
+import { seedSubjects } from "../support/guarded-subjects.ts";
 
 const operator = crypto.randomUUID();
 
@@ -48,6 +49,10 @@ function asking({ platform }: DeliveryWorld, headers: Record<string, string>): A
 async function asOperator(world: DeliveryWorld, aal: "aal1" | "aal2" = "aal1"): Promise<Ask> {
   return asking(world, { authorization: `Bearer ${await token(aal)}` });
 }
+
+/** Acts that take a second factor; a preview of terms comes before the terms are there. */
+const ACTS = ROUTES.filter(({ id }) => id in GUARDED)
+  .sort((a, b) => Number(a.id === "createConfig") - Number(b.id === "createConfig"));
 
 /** A command line on the world, its output and its exit code. */
 async function run({ platform }: DeliveryWorld, ...args: string[]) {
@@ -170,43 +175,16 @@ Deno.test("the audit log is handed out with its chain, which anybody can verify"
 Deno.test("an operator's acts take a second factor where settings ask for it; reads do not", () =>
   withDeliveryWorld(async (world) => {
     const { sql } = world;
-    await seedJune(sql, 1);
-    await billJune(sql);
-    const [{ id, client_id: client }] = await sql<[{ id: string; client_id: string }]>`
-      select id, client_id from public.invoices`;
-    const user = crypto.randomUUID();
-    await sql`insert into auth.users (id) values (${user})`;
-    const [config] = await sql`insert into public.billing_config (client_id, effective_from)
-      values (${client}, '2030-01-01') returning id`;
-    const [price] = await sql`insert into public.prices (client_id, metric, unit_amount,
-        effective_from) values (${client}, 'web_search', 1, '2030-01-01') returning id`;
-    const [key] = await sql`select id from billing.create_agent_key('x', array[${client}]::uuid[])`;
-    const ids: Record<string, string> = {
-      updateConfig: config?.id,
-      removeConfig: config?.id,
-      updatePrice: price?.id,
-      removePrice: price?.id,
-      rotateAgentKey: key?.id,
-      revokeAgentKey: key?.id,
-    };
+    const { path, client, user } = await seedSubjects(sql);
     const answersOf = async (ask: Ask) => {
       const codes: Record<string, unknown> = {};
-      for (const route of ROUTES.filter((one) => one.id in GUARDED)) {
-        const path = route.path.replace("{client_id}", client).replace("{invoice_id}", id)
-          .replace("{member_id}", user).replace("{call_id}", user).replace("{source}", "litellm")
-          .replace("{proposal_id}", "1")
-          .replace(
-            "{id}",
-            ids[route.id] ?? "",
-          ).replace(
-            "{key_id}",
-            ids[route.id] ?? "",
-          );
-        const { body } = await ask(path, {
+      for (const route of ACTS) {
+        const { status, body } = await ask(path(route), {
           method: route.method,
           body: JSON.stringify(GUARDED[route.id]?.(client, user) ?? {}),
         });
-        codes[route.id] = z.object({ code: z.string() }).safeParse(body).data?.code ?? "done";
+        const code = z.object({ code: z.string() }).safeParse(body).data?.code;
+        codes[route.id] = code ?? (status < 300 ? "done" : status);
       }
       return codes;
     };
@@ -221,13 +199,13 @@ Deno.test("an operator's acts take a second factor where settings ask for it; re
       [...Object.keys(GUARDED), ...Object.keys(FREE)].sort(),
       ROUTES.filter(({ method }) => method !== "GET").map(({ id }) => id).sort(),
     );
-    strictEqual((await (await asOperator(world))(`/billing/invoices/${id}`)).status, 200);
+    strictEqual((await (await asOperator(world))(`/billing/clients/${client}`)).status, 200);
     const allowed = await answersOf(await asOperator(world, "aal2"));
     deepStrictEqual(
-      Object.entries(allowed).filter(([, code]) => code === "second_factor_required"),
-      [],
+      allowed,
+      Object.fromEntries(Object.keys(allowed).map((route) => [route, "done"])),
+      "each act is done: it was refused above for the second factor alone",
     );
-    ok(Object.values(allowed).includes("done"), JSON.stringify(allowed));
   }));
 
 Deno.test("a client's people are exported and erased by a call each, and the books stay", () =>

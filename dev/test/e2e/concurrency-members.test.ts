@@ -4,7 +4,7 @@ import postgres, { type ISql, type Sql } from "postgres";
 import { eventually } from "../support/eventually.ts";
 import { type JuneDatabase, withDatabase } from "../support/june-database.ts";
 
-/** Two admins who take each other or themselves away at the same time: one is refused. */
+/** Acts on members of one client at the same time: two admins, an admin and who accepts. */
 
 /** A client with two admins, a session of each, and one that looks on. */
 interface TwoAdmins {
@@ -99,4 +99,25 @@ Deno.test("of the last two admins who leave or step down at once one is refused"
       strictEqual(code, "role_required", name);
       deepStrictEqual(await admins(two), [ada], name);
     }
+  }));
+
+Deno.test("a role that an admin raises while an invitation is accepted is not lowered by it", () =>
+  withDatabase(async (database) => {
+    const two = await twoAdmins(database);
+    const { sql, client, ada, ben } = two;
+    await sql`
+      update auth.users set email = 'ben@example.test', email_confirmed_at = now()
+      where id = ${ben}`;
+    await sql`update public.client_members set role = 'viewer' where user_id = ${ben}`;
+    await sql`
+      insert into billing.member_invitations (client_id, email, role)
+      values (${client}, 'ben@example.test', 'billing')`;
+    const code = await refusedSecond(
+      two,
+      (sql) => sql`select billing.set_member_role(${client}, ${ben}, 'admin')`,
+      (sql) => sql`select billing.accept_invitations()`,
+    );
+    strictEqual(code, "done");
+    deepStrictEqual(await admins(two), [ada, ben].sort());
+    deepStrictEqual([...await sql`select from billing.member_invitations`], []);
   }));

@@ -6,6 +6,7 @@ insert into billing.error_codes (code, http_status, meaning) values
   ('second_factor_required', 403, 'A user needs a token with a second factor (aal2) for this.'),
   ('role_required', 403, 'The user''s role at the client does not allow this.'),
   ('last_admin', 409, 'The client would have no admin.'),
+  ('already_member', 409, 'The user or address is a member of the client, or invited to it.'),
   ('too_many_members', 409, 'The client has as many members as it may have.'),
   ('unknown_client', 404, 'No client has this id.'),
   ('unknown_invoice', 404, 'No invoice has this id.'),

@@ -133,14 +133,25 @@ begin
   into listed, at_cost
   from public.prices p where p.pricing_model = 'cost_plus';
   return query
-  with ranked as (
-    -- Each price holds on the days that no better one has. Row by row, so that a day has one price.
-    select c.client_id, c.model, c.metric, c.rate_class, c.currency, c.price_id, c.multiplier,
-      datemultirange(daterange(c.effective_from, c.effective_until)) as days,
-      range_agg(daterange(c.effective_from, c.effective_until)) over (
-        partition by c.n order by c.preference, c.effective_from
-        rows between unbounded preceding and 1 preceding) as taken
+  with shortened as (
+    -- Each price holds on the days that no better one has. Of one preference the price that begins
+    -- earlier has the days of both, so that a day has one price.
+    select c.*, daterange(least(c.effective_until, greatest(c.effective_from,
+        max(c.effective_until) over (partition by c.n, c.preference order by c.effective_from
+          rows between unbounded preceding and 1 preceding))), c.effective_until) as days
     from billing.matching_prices(client_ids, models, metrics, rate_classes, currencies) c
+  ), summed as (
+    -- Days of a preference are summed up once, at its last price. Once for each price it is the
+    -- square of the versions: 100 ms of a price that has changed each day of four years.
+    select s.*, case when s.effective_until = max(s.effective_until) over alike
+      then range_agg(s.days) over alike end as all_days
+    from shortened s
+    window alike as (partition by s.n, s.preference)
+  ), ranked as (
+    select s.client_id, s.model, s.metric, s.rate_class, s.currency, s.price_id, s.multiplier,
+      datemultirange(s.days) as days, range_agg(s.all_days) over (partition by s.n
+        order by s.preference range between unbounded preceding and 1 preceding) as taken
+    from summed s
   ), held as materialized (
     select s.client_id, s.model, s.metric, s.rate_class, s.currency, lower(s.held) as starts,
       upper(s.held) as ends, s.price_id, s.multiplier

@@ -77,18 +77,48 @@ end $$;
 comment on function _billing.require_room is
   'Refuses one more member of a client, or one more mail of a day, beyond the bound.';
 
+-- Of two invitations, or of one and a membership, none would say which role is meant.
+create function _billing.require_new_member(client_id uuid, user_id uuid, address text)
+returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  known record;
+begin
+  select m.id, m.user_id, m.role into known
+  from billing.members_of(require_new_member.client_id) m
+  where m.user_id = require_new_member.user_id or lower(m.email) = require_new_member.address
+  -- Of a member and an invitation with one address the member.
+  order by m.user_id is null limit 1;
+  if found then
+    perform billing.raise_error('already_member',
+      format(case when known.user_id is null
+        then 'the address is invited to the client as %s already'
+        else 'it is a member of the client already, as %s' end, known.role),
+      format('change the role by PATCH /billing/clients/%s/members/%s',
+        require_new_member.client_id, known.id));
+  end if;
+end $$;
+comment on function _billing.require_new_member is
+  'Refuses a user or an address that is a member of the client or invited, and names the route that
+   changes the role.';
+
 create function billing.add_member(client_id uuid, user_id uuid, role text)
 returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 -- Definer: callers may ask, and need not be able to lock or queue.
 begin
   perform _billing.begin_membership(add_member.client_id);
+  perform _billing.require_new_member(add_member.client_id, add_member.user_id, null);
+  -- The membership is what the invitation would have become, with the role that was said last.
+  delete from billing.member_invitations i
+  where i.client_id = add_member.client_id
+    and i.email = _billing.confirmed_email(add_member.user_id);
   perform _billing.require_room(add_member.client_id);
   insert into public.client_members (client_id, user_id, role)
   values (add_member.client_id, add_member.user_id, add_member.role);
   perform _billing.queue_invitation(add_member.client_id, add_member.user_id);
 end $$;
 comment on function billing.add_member is
-  'Makes a user a member of a client, with a role, and mails it to them.';
+  'Makes a user a member of a client, with a role, and mails it to them. An invitation of the
+   address of the user ends.';
 grant execute on function billing.add_member(uuid, uuid, text) to service_role;
 
 -- Whether Auth has a user of the address is not looked at: an answer that told it would tell it to
@@ -102,11 +132,8 @@ declare
 begin
   perform _billing.check_text('email', invite_member.email, 254, true);
   perform _billing.begin_membership(invite_member.client_id);
+  perform _billing.require_new_member(invite_member.client_id, null, address);
   perform _billing.require_room(invite_member.client_id);
-  if exists (select from billing.members_of(invite_member.client_id) m
-    where lower(m.email) = address) then
-    raise unique_violation using message = 'a member of the client has this address';
-  end if;
   insert into billing.member_invitations as i (client_id, email, role)
   values (invite_member.client_id, address, invite_member.role)
   returning i.id into invited;
@@ -142,6 +169,11 @@ begin
     insert into public.client_members (client_id, user_id, role)
     select a.client_id, person, a.role from accepted a
     on conflict (user_id, client_id) do nothing
+  ), raised as (
+    -- A member by another address: what both say. A role is lowered by set_member_role alone.
+    update public.client_members m set role = a.role from accepted a
+    where m.client_id = a.client_id and m.user_id = person
+      and _billing.role_rank(m.role) < _billing.role_rank(a.role)
   )
   update public.deliveries d set payload = jsonb_build_object('member_id', person)
   from accepted a
@@ -151,7 +183,7 @@ begin
 end $$;
 comment on function billing.accept_invitations is
   'Makes the signed-in user a member of each client to which the address was invited that Auth has
-   confirmed for it.';
+   confirmed for it. A member keeps the higher of both roles.';
 grant execute on function billing.accept_invitations() to authenticated, service_role;
 
 create function billing.set_member_role(client_id uuid, member_id uuid, role text)
