@@ -13507,11 +13507,12 @@ comment on function _billing.write_totals is 'Totals of drafts: sums of their ro
 
 -- 50_invoicing/drafts/late_lines.sql
 
--- Late lines on drafts that are not remade now, because their period is blocked.
+-- Late lines on drafts that are not remade now: their period is blocked, or waits for its grace.
 
 -- Takes late lines of these periods off such drafts where they go on another now, or where nothing
 -- is to be charged any more: on two drafts they would be charged twice. Those that find no other
--- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes.
+-- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes:
+-- its period, which has nothing to charge, is skipped.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -13534,14 +13535,22 @@ begin
   )
   select array_agg(distinct t.id) into emptied from taken t;
   if emptied is not null then
-    delete from public.invoices d where d.id = any (emptied)
-      and not exists (select from public.invoice_lines l where l.invoice_id = d.id);
+    with gone as (
+      delete from public.invoices d where d.id = any (emptied)
+        and not exists (select from public.invoice_lines l where l.invoice_id = d.id)
+      returning d.client_id, d.period_start
+    )
+    -- Locked by close_periods (with_drafted_sections).
+    update public.billing_periods p set state = 'skipped', updated_at = billing.as_of(),
+      settled_at = coalesce(p.settled_at, billing.as_of())
+    from gone g
+    where p.client_id = g.client_id and p.period_start = g.period_start and p.state = 'invoiced';
     perform _billing.write_totals(emptied);
     perform _billing.write_documents(emptied);
   end if;
 end $$;
 comment on function _billing.free_late_lines is
-  'Takes late lines that go elsewhere now off drafts of periods that are blocked.';
+  'Takes late lines that go elsewhere now off drafts that are not remade now.';
 
 -- 50_invoicing/drafts/drafts.sql
 
@@ -15546,7 +15555,8 @@ $$;
 
 -- With periods that have lines on drafts of targets, or on late drafts of their clients: to close
 -- targets empties these (_billing.empty_drafts). A period whose invoice is void and that is billed
--- anew may have late lines on another's draft and be no late target.
+-- anew may have late lines on another's draft and be no late target. And with periods whose drafts
+-- have late lines of targets: such a draft may go (_billing.free_late_lines).
 create function _billing.with_drafted_sections(targets billing.rating_target[])
 returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select targets || array(
@@ -15558,7 +15568,12 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
         where i.status = 'draft' and (
           (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))
           or (i.kind = 'period' and (i.client_id, i.period_start) in (
-            select t.client_id, t.period_start from unnest(targets) t))))
+            select t.client_id, t.period_start from unnest(targets) t)))
+        union
+        select i.client_id, i.period_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id and l.is_late
+        where i.status = 'draft' and i.kind = 'period' and (i.client_id, l.section_start) in (
+          select t.client_id, t.period_start from unnest(targets) t))
       and (p.client_id, p.period_start) not in (
         select t.client_id, t.period_start from unnest(targets) t));
 $$;
