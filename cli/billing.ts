@@ -4,7 +4,7 @@ import { tokenSigner } from "./agent-token.ts";
 import { runCommandLine } from "./command-line.ts";
 import { connect, connectSupabase, download, installation } from "./connection.ts";
 import { asker } from "./terminal/ask.ts";
-import { readRunning } from "../dev/platform/running.ts";
+import { readRunning } from "./local-platform.ts";
 
 // npm run billing -- --help
 const running = await readRunning();

@@ -7,7 +7,7 @@ import {
 } from "../shared/client/billing-client.ts";
 import type { Database } from "../shared/database.types.ts";
 import type { Problem } from "../shared/errors.ts";
-import { platformKeys } from "../dev/platform/keys.ts";
+import { LOCAL_SECRET_KEY } from "./local-platform.ts";
 
 const LOCAL = "http://127.0.0.1:54321";
 
@@ -55,7 +55,7 @@ export function installation(
 ): { readonly url: string; readonly key: string } {
   const url = env.SUPABASE_URL ?? running.SUPABASE_URL ?? LOCAL;
   const isLocal = ["127.0.0.1", "localhost"].includes(new URL(url).hostname);
-  const key = env.SUPABASE_SECRET_KEY ?? (isLocal ? platformKeys.secret : undefined);
+  const key = env.SUPABASE_SECRET_KEY ?? (isLocal ? LOCAL_SECRET_KEY : undefined);
   if (key === undefined) throw new Error(`SUPABASE_SECRET_KEY is not set; ${url} needs one`);
   return { url, key };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkStripe, type Finding } from "./stripe-findings.ts";
-import { readFunctionEnvFile } from "../dev/platform/function-env.ts";
+import { FUNCTION_ENV_FILE, readVariables } from "./local-platform.ts";
 import { StripeEnvironment } from "../supabase/functions/_shared/stripe/environment.ts";
 
 // npm run stripe:check     what is wrong with the Stripe configuration, and what to do about it
@@ -8,7 +8,7 @@ import { StripeEnvironment } from "../supabase/functions/_shared/stripe/environm
 // Reads the variables from the environment and supabase/functions/.env, asks Stripe, changes nothing
 // there, prints a line per check. Exits with 1 when something is wrong.
 
-const variables = { ...await readFunctionEnvFile(), ...Deno.env.toObject() };
+const variables = { ...await readVariables(FUNCTION_ENV_FILE), ...Deno.env.toObject() };
 const parsed = StripeEnvironment.safeParse(variables);
 const findings: Finding[] = parsed.success
   ? await checkStripe(parsed.data, {

@@ -1,6 +1,6 @@
 import { runCommandLine } from "./command-line.ts";
 import { connect } from "./connection.ts";
-import { readRunning } from "../dev/platform/running.ts";
+import { readRunning } from "./local-platform.ts";
 import { usageCommand } from "./usage-command.ts";
 
 // npm run usage                              all clients, the last 30 days

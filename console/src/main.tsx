@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { z } from "zod";
-import { readConnection } from "./api/connection.ts";
+import { readConnection } from "./session/connection.ts";
 import { authOn } from "./session/auth.ts";
 import { App } from "./shell/app.tsx";
 import { applyTheme, storedTheme } from "./shell/theme.tsx";

@@ -1,17 +1,17 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { readFunctionEnvFile } from "./function-env.ts";
+import { readVariables } from "../../cli/local-platform.ts";
 import { repositoryRoot } from "./repository.ts";
 
 Deno.test("the example of the functions' variables is read once its signs of comment are gone", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, ".env");
-  deepStrictEqual(await readFunctionEnvFile(path), {}, "the file may be missing");
+  deepStrictEqual(await readVariables(path), {}, "the file may be missing");
   const example = await Deno.readTextFile(
     join(repositoryRoot, "supabase", "functions", ".env.example"),
   );
   await Deno.writeTextFile(path, example.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
-  const variables = await readFunctionEnvFile(path);
+  const variables = await readVariables(path);
   deepStrictEqual(Object.keys(variables).sort(), [
     "BILLING_FROM",
     "HERMES_CHANNEL",

@@ -1,7 +1,4 @@
-import { join } from "node:path";
-import { parseEnv } from "node:util";
 import { jwks, platformKeys } from "./keys.ts";
-import { repositoryRoot } from "./repository.ts";
 
 /** Variables a function gets on the hosted service, with this platform's addresses and keys. */
 export function hostedEnv(apiUrl: string, databaseUrl: string): Record<string, string> {
@@ -19,20 +16,4 @@ export function hostedEnv(apiUrl: string, databaseUrl: string): Record<string, s
     SUPABASE_JWKS: jwks(),
     SB_REGION: "local",
   };
-}
-
-/** The developer's own variables: `supabase/functions/.env`, which git ignores. May be missing. */
-export async function readFunctionEnvFile(
-  path = join(repositoryRoot, "supabase", "functions", ".env"),
-): Promise<Record<string, string>> {
-  try {
-    return Object.fromEntries(
-      Object.entries(parseEnv(await Deno.readTextFile(path))).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, value]]
-      ),
-    );
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
 }

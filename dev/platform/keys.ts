@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { Buffer } from "node:buffer";
+import { LOCAL_SECRET_KEY } from "../../cli/local-platform.ts";
 
 /** HS256 secret of the local platform: the one the Supabase CLI uses for every local stack. */
 export const jwtSecret = "super-secret-jwt-token-with-at-least-32-characters-long";
@@ -23,7 +24,7 @@ export interface PlatformKeys {
 
 export const platformKeys: PlatformKeys = {
   publishable: "sb_publishable_local_platform_0000000000",
-  secret: "sb_secret_local_platform_default_0000000",
+  secret: LOCAL_SECRET_KEY,
   cronSecret: "sb_secret_local_platform_cron_0000000000",
   agentSecret: "sb_secret_local_platform_agent_000000000",
   anonJwt: legacyKey("anon"),

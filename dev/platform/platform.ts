@@ -1,9 +1,10 @@
 import { join } from "node:path";
+import { FUNCTION_ENV_FILE, readVariables } from "../../cli/local-platform.ts";
 import { startApi } from "./api.ts";
 import { readConfig } from "./config.ts";
 import { startCron } from "./cron.ts";
 import type { DenoVersion } from "./deno-binary.ts";
-import { hostedEnv, readFunctionEnvFile } from "./function-env.ts";
+import { hostedEnv } from "./function-env.ts";
 import { serveFunctions } from "./functions.ts";
 import { startGateway } from "./gateway.ts";
 import { startGuard } from "./guard.ts";
@@ -144,7 +145,7 @@ async function functionEnv(smtp: string, env: PlatformOptions["env"]) {
   return {
     SMTP_URL: smtp,
     BILLING_FROM: "LeverEdge Billing <billing@leveredge.test>",
-    ...await readFunctionEnvFile(),
+    ...await readVariables(FUNCTION_ENV_FILE),
     ...env,
   };
 }

@@ -1,7 +1,8 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { join } from "node:path";
 import process from "node:process";
-import { announceRunning, readRunning } from "./running.ts";
+import { readRunning } from "../../cli/local-platform.ts";
+import { announceRunning } from "./running.ts";
 import { platformKeys } from "./keys.ts";
 import type { Platform } from "./platform.ts";
 

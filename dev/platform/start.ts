@@ -1,11 +1,12 @@
 import { parseArgs } from "node:util";
+import { RUNNING_FILE } from "../../cli/local-platform.ts";
 import { startConsole } from "../console/start.ts";
 import { CUSTOMER, OPERATOR } from "../console/users.ts";
 import { surviveLostConnections } from "./client-errors.ts";
 import { loadListPrices } from "./list-prices.ts";
 import { readConfig } from "./config.ts";
 import { freePort } from "./ports.ts";
-import { announceRunning, RUNNING_FILE } from "./running.ts";
+import { announceRunning } from "./running.ts";
 import { startPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 import { stopRequested } from "./stop-signal.ts";

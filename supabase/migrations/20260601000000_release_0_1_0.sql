@@ -10770,8 +10770,8 @@ comment on function _billing.promoted_kept is
   'What sections keep of the promotional credit that they have booked, part by part.';
 
 -- A section's use of a grant, in the order of its client. Those that follow each other for the same
--- section and scope share a turn. `recorded`: what is booked, or zero where more was given back than
--- taken. `cap`: so much may the section use in all.
+-- section and scope share a turn. `recorded`: what is booked, or zero where more was given back
+-- than taken. `cap`: so much may the section use in all.
 create type _billing.promoted_want as (client_id uuid, turn bigint, place bigint,
   section_start date, grant_id uuid, is_new boolean, metrics text[], models text[], agents text[],
   left_minor numeric, recorded_minor numeric, cap_minor numeric);
@@ -13015,6 +13015,9 @@ set enable_nestloop = on as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
+  if grant_ids = '{}' then
+    return;
+  end if;
   return query
   with credit as materialized (
     select g.id, g.client_id from public.credit_grants g where g.id = any (grant_ids)
@@ -25524,7 +25527,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance
   union all
   -- What promotional credit has taken off charges: of each grant what invoices and notes say. A
-  -- period whose invoice is void may have given back more than it has; what it took is taken again.
+  -- period whose invoice is void may have given back more than it took, and takes that again.
   select case when sum(x.entries) <> sum(x.lines) then 'promotional_credit_is_lines'
       else 'promotional_credit_is_granted' end, x.grant_id::text,
     format('used %s, on invoices %s, by periods %s of %s', -sum(x.entries), -sum(x.lines),

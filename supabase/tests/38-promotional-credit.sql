@@ -108,7 +108,8 @@ select results_eq($$select w.turn, w.is_new, w.left_minor, w.recorded_minor, w.c
   'one turn of one grant');
 select results_eq($$select w.turn, w.is_new, w.recorded_minor
     from _billing.promoted_wants(pg_temp.sections(), '{}', pg_temp.had(700),
-      array(select c from _billing.burning_credits(pg_temp.may(), '{}', '2026-06-01') c)) w order by 1$$,
+      array(select c from _billing.burning_credits(pg_temp.may(), '{}', '2026-06-01') c)) w
+    order by 1$$,
   $$values (1::bigint, false, 700::numeric), (2, true, 700)$$,
   'the rest of what is recorded goes first');
 select results_eq($$select k.is_new, k.amount_minor

@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { CallResult } from "../../../shared/client/billing-client.ts";
 import { type Problem, problem } from "../../../shared/errors.ts";
 import { answersChanged } from "../api/use-answer.ts";
-import { ProblemNote } from "../parts/problem-note.tsx";
+import { ProblemNote } from "./problem-note.tsx";
 import { type Field, firstValues, type Values } from "./fields.ts";
 import { SecondFactorForm } from "./second-factor-form.tsx";
 import { useWords } from "../words/words.ts";

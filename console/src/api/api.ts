@@ -7,7 +7,7 @@ import {
 } from "../../../shared/client/billing-client.ts";
 import { problem } from "../../../shared/errors.ts";
 import type { Auth } from "../session/auth.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../session/connection.ts";
 import { ENGLISH } from "../words/english.ts";
 import { sharedReads } from "./shared-reads.ts";
 

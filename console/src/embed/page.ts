@@ -1,4 +1,4 @@
-import { readConnection } from "../api/connection.ts";
+import { readConnection } from "../session/connection.ts";
 import { authOn } from "../session/auth.ts";
 import { LeverEdgeInvoices, LeverEdgeSpend } from "./elements.tsx";
 

@@ -12,7 +12,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Pager, Table } from "../parts/table.tsx";
 import { hrefOf, type Location } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { Crumbs } from "../parts/crumbs.tsx";
 import { dollars } from "./all-usage/dollars.ts";
 import { columnsOfMargins, columnsOfUsage } from "./all-usage/columns.tsx";

@@ -7,7 +7,7 @@ import { Choice, TextFilter } from "../parts/choice.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { type Column, Pager, Table } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Entry = z.infer<typeof AuditEntry>;

@@ -14,7 +14,7 @@ import { SpendCard } from "../parts/spend-card.tsx";
 import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { BudgetCard } from "../parts/budget-card.tsx";
 import { CreditCard } from "../parts/credit-card.tsx";
 import { TopUpsCard } from "../parts/top-ups-card.tsx";

@@ -2,7 +2,7 @@ import { ClientChoice } from "../parts/client-choice.tsx";
 import { CreditCard } from "../parts/credit-card.tsx";
 import { PortalCard } from "../parts/portal-card.tsx";
 import { TopUpsCard } from "../parts/top-ups-card.tsx";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { useWords } from "../words/words.ts";
 
 /** A customer's credit: what it is worth now, what was bought, and how it is paid. */

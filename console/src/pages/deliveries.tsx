@@ -11,7 +11,7 @@ import { Status } from "../parts/status.tsx";
 import { type Column, Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { CsvButton, whole } from "../parts/csv-button.tsx";
 
 type Row = z.infer<typeof Delivery>;

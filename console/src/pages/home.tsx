@@ -4,7 +4,7 @@ import { useConsole } from "../api/context.ts";
 import { useAnswer } from "../api/use-answer.ts";
 import { instant } from "../format/days.ts";
 import { money } from "../format/figures.ts";
-import { shownRun } from "./home/run.ts";
+import { shownRun } from "../parts/run.ts";
 import { ThisMonth } from "./home/this-month.tsx";
 import { Blocked, Waiting } from "./home/waiting.tsx";
 import { Card, Figure } from "../parts/card.tsx";

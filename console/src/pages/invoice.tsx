@@ -9,9 +9,9 @@ import { nameOf, stateOf } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Status } from "../parts/status.tsx";
 import { hrefOf } from "../routing/location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { CheckCard } from "./invoice/check-card.tsx";
-import { Lines, Movements, Summary } from "./invoice/figures.tsx";
+import { Lines, Movements, Summary } from "./invoice/contents.tsx";
 import { InvoiceActs } from "./invoice/invoice-acts.tsx";
 import { useWords } from "../words/words.ts";
 

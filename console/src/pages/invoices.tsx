@@ -7,7 +7,7 @@ import { InvoiceTable } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Pager } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { type Say, useWords } from "../words/words.ts";
 import { CsvButton, whole } from "../parts/csv-button.tsx";
 

@@ -13,9 +13,9 @@ import { Card } from "../parts/card.tsx";
 import { nameOf } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { hrefOf } from "../routing/location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { Candidates } from "./line/candidates.tsx";
-import { Days } from "./line/days.tsx";
+import { Days } from "./line/days-of-line.tsx";
 import { type Say, useWords } from "../words/words.ts";
 
 type Line = z.infer<typeof InvoiceLine>;

@@ -5,7 +5,7 @@ import { nameOf, stateOf } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { Status } from "../parts/status.tsx";
 import { CheckCard } from "./invoice/check-card.tsx";
-import { Lines, Movements, Summary } from "./invoice/figures.tsx";
+import { Lines, Movements, Summary } from "./invoice/contents.tsx";
 import { useWords } from "../words/words.ts";
 
 /** One invoice, for everybody who has its link: read it, pay it, take its PDF, compute it again. */

@@ -1,7 +1,7 @@
 import { ClientChoice } from "../parts/client-choice.tsx";
 import { MembersCard } from "../parts/members-card.tsx";
 import { useRole } from "../parts/use-role.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { useWords } from "../words/words.ts";
 
 /** Who sees a client, for its admins. */

@@ -7,7 +7,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { PriceTable } from "../parts/price-table.tsx";
 import { Pager } from "../parts/table.tsx";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { addPrice } from "./client/add-price.tsx";
 import { CsvButton, whole } from "../parts/csv-button.tsx";
 

@@ -12,7 +12,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { type Column, Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { Blocked } from "./home/waiting.tsx";
 import { curesOf, type Named } from "./quarantine/cures.tsx";
 import { CsvButton, whole } from "../parts/csv-button.tsx";

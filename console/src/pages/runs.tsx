@@ -9,8 +9,8 @@ import { Loaded } from "../parts/loaded.tsx";
 import { RunTable } from "../parts/run-table.tsx";
 import { Status } from "../parts/status.tsx";
 import { Pager, Table } from "../parts/table.tsx";
-import type { PageProps } from "../shell/page-props.ts";
-import { shownRun } from "./home/run.ts";
+import type { PageProps } from "./page-props.ts";
+import { shownRun } from "../parts/run.ts";
 
 /** What runs by itself: monthly runs and scheduled jobs. */
 export default function Runs({ location }: PageProps) {

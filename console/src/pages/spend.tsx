@@ -8,7 +8,7 @@ import { InvoiceTable } from "../parts/invoice-table.tsx";
 import { Loaded } from "../parts/loaded.tsx";
 import { SpendCard } from "../parts/spend-card.tsx";
 import { hrefOf } from "../routing/location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { BudgetCard } from "../parts/budget-card.tsx";
 import { useWords } from "../words/words.ts";
 

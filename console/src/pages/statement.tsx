@@ -11,7 +11,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
 import { changeQuery } from "../routing/use-location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { isKey, type Say, useWords } from "../words/words.ts";
 import { CsvButton } from "../parts/csv-button.tsx";
 

@@ -11,7 +11,7 @@ import { Loaded } from "../parts/loaded.tsx";
 import { Status } from "../parts/status.tsx";
 import { type Column, Pager, Table } from "../parts/table.tsx";
 import { hrefOf } from "../routing/location.ts";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 
 type Reconciliation = z.infer<typeof listReconciliations.answer>["data"][number];
 type Difference = Reconciliation["left"][number];

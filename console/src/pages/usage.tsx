@@ -1,6 +1,6 @@
 import { ClientChoice } from "../parts/client-choice.tsx";
 import { ClientUsage } from "../parts/client-usage.tsx";
-import type { PageProps } from "../shell/page-props.ts";
+import type { PageProps } from "./page-props.ts";
 import { useWords } from "../words/words.ts";
 
 /** A customer's usage, down to the call. */

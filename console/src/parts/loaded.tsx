@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Answer } from "../api/use-answer.ts";
-import { ProblemNote } from "./problem-note.tsx";
+import { ProblemNote } from "../acts/problem-note.tsx";
 import { useWords } from "../words/words.ts";
 
 /** Shows an answer when it is there, what went wrong where it is not coming, bars until then. */

@@ -4,7 +4,7 @@ import type { Problem } from "../../../shared/errors.ts";
 import { useConsole } from "../api/context.ts";
 import { useWords } from "../words/words.ts";
 import { Card } from "./card.tsx";
-import { ProblemNote } from "./problem-note.tsx";
+import { ProblemNote } from "../acts/problem-note.tsx";
 import { useRole } from "./use-role.ts";
 
 /** The way to Stripe's page, where payers keep cards, bank details and addresses. */

@@ -1,6 +1,6 @@
 import { instant } from "../format/days.ts";
 import { money } from "../format/figures.ts";
-import type { shownRun } from "../pages/home/run.ts";
+import type { shownRun } from "./run.ts";
 import { Table } from "./table.tsx";
 
 /** Runs with what they invoiced. */

@@ -1,4 +1,4 @@
-import { type Connection } from "../api/connection.ts";
+import { type Connection } from "./connection.ts";
 import { type Session, sessionOf, sessionOfLink, storedSession } from "./session.ts";
 import type { Key } from "../words/english.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Connection } from "../api/connection.ts";
+import type { Connection } from "./connection.ts";
 import type { Auth } from "./auth.ts";
 import type { Key } from "../words/english.ts";
 

@@ -1,7 +1,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useErrorBoundary, useMemo, useRef, useState } from "preact/hooks";
 import { apiOn, billingOfEverybody } from "../api/api.ts";
-import type { Connection } from "../api/connection.ts";
+import type { Connection } from "../session/connection.ts";
 import { ConsoleContext } from "../api/context.ts";
 import { hrefOf, type Location } from "../routing/location.ts";
 import { useLocation } from "../routing/use-location.ts";
@@ -10,7 +10,7 @@ import { secondFactorOn } from "../session/second-factor.ts";
 import type { Session } from "../session/session.ts";
 import { Menu } from "./menu.tsx";
 import type LinkPage from "../pages/link.tsx";
-import type { PageProps } from "./page-props.ts";
+import type { PageProps } from "../pages/page-props.ts";
 import { type Page, pageAt } from "./pages.ts";
 import { SignIn } from "./sign-in.tsx";
 import { InLanguage } from "../words/in-language.tsx";

@@ -1,6 +1,6 @@
 import type { ComponentType } from "preact";
 import type { Session } from "../session/session.ts";
-import type { PageProps } from "./page-props.ts";
+import type { PageProps } from "../pages/page-props.ts";
 import type { Key } from "../words/english.ts";
 
 /** A page: its path, the roles that see it, and its code, loaded when it is first opened. */

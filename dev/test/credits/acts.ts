@@ -169,7 +169,9 @@ export async function addWallets(sql: Sql, clients: readonly string[]): Promise<
       place bigint generated always as identity,
       began text not null default (extract(epoch from now()) * 1e6)::bigint::text
         constraint credit_acts_one_each unique,
-      act text not null)`;
+      act text not null,
+      client uuid,
+      at timestamptz)`;
   await sql`update public.billing_settings set top_up_tax = 'on_purchase'`;
   await sql`
     insert into public.clients (id, name, time_zone, started_on)

@@ -1,6 +1,7 @@
 import postgres, { type Sql } from "postgres";
 import { seededRandom, uuidOf } from "../support/random.ts";
 import { type Act, addWallets, carryOut, type Intent, nextIntent } from "./acts.ts";
+import { historyOf } from "./history.ts";
 import { contradictions } from "./laws.ts";
 import { PastBalances } from "./past-balances.ts";
 
@@ -85,7 +86,10 @@ export async function live(connect: () => Sql, life: Life): Promise<Lived> {
     await Promise.all(Array.from({ length: life.sessions }, () => session(most)));
     const chance = seededRandom(`${life.seed} ${until}`);
     violations.push(...await contradictions(admin, chance, past));
-    if (violations.length > 0) break;
+    if (violations.length > 0) {
+      violations.push(...await historyOf(admin, violations));
+      break;
+    }
     await past.remember(admin, chance, at);
   }
   await admin.end({ timeout: 5 });
@@ -101,7 +105,9 @@ async function attempt(sql: Sql, intent: Intent): Promise<Outcome> {
   try {
     const worked = await sql.begin(async (transaction) => {
       const worked = await carryOut(transaction, intent);
-      await transaction`insert into public.credit_acts (act) values (${intent.act})`;
+      await transaction`
+        insert into public.credit_acts (act, client, at)
+        values (${intent.act}, ${intent.client}, ${intent.at})`;
       return worked;
     });
     return { kind: worked ? "done" : "idle" };

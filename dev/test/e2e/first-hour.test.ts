@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok } from "node:assert/strict";
 import { parseEnv } from "node:util";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { RUNNING_FILE } from "../../platform/running.ts";
+import { RUNNING_FILE } from "../../../cli/local-platform.ts";
 import { linesOf } from "../../platform/text-lines.ts";
 import { pageBlocks, runShell } from "../support/page.ts";
 import { platform } from "../support/platform-env.ts";

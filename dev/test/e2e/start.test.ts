@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import postgres from "postgres";
 import { repositoryRoot } from "../../platform/repository.ts";
-import { RUNNING_FILE } from "../../platform/running.ts";
+import { RUNNING_FILE } from "../../../cli/local-platform.ts";
 import { linesOf } from "../../platform/text-lines.ts";
 import { runCommand } from "../runner/command.ts";
 import { platform } from "../support/platform-env.ts";

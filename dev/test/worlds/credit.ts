@@ -9,6 +9,14 @@ import type { Move } from "./moves.ts";
 import type { Plan } from "./steps.ts";
 import { addDays, type Known, nowOf, type State } from "./state.ts";
 
+/** Half of the grants are for all usage. */
+const SCOPES: readonly Partial<GrantTerms>[] = [
+  { metrics: ["units"] },
+  { metrics: ["input_tokens", "output_tokens"] },
+  { models: ["gpt-4o"] },
+  { agents: ["ALPHA"] },
+];
+
 /** Credit for one month or for many, of which some expires before it is used. */
 export function planGrant(state: State, client: Known, { a, b, c }: Move): Plan {
   const kind = a % 2 === 0 ? "promotional" : "paid";
@@ -17,7 +25,7 @@ export function planGrant(state: State, client: Known, { a, b, c }: Move): Plan 
     kind,
     priority: 50 - c % 3,
     ...days === null ? {} : { expires_on: addDays(state.day, days) },
-    ...c % 4 === 3 ? { metrics: ["units"] } : {},
+    ...SCOPES[c % 8] ?? {},
   };
   const amount = [1200, 90, 4000, 777, 250_000][(a + c) % 5] ?? 1200;
   const at = nowOf(state);

@@ -122,8 +122,8 @@ comment on function _billing.promoted_kept is
   'What sections keep of the promotional credit that they have booked, part by part.';
 
 -- A section's use of a grant, in the order of its client. Those that follow each other for the same
--- section and scope share a turn. `recorded`: what is booked, or zero where more was given back than
--- taken. `cap`: so much may the section use in all.
+-- section and scope share a turn. `recorded`: what is booked, or zero where more was given back
+-- than taken. `cap`: so much may the section use in all.
 create type _billing.promoted_want as (client_id uuid, turn bigint, place bigint,
   section_start date, grant_id uuid, is_new boolean, metrics text[], models text[], agents text[],
   left_minor numeric, recorded_minor numeric, cap_minor numeric);

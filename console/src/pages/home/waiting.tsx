@@ -9,7 +9,7 @@ import { Loaded } from "../../parts/loaded.tsx";
 import { Table } from "../../parts/table.tsx";
 import { hrefOf } from "../../routing/location.ts";
 import { reasonsOf } from "./reasons.ts";
-import { shownRun } from "./run.ts";
+import { shownRun } from "../../parts/run.ts";
 
 /** What no job can finish by itself. */
 export function Waiting() {

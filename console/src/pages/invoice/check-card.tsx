@@ -8,7 +8,7 @@ import type { CheckedFact, CheckedInvoice } from "../../../../shared/rater/check
 import type { LogRow } from "../../../../shared/rater/world.ts";
 import { money, quantity } from "../../format/figures.ts";
 import { Card } from "../../parts/card.tsx";
-import { ProblemNote } from "../../parts/problem-note.tsx";
+import { ProblemNote } from "../../acts/problem-note.tsx";
 import { Table } from "../../parts/table.tsx";
 import { useWords } from "../../words/words.ts";
 

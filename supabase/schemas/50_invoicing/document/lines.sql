@@ -9,6 +9,9 @@ set enable_nestloop = on as $$
 -- plpgsql keeps the plan: planning takes longer than reading.
 #variable_conflict use_column
 begin
+  if grant_ids = '{}' then
+    return;
+  end if;
   return query
   with credit as materialized (
     select g.id, g.client_id from public.credit_grants g where g.id = any (grant_ids)

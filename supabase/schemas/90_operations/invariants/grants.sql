@@ -40,7 +40,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where i.status <> 'draft' and i.balance_applied_minor <> x.used + x.balance
   union all
   -- What promotional credit has taken off charges: of each grant what invoices and notes say. A
-  -- period whose invoice is void may have given back more than it has; what it took is taken again.
+  -- period whose invoice is void may have given back more than it took, and takes that again.
   select case when sum(x.entries) <> sum(x.lines) then 'promotional_credit_is_lines'
       else 'promotional_credit_is_granted' end, x.grant_id::text,
     format('used %s, on invoices %s, by periods %s of %s', -sum(x.entries), -sum(x.lines),
