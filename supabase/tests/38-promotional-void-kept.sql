@@ -32,7 +32,8 @@ $$;
 select billing.grant_credit(id, 900, 'promotional', metrics => '{output_tokens}',
   as_of => '2026-05-02') from public.clients;
 create temporary table wrong as
-select pg_temp.log(name, '2026-05-11', 0, 0.2) as may, pg_temp.log(name, '2026-06-11', 0, 0.4) as june
+select pg_temp.log(name, '2026-05-11', 0, 0.2) as may,
+  pg_temp.log(name, '2026-06-11', 0, 0.4) as june
 from public.clients;
 select pg_temp.log(c.name, m::date + 9, 1, 0)
 from public.clients c, generate_series('2026-05-01', '2026-08-01', interval '1 month') m;
@@ -78,7 +79,7 @@ select billing.regenerate_invoice((select i.id from public.invoices i
     where i.status = 'void' and i.period_start = '2026-06-01'), '2026-10-07');
 select isnt(billing.finalize_invoice((pg_temp.invoice('Bolt', '2026-06-01')).id, '2026-10-07'),
   null, 'June takes its own again');
-select is(pg_temp.left_of('Bolt'), 300::bigint, 'what is left is May''s, which comes back anew');
+select is(pg_temp.left_of('Bolt'), 300::bigint, 'May''s 3.00 are left, which come back anew');
 select is_empty('select * from billing.check_invariants()', 'and the books agree');
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
 -- Drafts that use more promotional credit than there is any more: an invoice that had given it back
--- is void meanwhile. What another section is to take again after a void is not there for them.
+-- is void meanwhile. Credit that another section is to take again after a void is not for them.
 create function _billing.drafts_without_credit(drafts uuid[], as_of timestamptz)
 returns uuid[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
