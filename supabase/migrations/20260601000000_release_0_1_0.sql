@@ -12711,22 +12711,34 @@ comment on function _billing.use_credit is 'Books what grants pay.';
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
 -- Drafts that use more promotional credit than there is any more: an invoice that had given it back
--- is void meanwhile.
+-- is void meanwhile. Credit that another section is to take again after a void is not for them.
 create function _billing.drafts_without_credit(drafts uuid[], as_of timestamptz)
 returns uuid[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return array(
-    select distinct x.id
-    from (
-      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id,
+    with used as materialized (
+      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id, l.section_start,
         sum(l.amount_minor) as minor
       from public.invoices i
       join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
       where i.id = any (drafts)
-      group by 1, 2, 3 having sum(l.amount_minor) < 0
+      group by 1, 2, 3, 4
+    ), again as materialized (
+      select a.* from _billing.credit_to_take_again(
+        array(select distinct u.client_id from used u), 'infinity') a
+    )
+    select distinct x.id
+    from (
+      select u.id, u.client_id, u.grant_id, sum(u.minor) as minor
+      from used u group by 1, 2, 3 having sum(u.minor) < 0
     ) x
     join _billing.left_of_grants(array[x.client_id], as_of) g on g.grant_id = x.grant_id
-    where g.left_minor + x.minor < 0);
+    where g.left_minor + x.minor < (
+      select coalesce(sum(greatest(0, a.amount_minor + coalesce(u.minor, 0))), 0)
+      from again a
+      left join used u on u.id = x.id and u.grant_id = a.grant_id
+        and u.section_start = a.section_start
+      where a.grant_id = x.grant_id));
 end $$;
 comment on function _billing.drafts_without_credit is
   'Those of the drafts whose promotional credit is not there any more; they have to be made anew.';
@@ -12806,7 +12818,7 @@ comment on function _billing.return_promotional_credit is
   'Books what a credit note gives back of promotional credit.';
 
 -- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant
--- may be used meanwhile: then the invoice stands.
+-- may be used meanwhile, or be all that another section may take again: then the invoice stands.
 create function _billing.void_promotional_credit(invoice public.invoices, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -12825,7 +12837,10 @@ begin
   select m.grant_id into used
   from unnest(movements) m
   join _billing.left_of_grants(array[invoice.client_id], as_of) l on l.grant_id = m.grant_id
-  where l.left_minor + m.amount_minor < 0;
+  where l.left_minor + m.amount_minor < (
+    select coalesce(sum(a.amount_minor), 0)
+    from _billing.credit_to_take_again(array[invoice.client_id], 'infinity') a
+    where a.grant_id = m.grant_id);
   if used is not null then
     perform billing.raise_error('illegal_transition', format(
       'invoice %s gave credit back to grant %s that is used meanwhile; it cannot be voided',
@@ -13536,11 +13551,12 @@ comment on function _billing.write_totals is 'Totals of drafts: sums of their ro
 
 -- 50_invoicing/drafts/late_lines.sql
 
--- Late lines on drafts that are not remade now, because their period is blocked.
+-- Late lines on drafts that are not remade now: their period is blocked, or waits for its grace.
 
 -- Takes late lines of these periods off such drafts where they go on another now, or where nothing
 -- is to be charged any more: on two drafts they would be charged twice. Those that find no other
--- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes.
+-- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes:
+-- its period, which has nothing to charge, is skipped.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -13563,14 +13579,22 @@ begin
   )
   select array_agg(distinct t.id) into emptied from taken t;
   if emptied is not null then
-    delete from public.invoices d where d.id = any (emptied)
-      and not exists (select from public.invoice_lines l where l.invoice_id = d.id);
+    with gone as (
+      delete from public.invoices d where d.id = any (emptied)
+        and not exists (select from public.invoice_lines l where l.invoice_id = d.id)
+      returning d.client_id, d.period_start
+    )
+    -- Locked by close_periods (with_drafted_sections).
+    update public.billing_periods p set state = 'skipped', updated_at = billing.as_of(),
+      settled_at = coalesce(p.settled_at, billing.as_of())
+    from gone g
+    where p.client_id = g.client_id and p.period_start = g.period_start and p.state = 'invoiced';
     perform _billing.write_totals(emptied);
     perform _billing.write_documents(emptied);
   end if;
 end $$;
 comment on function _billing.free_late_lines is
-  'Takes late lines that go elsewhere now off drafts of periods that are blocked.';
+  'Takes late lines that go elsewhere now off drafts that are not remade now.';
 
 -- 50_invoicing/drafts/drafts.sql
 
@@ -15575,7 +15599,8 @@ $$;
 
 -- With periods that have lines on drafts of targets, or on late drafts of their clients: to close
 -- targets empties these (_billing.empty_drafts). A period whose invoice is void and that is billed
--- anew may have late lines on another's draft and be no late target.
+-- anew may have late lines on another's draft and be no late target. And with periods whose drafts
+-- have late lines of targets: such a draft may go (_billing.free_late_lines).
 create function _billing.with_drafted_sections(targets billing.rating_target[])
 returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select targets || array(
@@ -15587,7 +15612,12 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
         where i.status = 'draft' and (
           (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))
           or (i.kind = 'period' and (i.client_id, i.period_start) in (
-            select t.client_id, t.period_start from unnest(targets) t))))
+            select t.client_id, t.period_start from unnest(targets) t)))
+        union
+        select i.client_id, i.period_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id and l.is_late
+        where i.status = 'draft' and i.kind = 'period' and (i.client_id, l.section_start) in (
+          select t.client_id, t.period_start from unnest(targets) t))
       and (p.client_id, p.period_start) not in (
         select t.client_id, t.period_start from unnest(targets) t));
 $$;

@@ -23,7 +23,8 @@ $$;
 
 -- With periods that have lines on drafts of targets, or on late drafts of their clients: to close
 -- targets empties these (_billing.empty_drafts). A period whose invoice is void and that is billed
--- anew may have late lines on another's draft and be no late target.
+-- anew may have late lines on another's draft and be no late target. And with periods whose drafts
+-- have late lines of targets: such a draft may go (_billing.free_late_lines).
 create function _billing.with_drafted_sections(targets billing.rating_target[])
 returns billing.rating_target[] language sql stable set search_path = pg_catalog, pg_temp as $$
   select targets || array(
@@ -35,7 +36,12 @@ returns billing.rating_target[] language sql stable set search_path = pg_catalog
         where i.status = 'draft' and (
           (i.kind = 'late' and i.client_id in (select t.client_id from unnest(targets) t))
           or (i.kind = 'period' and (i.client_id, i.period_start) in (
-            select t.client_id, t.period_start from unnest(targets) t))))
+            select t.client_id, t.period_start from unnest(targets) t)))
+        union
+        select i.client_id, i.period_start
+        from public.invoices i join public.invoice_lines l on l.invoice_id = i.id and l.is_late
+        where i.status = 'draft' and i.kind = 'period' and (i.client_id, l.section_start) in (
+          select t.client_id, t.period_start from unnest(targets) t))
       and (p.client_id, p.period_start) not in (
         select t.client_id, t.period_start from unnest(targets) t));
 $$;

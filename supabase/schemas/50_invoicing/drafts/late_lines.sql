@@ -1,8 +1,9 @@
--- Late lines on drafts that are not remade now, because their period is blocked.
+-- Late lines on drafts that are not remade now: their period is blocked, or waits for its grace.
 
 -- Takes late lines of these periods off such drafts where they go on another now, or where nothing
 -- is to be charged any more: on two drafts they would be charged twice. Those that find no other
--- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes.
+-- stay. Asked once sections have their homes (assign_target_invoices). A draft without a line goes:
+-- its period, which has nothing to charge, is skipped.
 create function _billing.free_late_lines(due billing.rating_target[], late billing.rating_target[])
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -25,11 +26,19 @@ begin
   )
   select array_agg(distinct t.id) into emptied from taken t;
   if emptied is not null then
-    delete from public.invoices d where d.id = any (emptied)
-      and not exists (select from public.invoice_lines l where l.invoice_id = d.id);
+    with gone as (
+      delete from public.invoices d where d.id = any (emptied)
+        and not exists (select from public.invoice_lines l where l.invoice_id = d.id)
+      returning d.client_id, d.period_start
+    )
+    -- Locked by close_periods (with_drafted_sections).
+    update public.billing_periods p set state = 'skipped', updated_at = billing.as_of(),
+      settled_at = coalesce(p.settled_at, billing.as_of())
+    from gone g
+    where p.client_id = g.client_id and p.period_start = g.period_start and p.state = 'invoiced';
     perform _billing.write_totals(emptied);
     perform _billing.write_documents(emptied);
   end if;
 end $$;
 comment on function _billing.free_late_lines is
-  'Takes late lines that go elsewhere now off drafts of periods that are blocked.';
+  'Takes late lines that go elsewhere now off drafts that are not remade now.';

@@ -1,22 +1,34 @@
 -- What promotional credit becomes when lines of it are issued, credited and void.
 
 -- Drafts that use more promotional credit than there is any more: an invoice that had given it back
--- is void meanwhile.
+-- is void meanwhile. Credit that another section is to take again after a void is not for them.
 create function _billing.drafts_without_credit(drafts uuid[], as_of timestamptz)
 returns uuid[] language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return array(
-    select distinct x.id
-    from (
-      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id,
+    with used as materialized (
+      select i.id, i.client_id, _billing.grant_of(l.rating_key) as grant_id, l.section_start,
         sum(l.amount_minor) as minor
       from public.invoices i
       join public.invoice_lines l on l.invoice_id = i.id and l.kind = 'promotional_credit'
       where i.id = any (drafts)
-      group by 1, 2, 3 having sum(l.amount_minor) < 0
+      group by 1, 2, 3, 4
+    ), again as materialized (
+      select a.* from _billing.credit_to_take_again(
+        array(select distinct u.client_id from used u), 'infinity') a
+    )
+    select distinct x.id
+    from (
+      select u.id, u.client_id, u.grant_id, sum(u.minor) as minor
+      from used u group by 1, 2, 3 having sum(u.minor) < 0
     ) x
     join _billing.left_of_grants(array[x.client_id], as_of) g on g.grant_id = x.grant_id
-    where g.left_minor + x.minor < 0);
+    where g.left_minor + x.minor < (
+      select coalesce(sum(greatest(0, a.amount_minor + coalesce(u.minor, 0))), 0)
+      from again a
+      left join used u on u.id = x.id and u.grant_id = a.grant_id
+        and u.section_start = a.section_start
+      where a.grant_id = x.grant_id));
 end $$;
 comment on function _billing.drafts_without_credit is
   'Those of the drafts whose promotional credit is not there any more; they have to be made anew.';
@@ -96,7 +108,7 @@ comment on function _billing.return_promotional_credit is
   'Books what a credit note gives back of promotional credit.';
 
 -- A void takes back what the invoice and its notes have done. Credit that it gave back to a grant
--- may be used meanwhile: then the invoice stands.
+-- may be used meanwhile, or be all that another section may take again: then the invoice stands.
 create function _billing.void_promotional_credit(invoice public.invoices, as_of timestamptz)
 returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -115,7 +127,10 @@ begin
   select m.grant_id into used
   from unnest(movements) m
   join _billing.left_of_grants(array[invoice.client_id], as_of) l on l.grant_id = m.grant_id
-  where l.left_minor + m.amount_minor < 0;
+  where l.left_minor + m.amount_minor < (
+    select coalesce(sum(a.amount_minor), 0)
+    from _billing.credit_to_take_again(array[invoice.client_id], 'infinity') a
+    where a.grant_id = m.grant_id);
   if used is not null then
     perform billing.raise_error('illegal_transition', format(
       'invoice %s gave credit back to grant %s that is used meanwhile; it cannot be voided',
