@@ -1,10 +1,10 @@
-import { basename } from "node:path";
 import { listFiles } from "../test/runner/files.ts";
 import { runDenoTest } from "../test/runner/deno-test.ts";
 import { runPgtapFile } from "../test/runner/pgtap.ts";
 import type { Mutant } from "./mutants.ts";
 import type { Neighbourhood } from "./nearest.ts";
 import { replacing } from "./scratch.ts";
+import { testName } from "./sources.ts";
 
 /** A test file that was red, or that none was; `undecided` where time ran out. */
 export type Verdict =
@@ -86,12 +86,12 @@ export class Judge {
       const isKilled = !await isGreen(databaseUrl, file);
       if (performance.now() - begun > SLOW_MS) this.#slow.add(file);
       if (!isKilled) continue;
-      if (await this.#isSound(file)) return { state: "killed", by: basename(file) };
+      if (await this.#isSound(file)) return { state: "killed", by: testName(file) };
     }
     for (const file of denoFiles) {
       if (performance.now() > deadline) return { state: "undecided", files: files.length };
       if (await this.#isDenoRed(mutant, file, databaseUrl)) {
-        return { state: "killed", by: basename(file) };
+        return { state: "killed", by: testName(file) };
       }
     }
     return { state: "survived", files: files.length };

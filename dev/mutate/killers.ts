@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { repositoryRoot } from "../platform/repository.ts";
 
 // Which tests have noticed slips of an object: they are asked first. Written by --remember.
@@ -22,10 +22,9 @@ export function printKillers(killers: Killers): string {
     .map(([object, files]) => `${[object, ...files].join(" ")}\n`).join("");
 }
 
-/** With one more that has been noticed. */
-export function withKiller(killers: Killers, object: string, file: string): Killers {
+/** With one more that has noticed a slip, by its `testName`. */
+export function withKiller(killers: Killers, object: string, name: string): Killers {
   const known = killers.get(object) ?? [];
-  const name = basename(file);
   return new Map([...killers, [object, known.includes(name) ? known : [...known, name].sort()]]);
 }
 

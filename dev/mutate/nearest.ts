@@ -1,7 +1,6 @@
-import { basename } from "node:path";
 import type { Killers } from "./killers.ts";
 import type { Reached } from "./reach.ts";
-import type { Source } from "./sources.ts";
+import { type Source, testName } from "./sources.ts";
 import type { Statement } from "./statements.ts";
 
 /** Who names whom among database objects, and which tests name them. */
@@ -77,7 +76,7 @@ export class Neighbourhood {
       ({ file, words, size }) => {
         const near = Math.min(...words.map((word) => distances.get(word) ?? Infinity));
         const often = words.filter((word) => distances.get(word) === near).length;
-        return { file, near, often, size, isNew: known.includes(basename(file)) ? 0 : 1 };
+        return { file, near, often, size, isNew: known.includes(testName(file)) ? 0 : 1 };
       },
     ).sort((a, b) =>
       compare(a.isNew, b.isNew) || compare(a.near, b.near) ||

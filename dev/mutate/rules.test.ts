@@ -209,13 +209,16 @@ $$;`;
 });
 
 Deno.test("tests that noticed a slip of an object before run first", () => {
-  const killers = withKiller(parseKillers("billing.a x.sql\n"), "billing.a", "tests/none.sql");
-  strictEqual(printKillers(killers), "billing.a none.sql x.sql\n");
+  const killers = withKiller(parseKillers("billing.a x.sql\n"), "billing.a", "20_usage/none.sql");
+  strictEqual(printKillers(killers), "billing.a 20_usage/none.sql x.sql\n");
   const near = new Neighbourhood([], [
-    { file: "names.sql", text: "select billing.a();" },
-    { file: "none.sql", text: "select 1;" },
+    { file: "supabase/tests/30_pricing/none.sql", text: "select billing.a();" },
+    { file: "supabase/tests/20_usage/none.sql", text: "select 1;" },
   ], killers);
-  deepStrictEqual(near.testsOf("billing.a"), ["none.sql", "names.sql"]);
+  deepStrictEqual(near.testsOf("billing.a"), [
+    "supabase/tests/20_usage/none.sql",
+    "supabase/tests/30_pricing/none.sql",
+  ]);
 });
 
 Deno.test("the nearest tests are those that name the object, then its callers", () => {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { repositoryRoot } from "../platform/repository.ts";
 import { listFiles } from "../test/runner/files.ts";
 import { readSources as readSchemas } from "../tools/schema/rooms.ts";
@@ -17,8 +17,15 @@ export async function readSources(): Promise<Source[]> {
   }));
 }
 
+const PGTAP = "supabase/tests";
+
 export function readPgtap(): Promise<Source[]> {
-  return readAll("supabase/tests");
+  return readAll(PGTAP);
+}
+
+/** A test's name in reports and in killers.txt: of pgTAP its path in supabase/tests. */
+export function testName(file: string): string {
+  return file.startsWith(`${PGTAP}/`) ? file.slice(PGTAP.length + 1) : basename(file);
 }
 
 async function readAll(folder: string): Promise<Source[]> {

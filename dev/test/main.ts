@@ -8,6 +8,7 @@ import { checkFunctionLength } from "./checks/function-length.ts";
 import { checkKeyStrings } from "./checks/key-strings.ts";
 import { checkLicences } from "./checks/licences.ts";
 import { checkLockFiles } from "./checks/lock-files.ts";
+import { checkPgtapRooms } from "./checks/pgtap-rooms.ts";
 import { Report } from "./runner/report.ts";
 import { checkFormat, checkLint } from "./checks/static.ts";
 import { checkDirections, checkMigration } from "./checks/rooms.ts";
@@ -21,7 +22,7 @@ import { runUnitTests } from "./runner/unit.ts";
 // npm test                       everything
 // npm run check                  format, lint and types only
 // npm test -- books year         worked cases, properties or year; only files with `year`
-// npm test -- pgtap 10-          one stage, only files whose name contains `10-`
+// npm test -- pgtap 20_usage/     one stage, only files whose path contains `20_usage/`
 // npm test -- e2e --engine debian
 
 const usage = `usage: npm test -- [stage] [part of a file name] [--engine embedded|debian]
@@ -46,6 +47,7 @@ if (wanted("check")) {
   await report.section("imports keep to the layout", checkImports);
   await report.section("SQL style", checkSql);
   await report.section("SQL functions named in pgTAP", checkSqlNamed);
+  await report.section("pgTAP files lie in the rooms of what they test", checkPgtapRooms);
   await report.section("length of files", checkFileLength);
   await report.section("length of SQL functions", checkFunctionLength);
   await report.section("the migration is what supabase/schemas says", checkMigration);

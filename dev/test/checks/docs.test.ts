@@ -69,6 +69,20 @@ const ELSEWHERE = [
   "console/target",
 ];
 
+/** Where a path may be: of a room it is a source or a test, which is named without `.sql` too. */
+function placesOf(path: string): string[] {
+  if (!/^\d\d_\w+\//.test(path)) return [path];
+  return [`supabase/schemas/${path}`, `supabase/tests/${path}`, `supabase/tests/${path}.sql`];
+}
+
+function isOurs(path: string): boolean {
+  return FOLDERS.includes(path.split("/")[0] ?? "") && !ELSEWHERE.includes(path);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(join(repositoryRoot, path)).catch(() => null) !== null;
+}
+
 Deno.test("each script and each file that the documents name is there", async () => {
   const scripts = new Set<string>();
   for (const file of ["package.json", "dev/tools/vendor/package.json"]) {
@@ -81,10 +95,10 @@ Deno.test("each script and each file that the documents name is there", async ()
       if (!scripts.has(name)) unknown.push(`${page}: npm run ${name}`);
     }
     for (const [, path = ""] of text.matchAll(/`([\w-]+\/[\w./-]*\w)\/?`/g)) {
-      const room = /^\d\d_\w+\//.test(path) ? `supabase/schemas/${path}` : path;
-      if (!FOLDERS.includes(room.split("/")[0] ?? "") || ELSEWHERE.includes(room)) continue;
-      const there = await Deno.stat(join(repositoryRoot, room)).catch(() => null);
-      if (there === null) unknown.push(`${page}: ${path}`);
+      const places = placesOf(path);
+      if (places.some((place) => !isOurs(place))) continue;
+      const there = await Promise.all(places.map(isThere));
+      if (!there.includes(true)) unknown.push(`${page}: ${path}`);
     }
   }
   deepStrictEqual(unknown, []);

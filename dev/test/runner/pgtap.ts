@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import postgres from "postgres";
 import { repositoryRoot } from "../../platform/repository.ts";
 import { listFiles } from "./files.ts";
@@ -16,7 +16,7 @@ export async function runPgtap(databaseUrl: string, filter: string): Promise<Sec
   await setup.end();
   const result: SectionResult = { passed: 0, failed: 0, details: [] };
   for (const file of await listFiles("supabase/tests", ".sql")) {
-    if (!basename(file).includes(filter)) continue;
+    if (!file.includes(filter)) continue;
     const { passed, failures } = await runPgtapFile(databaseUrl, file);
     result.passed += passed;
     result.failed += failures.length;

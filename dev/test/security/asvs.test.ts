@@ -97,7 +97,7 @@ Deno.test("docs/asvs.md answers each requirement of level 2 once, and names test
     ...await listFiles("supabase/tests", ".sql"),
   ];
   const named = rows.flatMap(([, , why = ""]) =>
-    [...why.matchAll(/`([a-z]+\/[\w-]+|\d\d-[\w-]+)`/g)].map(([, name = ""]) => name)
+    [...why.matchAll(/`((?:\d\d_)?[a-z]+\/[\w-]+)`/g)].map(([, name = ""]) => name)
   ).filter((name) => name !== ".ci/run");
   const missing = named.filter((name) =>
     !files.some((path) => path.endsWith(`/${name}.test.ts`) || path.endsWith(`/${name}.sql`))

@@ -44,7 +44,10 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
   ).map(({ line }) => line);
 }
 
-/** Opens the books of a world. Random prices are no reason to hold a draft: 36-held-drafts tests that. */
+/**
+ * Opens the books of a world. Random prices are no reason to hold a draft here: 36-held-drafts
+ * tests that.
+ */
 export async function openWorld(sql: Sql): Promise<void> {
   await openBooks(sql);
   // The day a world begins on: before its first run, ends and returns are of that day as well.
