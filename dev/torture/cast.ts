@@ -147,7 +147,7 @@ export async function bringOnStage(sql: Sql): Promise<void> {
       await add("models", { id: modelOf(first), family: FAMILIES[0], provider: "other" });
     }
     await tx`update public.billing_settings set operator_emails = '{ops@example.test}'`;
-    // Random prices are no reason to hold a draft here: 36-held-drafts tests that.
+    // Random prices are no reason to hold a draft here: 50_invoicing/holds tests that.
     await tx`delete from public.hold_limits`;
   });
 }

@@ -2970,7 +2970,7 @@ comment on function _billing.log_groups is
 --
 -- The same as the view attributed_logs, several times faster: _billing.log_groups sums
 -- plain columns; facts of a whole group (the provider's way of counting, what features may be
--- called) are found once per group. Test 15-rollup-sums holds both to the same.
+-- called) are found once per group. Test 20_usage/sum-logs-as-attributed holds both to the same.
 
 -- Sums log rows by (client, day, model, metric, class, agent). Of rows counted by `upto` and not by
 -- `since`; where times are given, of that time range only. Rows that cannot be billed come with a

@@ -12,7 +12,7 @@ export const DEFENCE: readonly Planted[] = [
       "if wrong is not null then",
       "if false then",
     ]],
-    test: "pgtap 18-corrections: it is not the mirror of row",
+    test: "pgtap 20_usage/corrections: it is not the mirror of row",
   },
   {
     finding: "X1",
@@ -35,7 +35,8 @@ export const DEFENCE: readonly Planted[] = [
       // A list of constants after `any` is hashed, however long it is.
       "array_position(agents, l.agent) is not null",
     ]],
-    test: "pgtap 19-many-names: twenty thousand unknown agents do not cost the square",
+    test:
+      "pgtap 20_usage/rebuild-requests-many-names: twenty thousand unknown agents do not cost the",
   },
   {
     finding: "X3",
@@ -45,13 +46,13 @@ export const DEFENCE: readonly Planted[] = [
       "then features else '{}' end)) > 50",
       "then features else '{}' end)) > 5e6",
     ]],
-    test: "pgtap 13-too-many-keys: fifty-one features are too many",
+    test: "pgtap 20_usage/usage-key-limit: fifty-one features are too many",
   },
   {
     finding: "X3",
     fault: "a client's day may have any number of keys",
     edits: [[`${SCHEMAS}/20_usage/usage_key_limit.sql`, "where k.place > f.room", "where false"]],
-    test: "pgtap 13-too-many-keys: rows that bring more wait in quarantine",
+    test: "pgtap 20_usage/usage-key-limit: rows that bring more wait in quarantine",
   },
   {
     finding: "X3",
@@ -61,7 +62,8 @@ export const DEFENCE: readonly Planted[] = [
       "from blocked b where b.place <= 100),",
       "from blocked b),",
     ]],
-    test: "pgtap 61-many-causes: a run's summary lists a hundred and counts all",
+    test:
+      "pgtap 60_delivery/usage-alerts-many-causes: a run's summary lists a hundred and counts all",
   },
   {
     finding: "X4",
@@ -89,7 +91,7 @@ export const DEFENCE: readonly Planted[] = [
       "and not _billing.is_suspect(q) and not _billing.waits_for_pdf(q, at)",
       "",
     ]],
-    test: "pgtap 60-poison: after two it is not taken beside others",
+    test: "pgtap 60_delivery/queue-poison: after two it is not taken beside others",
   },
   {
     finding: "X6",
@@ -99,7 +101,7 @@ export const DEFENCE: readonly Planted[] = [
       "case when l.reason <> 'invalid_timestamp' then min(l.occurred_at) end as oldest",
       "min(l.occurred_at) as oldest",
     ]],
-    test: "pgtap 91-odd-times: health tells no time that is none",
+    test: "pgtap 90_operations/health-odd-times: health tells no time that is none",
   },
   {
     finding: "C14 X7",
@@ -109,7 +111,7 @@ export const DEFENCE: readonly Planted[] = [
       "q.reason <> 'before_retention'\n    and not q.dismissed;",
       "q.reason <> 'before_retention';",
     ]],
-    test: "pgtap 65-retention-of-strays: dismissed it is in nobody's way",
+    test: "pgtap 60_delivery/retention-of-strays: dismissed it is in nobody's way",
   },
   {
     finding: "C14 X7",
@@ -119,7 +121,7 @@ export const DEFENCE: readonly Planted[] = [
       "'corrected: ' || reason where _billing.is_uncountable(standing)",
       "'corrected: ' || reason where false",
     ]],
-    test: "pgtap 13-dismissed: but what is retracted has left the quarantine",
+    test: "pgtap 20_usage/dismissals: but what is retracted has left the quarantine",
   },
   {
     finding: "X8",
@@ -130,7 +132,7 @@ export const DEFENCE: readonly Planted[] = [
       "and (i.total_minor > l.ceiling_minor and u.usual_minor is not null\n" +
       "      or i.total_minor > u.usual_minor * l.factor)",
     ]],
-    test: "pgtap 36-held-drafts: an event of absurd size is not invoiced",
+    test: "pgtap 50_invoicing/holds: an event of absurd size is not invoiced",
   },
   {
     finding: "X9",
@@ -200,7 +202,7 @@ export const DEFENCE: readonly Planted[] = [
       "or client_id is null and (select billing.my_clients())::uuid[] <> '{}'",
       "or client_id is null",
     ]],
-    test: "pgtap 50-access: which a user of no client does not",
+    test: "pgtap access: which a user of no client does not",
   },
   {
     finding: "X14",
@@ -210,7 +212,7 @@ export const DEFENCE: readonly Planted[] = [
       "'x-billing-signature', _billing.sign_call(",
       "'apikey', k.decrypted_secret, 'x-billing-signature', _billing.sign_call(",
     ]],
-    test: "pgtap 58-key-in-queue: the secret stands nowhere in the queue",
+    test: "pgtap 60_delivery/job-calls-key-in-queue: the secret stands nowhere in the queue",
   },
   {
     finding: "X15",
@@ -284,6 +286,6 @@ export const DEFENCE: readonly Planted[] = [
         "then null",
       ],
     ],
-    test: "pgtap 13-dismissed: usage dated a day ahead is counted, later usage is not",
+    test: "pgtap 20_usage/dismissals: usage dated a day ahead is counted, later usage is not",
   },
 ];

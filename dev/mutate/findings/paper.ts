@@ -15,7 +15,7 @@ export const PAPER: readonly Planted[] = [
       "m.state not in ('void', 'deleted', 'refused', 'paid')",
       "m.state not in ('deleted', 'refused', 'paid')",
     ]],
-    test: "pgtap 72-stripe-carried-money: void there too, another can take it along",
+    test: "pgtap 70_stripe/sending-carried-money: void there too, another can take it along",
   },
   {
     finding: "C23",
@@ -25,7 +25,7 @@ export const PAPER: readonly Planted[] = [
       "save_stripe_carried.invoice_id and n.id = any (credit_note_ids)",
       "save_stripe_carried.invoice_id",
     ]],
-    test: "pgtap 75-stripe-sending-steps: a credit note that was issued after the amount was read",
+    test: "pgtap 70_stripe/sending-steps: a credit note that was issued after the amount was read",
   },
   {
     finding: "C24",
@@ -35,7 +35,7 @@ export const PAPER: readonly Planted[] = [
       "or s.changed_at = seen\n        and (changed",
       "or false\n        and (changed",
     ]],
-    test: "pgtap 72-stripe-agreement: of two changes in one second the one that began",
+    test: "pgtap 70_stripe/books: of two changes in one second the one that began",
   },
   {
     finding: "C26",
@@ -45,7 +45,7 @@ export const PAPER: readonly Planted[] = [
       "case when w.tax_behavior = 'exclusive' then least(",
       "case when false then least(",
     ]],
-    test: "pgtap 57-credit-lines: the net of a note does not go below zero",
+    test: "pgtap 50_invoicing/credit-notes-lines: the net of a note does not go below zero",
   },
   {
     finding: "M1",
@@ -67,7 +67,8 @@ export const PAPER: readonly Planted[] = [
         "and substr(l.rating_key, 6)::uuid is not null",
       ],
     ],
-    test: "pgtap 49-carried-overcharge: the 3.00 are set off against the 9.00",
+    test:
+      "pgtap 50_invoicing/credit-notes-carried-overcharge: the 3.00 are set off against the 9.00",
   },
   {
     finding: "M2",
@@ -77,7 +78,7 @@ export const PAPER: readonly Planted[] = [
       "then greatest(part, whole) else 0 end;",
       "then greatest(part, whole) else least(part, whole) end;",
     ]],
-    test: "pgtap 18-mirrored-corrections: of retracted logs nothing is left",
+    test: "pgtap 20_usage/corrections-mirrored: of retracted logs nothing is left",
   },
   {
     finding: "M3",
@@ -97,7 +98,8 @@ export const PAPER: readonly Planted[] = [
       "if ends and rest <= room or not own then",
       "if true then",
     ]],
-    test: "pgtap 57-credit-lines: searches are credited on the invoice that charged searches",
+    test:
+      "pgtap 50_invoicing/credit-notes-lines: searches are credited on the invoice that charged",
   },
   {
     finding: "M5",
@@ -107,7 +109,7 @@ export const PAPER: readonly Planted[] = [
       "and i.period_start = p.period_start and i.status <> 'void')",
       "and i.period_start = p.period_start and i.status not in ('void', 'draft'))",
     ]],
-    test: "pgtap 93-quiet-invariants: a draft within its grace is no fault",
+    test: "pgtap 90_operations/invariants-quiet: a draft within its grace is no fault",
   },
   {
     finding: "M6",
@@ -117,7 +119,7 @@ export const PAPER: readonly Planted[] = [
       "where o.client_id = t.client_id and o.period_start > t.period_start",
       "where o.client_id = t.client_id and o.period_start <> t.period_start",
     ]],
-    test: "pgtap 49-empty-home: June that is billed anew charges June alone",
+    test: "pgtap 50_invoicing/late-usage-empty-home: June that is billed anew charges June alone",
   },
   {
     finding: "M7",
@@ -127,7 +129,7 @@ export const PAPER: readonly Planted[] = [
       "concat_ws('|', p.rating_key, p.price_start, p.agent)",
       "concat_ws('|', p.rating_key, p.segment_start, p.agent)",
     ]],
-    test: "pgtap 58-paper: a start that is moved back changes no line",
+    test: "pgtap 50_invoicing/document-paper: a start that is moved back changes no line",
   },
   {
     finding: "M8",
@@ -137,7 +139,7 @@ export const PAPER: readonly Planted[] = [
       "case when (d.client_id, d.section_start) in (select o.client_id, o.period_start from issued o)",
       "case when d.is_late",
     ]],
-    test: "pgtap 58-paper: a month that is billed anew has its own lines",
+    test: "pgtap 50_invoicing/document-paper: a month that is billed anew has its own lines",
   },
   {
     finding: "M9",
@@ -147,7 +149,7 @@ export const PAPER: readonly Planted[] = [
       "come to %s, and 900000000000000 (9e14) is the most '",
       "come to %s, and there is a most '",
     ]],
-    test: "pgtap 31-bad-clients: an amount that is too large is told with the bound",
+    test: "pgtap 50_invoicing/runs-bad-clients: an amount that is too large is told with the bound",
   },
   {
     finding: "M10",
@@ -168,6 +170,6 @@ export const PAPER: readonly Planted[] = [
       "case when x.contains_tax then sign(x.base)",
       "case when x.behavior = 'inclusive' then sign(x.base)",
     ]],
-    test: "pgtap 58-paper: taxes of the same lines have the same base",
+    test: "pgtap 50_invoicing/document-paper: taxes of the same lines have the same base",
   },
 ];

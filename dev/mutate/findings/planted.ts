@@ -8,7 +8,7 @@ export interface Planted {
   readonly edits: readonly Edit[];
   /**
    * A test that goes red, by its kind, its file and words of its name (`NamedTest`):
-   * `pgtap 72-stripe-balance: paid by what stood there`.
+   * `pgtap 70_stripe/books-balance: paid by what stood there`.
    */
   readonly test: string;
 }

@@ -26,7 +26,7 @@ export const SETTLING: readonly Planted[] = [
       "billing.start_service(client.id, latest.ends_on,",
     ]],
     test:
-      "pgtap 74-stripe-client-steps: the 10th of July is the last day, the 5th of September the first",
+      "pgtap 70_stripe/subscriptions-steps: the 10th of July is the last day, the 5th of September",
   },
   {
     finding: "C3",
@@ -67,7 +67,7 @@ export const SETTLING: readonly Planted[] = [
       "or extract(hour from now_utc) >= 9 and (",
       "or false and (",
     ]],
-    test: "pgtap 36-settling: an unsettled period is due within the hour",
+    test: "pgtap 50_invoicing/runs-settling: an unsettled period is due within the hour",
   },
   {
     finding: "C7",
@@ -114,7 +114,7 @@ export const SETTLING: readonly Planted[] = [
       "create constraint trigger count_terms_change after",
       "create constraint trigger uncounted after",
     ]],
-    test: "pgtap 36-locks-by-catalog: every table of terms is counted at the commit of a change",
+    test: "pgtap locks-by-catalog: every table of terms is counted at the commit of a change",
   },
   {
     finding: "C15",
@@ -134,7 +134,7 @@ export const SETTLING: readonly Planted[] = [
       "from _billing.voided_periods() v having count(*) > 0;",
       "from _billing.voided_periods() v having false;",
     ]],
-    test: "pgtap 58-paper: a voided period is told of",
+    test: "pgtap 50_invoicing/document-paper: a voided period is told of",
   },
   {
     finding: "C16",
@@ -144,7 +144,7 @@ export const SETTLING: readonly Planted[] = [
       "and d.details ? 'channel_off' and d.event <> 'notice'",
       "and false",
     ]],
-    test: "pgtap 91-health: an invoice that was not mailed",
+    test: "pgtap 90_operations/health: an invoice that was not mailed",
   },
   {
     finding: "C17",
@@ -166,7 +166,7 @@ export const SETTLING: readonly Planted[] = [
       "'select billing.watch_jobs()'",
       "'select billing.queue_usage_alerts(); select billing.watch_jobs()'",
     ]],
-    test: "pgtap 64-jobs: each job does one thing",
+    test: "pgtap 90_operations/jobs: each job does one thing",
   },
   {
     finding: "C20 G5",
@@ -176,7 +176,7 @@ export const SETTLING: readonly Planted[] = [
       "perform _billing.refresh_monthly_usage(everything);",
       "perform _billing.refresh_monthly_usage(true);",
     ]],
-    test: "pgtap 94-dashboards: one month of one client is read for a log more",
+    test: "pgtap 90_operations/dashboards: one month of one client is read for a log more",
   },
   {
     finding: "C21",
@@ -210,7 +210,7 @@ export const SETTLING: readonly Planted[] = [
       "_billing.settle_items(invoice_ids uuid[])\n" +
       "returns void language sql set search_path = '' as $$",
     ]],
-    test: "pgtap 00-conventions: temporary objects come last",
+    test: "pgtap conventions: temporary objects come last",
   },
   {
     finding: "C28 G1",
@@ -239,6 +239,6 @@ export const SETTLING: readonly Planted[] = [
     finding: "G4",
     fault: "no room for new versions of records on their page",
     edits: [[`${USAGE}/records.sql`, "with (fillfactor = 70,", "with (fillfactor = 100,"]],
-    test: "pgtap 98-storage: at least 95 % touch no index",
+    test: "pgtap storage: at least 95 % touch no index",
   },
 ];

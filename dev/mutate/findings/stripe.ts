@@ -13,7 +13,7 @@ export const STRIPE: readonly Planted[] = [
       "if moved #>> '{metadata,leveredge_balance}' is not null then",
       "if true then",
     ]],
-    test: "pgtap 72-stripe-balance: credit that is given there is credit here",
+    test: "pgtap 70_stripe/books-balance: credit that is given there is credit here",
   },
   {
     finding: "S1",
@@ -23,7 +23,7 @@ export const STRIPE: readonly Planted[] = [
       "else coalesce((invoice ->> 'amount_overpaid')::bigint, 0) end;",
       "else 0 end;",
     ]],
-    test: "pgtap 72-stripe-balance: a payment beyond the amount due is booked in full",
+    test: "pgtap 70_stripe/books-balance: a payment beyond the amount due is booked in full",
   },
   {
     finding: "C8 S2",
@@ -35,7 +35,7 @@ export const STRIPE: readonly Planted[] = [
       "and not exists (select from public.stripe_credit_notes s",
     ]],
     test:
-      "pgtap 72-stripe-credit-notes: the first one that is made in the Dashboard is issued here",
+      "pgtap 70_stripe/books-credit-notes: the first one that is made in the Dashboard is issued",
   },
   {
     finding: "C9 S3",
@@ -45,7 +45,7 @@ export const STRIPE: readonly Planted[] = [
       "where _billing.refund_rank(excluded.status) > _billing.refund_rank(r.status)",
       "where excluded.status = 'succeeded' and r.status <> 'succeeded'",
     ]],
-    test: "pgtap 72-stripe-refund-rows: one that fails is money that came back",
+    test: "pgtap 70_stripe/books-refund-rows: one that fails is money that came back",
   },
   {
     finding: "S3",
@@ -72,7 +72,7 @@ export const STRIPE: readonly Planted[] = [
     fault: "refunds whose sum comes first are counted twice",
     edits: [[`${BOOKS}/refunds.sql`, " - coalesce(r.ever, 0))", ")"]],
     test:
-      "pgtap 72-stripe-refund-rows: two partial refunds whose sum comes first are credited once",
+      "pgtap 70_stripe/books-refund-rows: two partial refunds whose sum comes first are credited",
   },
   {
     finding: "S4",
@@ -82,7 +82,7 @@ export const STRIPE: readonly Planted[] = [
       "outcome := _billing.void_stripe_credit_note(note, seen);",
       "outcome := 'ignored: void';",
     ]],
-    test: "pgtap 72-stripe-credit-notes: a note that is voided there is void here",
+    test: "pgtap 70_stripe/books-credit-notes: a note that is voided there is void here",
   },
   {
     finding: "S4",
@@ -103,13 +103,13 @@ export const STRIPE: readonly Planted[] = [
       "if moved = 0 then\n    return null;",
       "if true then\n    return null;",
     ]],
-    test: "pgtap 72-stripe-disputes: the statement shows it",
+    test: "pgtap 70_stripe/books-disputes: the statement shows it",
   },
   {
     finding: "S6",
     fault: "a revision in Stripe voids ours",
     edits: [[`${BOOKS}/invoices.sql`, "if revised is null or", "if true or revised is null or"]],
-    test: "pgtap 72-stripe-agreement: an invoice that was revised is not void here",
+    test: "pgtap 70_stripe/books: an invoice that was revised is not void here",
   },
   {
     finding: "S7",
@@ -131,7 +131,7 @@ export const STRIPE: readonly Planted[] = [
       "m.state not in ('void', 'deleted', 'refused', 'paid')",
       "m.state not in ('deleted', 'refused')",
     ]],
-    test: "pgtap 72-stripe-settled-carrier: then another collects what is due",
+    test: "pgtap 70_stripe/sending-settled-carrier: then another collects what is due",
   },
   {
     finding: "S9",
@@ -141,7 +141,7 @@ export const STRIPE: readonly Planted[] = [
       "i.status = 'paid' and m.state in ('open', 'uncollectible')",
       "i.status = 'paid' and m.state in ('open', 'uncollectible') and m.carried_minor = 0",
     ]],
-    test: "pgtap 72-stripe-settled-carrier: paid by bank, Stripe is to ask no more",
+    test: "pgtap 70_stripe/sending-settled-carrier: paid by bank, Stripe is to ask no more",
   },
   {
     finding: "S10",
@@ -171,7 +171,7 @@ export const STRIPE: readonly Planted[] = [
       "status = case when i.status in ('open', 'uncollectible')",
       "status = case when i.status in ('open')",
     ]],
-    test: "pgtap 72-stripe-agreement: a written-off invoice credited in full is settled",
+    test: "pgtap 70_stripe/books: a written-off invoice credited in full is settled",
   },
   {
     finding: "S13",
@@ -181,7 +181,7 @@ export const STRIPE: readonly Planted[] = [
       "greatest(0, least(n.to_refund_minor,",
       "greatest(n.to_refund_minor, least(n.to_refund_minor,",
     ]],
-    test: "pgtap 72-stripe-agreement: Stripe is not asked to refund a payment by bank",
+    test: "pgtap 70_stripe/books: Stripe is not asked to refund a payment by bank",
   },
   {
     finding: "S14",
@@ -207,13 +207,13 @@ export const STRIPE: readonly Planted[] = [
       "case when r.rest <= 0 then 0\n",
       "case when true then case when r.place = 1 then r.known + r.rest else 0 end\n",
     ]],
-    test: "pgtap 72-stripe-agreement: a refund of it is divided among both",
+    test: "pgtap 70_stripe/books: a refund of it is divided among both",
   },
   {
     finding: "S17",
     fault: "the currency of an event is not compared",
     edits: [[`${BOOKS}/clients.sql`, "if theirs = invoice.currency then", "if true then"]],
-    test: "pgtap 72-stripe-agreement: money of another currency is not booked",
+    test: "pgtap 70_stripe/books: money of another currency is not booked",
   },
   {
     finding: "S18",
@@ -223,7 +223,7 @@ export const STRIPE: readonly Planted[] = [
       "coalesce(i #>> '{price,unit_amount_decimal}',",
       "coalesce(",
     ]],
-    test: "pgtap 72-stripe-agreement: a price with parts of a cent is a fee",
+    test: "pgtap 70_stripe/books: a price with parts of a cent is a fee",
   },
   {
     finding: "S19",
@@ -233,7 +233,7 @@ export const STRIPE: readonly Planted[] = [
       "coalesce(': ' || (t.invoice #>> '{last_finalization_error,message}'), '')",
       "''",
     ]],
-    test: "pgtap 72-stripe-agreement: why it could not be finalized is told",
+    test: "pgtap 70_stripe/books: why it could not be finalized is told",
   },
   {
     finding: "S19",

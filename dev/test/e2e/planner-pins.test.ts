@@ -58,8 +58,8 @@ const MEASURED_AT: ReadonlyMap<string, string> = new Map([
 
 /** Pins that a pgTAP test shows, which counts the rows that are read. */
 const COUNTED: ReadonlyMap<string, string> = new Map([
-  ["_billing.left_of_grants enable_seqscan=off", "45-top-ups-tax-limits.sql"],
-  ["billing.list_quarantine enable_sort=off", "58-quarantine-groups.sql"],
+  ["_billing.left_of_grants enable_seqscan=off", "50_invoicing/top-ups-tax-limits.sql"],
+  ["billing.list_quarantine enable_sort=off", "40_rating/quarantine-counts-groups.sql"],
 ]);
 
 /** Without it the reads of one client, which e2e/planner-pins-seen asks, plan two or three times. */

@@ -9,7 +9,7 @@ import { type Call, type RandomClient, runsAt } from "./worlds.ts";
 export async function settle(sql: Sql, world: readonly RandomClient[]): Promise<string[]> {
   await sql`select set_config('billing.as_of', '2026-01-01', true)`;
   await sql`update public.billing_settings set number_series = 'WORLD'`;
-  // Random prices are no reason to hold a draft here: 36-held-drafts tests that.
+  // Random prices are no reason to hold a draft here: 50_invoicing/holds tests that.
   await sql`delete from public.hold_limits`;
   const ids: string[] = [];
   for (const { client, config, prices } of world) {

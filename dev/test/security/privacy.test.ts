@@ -4,7 +4,7 @@ import { repositoryRoot } from "../../platform/repository.ts";
 
 Deno.test("docs/privacy.md names each column that holds personal data, as the catalog's test knows them", async () => {
   const read = (...path: string[]) => Deno.readTextFile(join(repositoryRoot, ...path));
-  const test = await read("supabase", "tests", "96-personal-data.sql");
+  const test = await read("supabase", "tests", "90_operations/personal-data.sql");
   const page = await read("docs", "privacy.md");
   const rows = [...test.matchAll(/\('(people|books|key|staff|seller)', '([\w.]+)', '([^']+)'\)/g)];
   ok(rows.length > 30, `${rows.length} rows`);

@@ -45,7 +45,7 @@ export async function booksOf(sql: Sql, id: string): Promise<string[]> {
 }
 
 /**
- * Opens the books of a world. Random prices are no reason to hold a draft here: 36-held-drafts
+ * Opens the books of a world. Random prices are no reason to hold a draft here: 50_invoicing/holds
  * tests that.
  */
 export async function openWorld(sql: Sql): Promise<void> {

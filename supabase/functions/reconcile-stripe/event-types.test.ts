@@ -26,7 +26,7 @@ Deno.test("docs/stripe-setup.md has the list, in its order", () => {
 
 Deno.test("the recipe of docs/stripe-setup.md for failed events is tested", () => {
   const recipe = /^update billing\.stripe_events set state = 'pending'[^;]*;/m.exec(SETUP)?.[0];
-  const test = read("supabase/tests/79-failed-events.sql");
+  const test = read("supabase/tests/70_stripe/events-failed.sql");
   assert.ok(recipe !== undefined && test.includes(recipe.replace("evt_…", "evt_1")), recipe);
 });
 

@@ -48,7 +48,7 @@ async function withKeys<T>(keys: string | undefined, work: () => T | Promise<T>)
 const keys = JSON.stringify({ default: "other", cron: KEY });
 
 Deno.test("a job's signature is what the database makes of the same key, path, body and time", () => {
-  // The same one stands in supabase/tests/58-key-in-queue.sql.
+  // The same one stands in supabase/tests/60_delivery/job-calls-key-in-queue.sql.
   strictEqual(
     sign(),
     "t=1700000000,b=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a," +

@@ -66,7 +66,7 @@ select trigger_is('public', 'credit_notes', 'guard_credit_note', '_billing', 'gu
 select is(pg_temp.refusal('update public.credit_notes set document = ''{"a": 1}'''),
   'invoice_frozen', 'a credit note has its document once');
 
--- Terms that settled periods were charged by: 54-settled-terms.
+-- Terms that settled periods were charged by: 40_rating/settled-usage-terms.
 select trigger_is('public', 'prices', 'guard_price', '_billing', 'guard_price',
   'prices are guarded');
 select trigger_is('public', 'models', 'guard_family_on_change', '_billing', 'guard_model_family',

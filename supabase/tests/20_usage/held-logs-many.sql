@@ -54,7 +54,7 @@ begin
   end loop;
   return least_ratio;
 end $$;
--- The least of three, as in 19-many-keys. 64 times the work where each is compared
+-- The least of three, as in 20_usage/rollup-many-keys. 64 times the work where each is compared
 -- with each.
 select cmp_ok(pg_temp.ratio(), '<', 24::numeric, 'eight times the rows do not cost 64 times');
 select is((select count(*) from public.usage_records), 10::bigint,

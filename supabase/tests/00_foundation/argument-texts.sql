@@ -26,7 +26,7 @@ from (values
   ('process_stripe_event', 'event_id', 'looked up'),
   ('sync_list_prices', 'source sha256', 'a source by its id, and the hash of what it said'),
   ('create_agent_key', 'name agent kind',
-    'checked by the table: 10-agent-keys, 13-plain-names'),
+    'checked by the table: 20_usage/agent-keys, 00_foundation/plain-text-names'),
   ('grant_credit', 'kind currency', 'one of a few'),
   ('request_top_up', 'currency', 'one of a few'),
   ('add_member', 'role', 'one of a few'),
