@@ -224,6 +224,11 @@ Deno.test("credit is taken back for money gone before the grant, and for use giv
     "a grant 500 -",
     "a withdrawal -200 -",
   ]);
+  // A dispute of May that was booked after the grant of June takes what the grant begins with.
+  deepStrictEqual(rated(grant("a", 500n, { bought: "#0" }), dispute("2026-05-31", 200n)), [
+    "a grant 500 -",
+    "a withdrawal -200 -",
+  ]);
   // 3.00 of 5.00 are used, 4.00 are disputed: 2.00 are taken, and 2.00 of 3.00 that come back.
   deepStrictEqual(
     rated(

@@ -134,10 +134,11 @@ class Replay {
     ];
     let rest = amount;
     for (const grant of usable) {
-      const left = this.#left(grant.id, at);
+      const from = later(at, grant.from);
+      const left = this.#left(grant.id, from);
       const taken = left < rest ? left : rest;
       rest -= taken;
-      this.#book(grant, "withdrawal", -taken, later(at, grant.from));
+      this.#book(grant, "withdrawal", -taken, from);
     }
     return amount - rest;
   }

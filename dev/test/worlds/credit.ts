@@ -25,7 +25,7 @@ export function planGrant(state: State, client: Known, { a, b, c }: Move): Plan 
     kind,
     priority: 50 - c % 3,
     ...days === null ? {} : { expires_on: addDays(state.day, days) },
-    ...SCOPES[c % 8] ?? {},
+    ...SCOPES[7 - c % 8] ?? {},
   };
   const amount = [1200, 90, 4000, 777, 250_000][(a + c) % 5] ?? 1200;
   const at = nowOf(state);

@@ -1,12 +1,12 @@
 -- Top-ups whose payment goes back before or after their credit is there to be taken: nobody has
 -- credit that was not paid for. Amounts derived by hand.
 begin;
-select plan(42);
+select plan(44);
 
 insert into public.clients (id, name, started_on)
 select ('00000000-0000-4000-8000-0000000454' || lpad(n::text, 2, '0'))::uuid, name, '2026-06-01'
 from unnest('{refunded,sixty,disputed,dearer,used,noted,won,voided,expired,settled,off,off_void,
-  planted}'::text[]) with ordinality x(name, n);
+  planted,earlier}'::text[]) with ordinality x(name, n);
 -- 30.00 a month for two of them.
 insert into public.billing_config (client_id, minimum_minor)
 select id, case when name in ('expired', 'settled') then 3000 else 0 end from public.clients;
@@ -179,6 +179,18 @@ select is(pg_temp.accounts('off'), 'advances -2000, cash 2000',
 select billing.issue_credit_note(pg_temp.invoice('off'), 'x', 8000, false, '2026-06-12');
 select is(pg_temp.accounts('off'), 'cash 2000, prepaid_credit -2000', 'and granted in the end');
 select is(pg_temp.sound(), 0::bigint, 'the books are sound');
+
+-- A dispute of an instant before the payment, booked after it, as of two at once: it takes what the
+-- credit begins with.
+select pg_temp.buy('earlier', 10000);
+select pg_temp.move('earlier', 'dispute', -2000, '2026-06-01 18:00+00');
+select is(pg_temp.has('earlier', '2026-06-02'), 8000::numeric,
+  'the credit that is disputed is taken back');
+select results_eq($$select e.kind, e.amount_minor, e.effective_at from public.credit_entries e
+    where e.client_id = pg_temp.client('earlier') order by 1$$,
+  $$values ('grant', 10000::bigint, '2026-06-02'::timestamptz),
+    ('withdrawal', -2000, '2026-06-02')$$,
+  'as its credit begins');
 
 -- What must hold is asked of the data too.
 set constraints all immediate;
