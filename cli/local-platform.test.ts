@@ -1,7 +1,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { join } from "node:path";
-import { readVariables } from "../../cli/local-platform.ts";
-import { repositoryRoot } from "./repository.ts";
+import { readVariables } from "./local-platform.ts";
+import { repositoryRoot } from "../dev/platform/repository.ts";
 
 Deno.test("the example of the functions' variables is read once its signs of comment are gone", async () => {
   const folder = await Deno.makeTempDir();
